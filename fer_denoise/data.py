@@ -1,0 +1,234 @@
+"""FER2013 through `datasets`: from the Hub, from Parquet, from Kaggle's CSV, or from images by class.
+
+Goodfellow et al. 2013, "Challenges in Representation Learning: A Report on Three Machine Learning Contests",
+https://arxiv.org/abs/1307.0414
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+from PIL import Image
+
+HUB_DATASET = "AutumnQiu/fer2013"
+SIZE = 48
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+SPLITS = ("train", "validation", "test")
+
+_SPLIT_NAMES = {
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev", "publictest"},
+    "test": {"test", "testing", "privatetest"},
+}
+_EMOTION_NAMES = {
+    "angry": {"angry", "anger", "0"},
+    "disgust": {"disgust", "disgusted", "1"},
+    "fear": {"fear", "fearful", "2"},
+    "happy": {"happy", "happiness", "3"},
+    "sad": {"sad", "sadness", "4"},
+    "surprise": {"surprise", "surprised", "5"},
+    "neutral": {"neutral", "6"},
+}
+_IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
+_LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
+_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+
+
+class DataError(ValueError):
+    """The data cannot be read; the message names the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A split of FER2013: `images` uint8 (N, 48, 48); `labels` int64 (N,), indices into `EMOTIONS`; where it is from."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the pixels in order: tells which copy of the data a result was made with."""
+        return hashlib.sha256(np.ascontiguousarray(self.images)).hexdigest()
+
+
+def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revision: str | None = None) -> Faces:
+    """Load one split, decoded once to uint8.
+
+    Args:
+        source: a Hub dataset id, a Parquet or CSV file, or a folder of Parquet files, of images by class
+            (`train/happy/1.png`), or with Kaggle's `fer2013.csv` (columns emotion, pixels, Usage).
+        split: "train", "validation" or "test"; the names of the common copies ("PublicTest", "valid", ...) are known.
+        revision: commit, tag or branch of a Hub dataset.
+
+    Raises:
+        DataError: a wrong path, a missing column, a damaged row or an unknown split.
+    """
+    split = canonical_split(split)
+    path = Path(source).expanduser()
+    if path.exists():
+        return _load_local(path, split)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)) and not str(source).startswith("."):
+        return _load_hub(str(source), split, revision)
+    raise DataError(f"{source}: no such file or folder; give a path that exists, or a Hub dataset id such as {HUB_DATASET}")
+
+
+def canonical_split(name: str) -> str:
+    """The name used here for a split of any of the common copies."""
+    split = _match(_SPLIT_NAMES, [re.sub(r"[^a-z]", "", name.lower())])
+    if split is None:
+        raise DataError(f"unknown split {name!r}; choose one of {', '.join(SPLITS)}")
+    return split
+
+
+def _load_local(path: Path, split: str) -> Faces:
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    by_suffix: dict[str, list[Path]] = {}
+    for file in files:
+        by_suffix.setdefault(file.suffix.lower(), []).append(file)
+    if parquet := by_suffix.get(".parquet"):
+        return _from_columns(_open("parquet", _of_split(parquet, path, split)), f"{path} ({split})")
+    if tables := by_suffix.get(".csv"):
+        table = next((file for file in tables if file.stem.lower() == "fer2013"), tables[0])
+        return _from_csv(table, split)
+    if images := [file for suffix in _IMAGE_SUFFIXES for file in by_suffix.get(suffix, [])]:
+        return _from_class_folders(sorted(_of_split(images, path, split)), f"{path} ({split})")
+    raise DataError(f"{path}: holds no Parquet, CSV or image files; point --data at the folder that does")
+
+
+def _of_split(files: list[Path], root: Path, split: str) -> list[Path]:
+    """Those of `files` whose path below `root` names `split`; all of them are train if no path names any split."""
+    named: dict[str, list[Path]] = {}
+    for file in files:
+        words = [re.sub(r"[^a-z]", "", part.lower()) for part in file.relative_to(root).parts] if file != root else []
+        words += re.split(r"[^a-z]+", file.stem.lower())
+        named.setdefault(_match(_SPLIT_NAMES, words) or "train", []).append(file)
+    if split not in named:
+        raise DataError(f"{root}: has no {split!r} split, only {', '.join(sorted(named))}; name its files or folders after it")
+    return named[split]
+
+
+def _open(builder: str, files: list[Path], **options) -> datasets.Dataset:
+    try:
+        return datasets.load_dataset(builder, data_files=[str(file) for file in files], split="train", **options)
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise DataError(f"{files[0]}: cannot be read as {builder} ({cause}); download or export it again") from error
+
+
+def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
+    where = f"{repo}@{revision}" if revision else repo
+    try:
+        names = datasets.get_dataset_split_names(repo, revision=revision)
+        matching = [name for name in names if _match(_SPLIT_NAMES, [re.sub(r"[^a-z]", "", name.lower())]) == split]
+        if not matching:
+            raise DataError(f"{where}: has no {split!r} split, only {', '.join(names)}; choose another copy, say {HUB_DATASET}")
+        dataset = datasets.load_dataset(repo, split=matching[0], revision=revision)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{where}: cannot be loaded from the Hub ({error}); check the id, the revision, your network and HF_TOKEN, "
+            "or give --data a local copy"
+        ) from error
+    return _from_columns(dataset, f"{where} ({split})")
+
+
+def _from_columns(dataset: datasets.Dataset, source: str) -> Faces:
+    image_column = _column(dataset, _IMAGE_COLUMNS, source)
+    label_column = _column(dataset, _LABEL_COLUMNS, source)
+    label_names = getattr(dataset.features[label_column], "names", None) or list("0123456")
+    if isinstance(dataset.features[image_column], datasets.Image):
+        dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
+    images = (_decode(value, f"{source}, row {row}") for row, value in enumerate(dataset[image_column]))
+    labels = [_emotion_index(label_names, label, f"{source}, row {row}") for row, label in enumerate(dataset[label_column])]
+    return _stack(images, labels, source)
+
+
+def _from_class_folders(files: list[Path], source: str) -> Faces:
+    labels = [_emotion_index([file.parent.name], 0, f"{file}: folder") for file in files]
+    dataset = _open("imagefolder", files, drop_labels=True, drop_metadata=True)
+    dataset = dataset.cast_column("image", datasets.Image(decode=False))
+    images = (_decode(value, str(file)) for file, value in zip(files, dataset["image"], strict=True))
+    return _stack(images, labels, source)
+
+
+def _from_csv(file: Path, split: str) -> Faces:
+    dataset = _open("csv", [file])
+    dataset = dataset.rename_columns({name: name.strip() for name in dataset.column_names if name != name.strip()})
+    source = f"{file} ({split})"
+    pixels, labels = _column(dataset, ("pixels",), source), _column(dataset, _LABEL_COLUMNS, source)
+    usage = [canonical_split(str(name)) for name in dataset[_column(dataset, ("Usage", "usage"), source)]]
+    rows = [row for row, name in enumerate(usage) if name == split]
+    if not rows:
+        raise DataError(f"{file}: has no {split!r} rows, only {', '.join(sorted(set(usage)))}; see its Usage column")
+    chosen = dataset.select(rows)
+    # The header is line 1 of the file.
+    places = [f"{file}, line {row + 2}" for row in rows]
+    images = (_decode(value, place) for value, place in zip(chosen[pixels], places, strict=True))
+    emotions = [_emotion_index(list("0123456"), label, place) for label, place in zip(chosen[labels], places, strict=True)]
+    return _stack(images, emotions, source)
+
+
+def _column(dataset: datasets.Dataset, names: Iterable[str], source: str) -> str:
+    for name in names:
+        if name in dataset.column_names:
+            return name
+    raise DataError(f"{source}: has no column {' or '.join(names)}, only {', '.join(dataset.column_names)}; rename one of them")
+
+
+def _decode(value, place: str) -> np.ndarray:
+    """One image as uint8 (48, 48), from encoded bytes, a `datasets` image record, a string of pixels or their list."""
+    if isinstance(value, dict):
+        value = value["bytes"] if value.get("bytes") is not None else Path(value["path"]).read_bytes()
+    if isinstance(value, bytes):
+        try:
+            with Image.open(io.BytesIO(value)) as picture:
+                image = np.asarray(picture.convert("L"))
+        except Exception as error:
+            raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
+        if image.shape != (SIZE, SIZE):
+            raise DataError(f"{place}: the image is {image.shape[1]}x{image.shape[0]}, not {SIZE}x{SIZE}; replace or remove it")
+        return image
+    try:
+        pixels = np.array(value.split() if isinstance(value, str) else value, dtype=np.int64).ravel()
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{place}: the pixels are not whole numbers ({error}); replace or remove the row") from error
+    if pixels.size != SIZE * SIZE:
+        raise DataError(f"{place}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{place}: has pixels outside 0 to 255; replace or remove the row")
+    return pixels.astype(np.uint8).reshape(SIZE, SIZE)
+
+
+def _emotion_index(names: list[str], label, place: str) -> int:
+    name = None
+    if isinstance(label, str):
+        name = label.lower()
+    elif isinstance(label, int) and 0 <= label < len(names):
+        name = names[label].lower()
+    emotion = _match(_EMOTION_NAMES, [name])
+    if emotion is None:
+        raise DataError(f"{place}: {name or label!r} is no emotion; use one of {', '.join(EMOTIONS)}, or 0 to 6 in that order")
+    return EMOTIONS.index(emotion)
+
+
+def _match(table: dict[str, set[str]], words: Iterable[str | None]) -> str | None:
+    return next((key for word in words for key, names in table.items() if word in names), None)
+
+
+def _stack(images: Iterable[np.ndarray], labels: list[int], source: str) -> Faces:
+    if not labels:
+        raise DataError(f"{source}: is empty; choose another split or file")
+    faces = np.empty((len(labels), SIZE, SIZE), dtype=np.uint8)
+    for row, image in enumerate(images):
+        faces[row] = image
+    return Faces(images=faces, labels=np.array(labels, dtype=np.int64), source=source)

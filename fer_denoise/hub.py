@@ -1,0 +1,64 @@
+"""Where a model's files are: bundled with the package, in a local folder, or in a repo on the Hub.
+
+A model folder is a complete Hub model repo: `config.json`, `model.safetensors`, `README.md`. Nothing else is ever
+fetched or read, so no pickle is ever loaded.
+"""
+
+import re
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+
+BUNDLE = Path(__file__).parent / "weights"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+
+
+class ModelNotFoundError(ValueError):
+    """No usable model at that name, folder or Hub repo; the message says what to do."""
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that came with this package."""
+    return sorted(config.parent.name for config in BUNDLE.glob(f"*/{CONFIG_FILE}"))
+
+
+def model_folder(source: str | Path, revision: str | None = None) -> Path:
+    """The folder with the files of a model.
+
+    Args:
+        source: the name of a bundled model, a local folder, or a Hub repo id ("user/repo"), which is downloaded.
+        revision: commit, tag or branch of the Hub repo; a commit is the only one that cannot change.
+
+    Raises:
+        ModelNotFoundError: nothing there, files missing, or the Hub cannot be reached.
+    """
+    if str(source) in bundled_models():
+        return BUNDLE / source
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            if not (folder / name).is_file():
+                raise ModelNotFoundError(f"{folder}: has no {name}; give the folder that save_pretrained or training wrote")
+        return folder
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
+        return _download(str(source), revision)
+    raise ModelNotFoundError(
+        f"{source}: no such model; use one of {', '.join(bundled_models())}, a folder, or a Hub repo id (user/repo)"
+    )
+
+
+def _download(repo_id: str, revision: str | None) -> Path:
+    try:
+        folder = Path(snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE], etag_timeout=5))
+    except Exception as error:
+        raise ModelNotFoundError(
+            f"{repo_id}: cannot be fetched from the Hub ({type(error).__name__}: {error}); check the id and the revision, "
+            "your network, and HF_TOKEN if the repo is private; or use a bundled model"
+        ) from error
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise ModelNotFoundError(
+                f"{repo_id}: has no {name}; it is no model of this package (weights are read from safetensors only)"
+            )
+    return folder

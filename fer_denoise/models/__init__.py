@@ -1,0 +1,5 @@
+"""The networks."""
+
+from fer_denoise.models.attention_unet import AttentionUNet
+
+__all__ = ["AttentionUNet"]

@@ -1,0 +1,74 @@
+"""The base class of every network: its configuration, and saving and loading as safetensors."""
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fer_denoise.hub import CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, model_folder
+
+
+class PretrainedModel(nn.Module):
+    """A network that records the arguments it was built with, so that its folder alone is enough to rebuild it.
+
+    Attributes:
+        config: keyword arguments of the constructor, as written to `config.json`.
+        training_record: what is known of the weights (task, recipe, data, scores); empty for a fresh network.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.training_record: dict[str, Any] = {}
+
+    def save_pretrained(self, folder: str | Path, half: bool = True) -> None:
+        """Write `config.json` and `model.safetensors`.
+
+        With `half`, parameters are stored as float16; statistics such as those of batch norm keep their precision.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        parameters = {name for name, _ in self.named_parameters()}
+
+        def stored(name: str, tensor: Tensor) -> Tensor:
+            tensor = tensor.detach().cpu().contiguous()
+            return tensor.half() if half and name in parameters else tensor
+
+        tensors = {name: stored(name, tensor) for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+        config = {"architecture": type(self).__name__, "config": self.config, "training": self.training_record}
+        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, revision: str | None = None) -> Self:
+        """Load from a bundled name, a local folder or a Hub repo id, in float32 and evaluation mode.
+
+        Raises:
+            ModelNotFoundError: no such model, or its files do not fit this class.
+        """
+        folder = model_folder(source, revision)
+        record = read_config(folder)
+        if record["architecture"] != cls.__name__:
+            raise ModelNotFoundError(f"{source}: holds a {record['architecture']}, not a {cls.__name__}; load it with that class")
+        try:
+            model = cls(**record["config"])
+            model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
+        except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
+            raise ModelNotFoundError(f"{source}: config and weights do not fit {cls.__name__} ({error}); fetch them again") from error
+        model.training_record = record.get("training", {})
+        return model.to(torch.float32).eval()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The parsed `config.json` of a model folder."""
+    try:
+        record = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        if not (isinstance(record["architecture"], str) and isinstance(record["config"], dict)):
+            raise TypeError("architecture must be text and config an object")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelNotFoundError(f"{folder / CONFIG_FILE}: is no model configuration of this package ({error!r})") from error
+    return record

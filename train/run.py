@@ -1,0 +1,127 @@
+"""What every training script shares: its options, the device, the order of the batches, the log and its curves."""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+LOG_FILE = "log.jsonl"
+CURVES_FILE = "curves.png"
+MODEL_FOLDER = "model"
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every training script has."""
+    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder, Parquet or CSV file (default: %(default)s)")
+    parser.add_argument("--revision", help="revision of the Hub dataset")
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoint, log, curves, model")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where the hardware has it")
+
+
+def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
+    """The accelerator and the train and validation faces; ends with a message where a run would be overwritten."""
+    if (args.out / CHECKPOINT_FILE).exists() and not args.resume:
+        raise SystemExit(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
+    accelerator = Accelerator(cpu=args.device == "cpu", mixed_precision=_mixed_precision(args))
+    try:
+        with accelerator.main_process_first():
+            faces = {split: load_fer2013(args.data, split, args.revision) for split in ("train", "validation")}
+    except DataError as error:
+        raise SystemExit(str(error)) from None
+    args.out.mkdir(parents=True, exist_ok=True)
+    return accelerator, faces
+
+
+def _mixed_precision(args: argparse.Namespace) -> str:
+    if args.precision == "auto":
+        if args.device == "auto" and torch.cuda.is_available():
+            fast = torch.cuda.is_bf16_supported()
+        else:
+            fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return "bf16" if fast else "no"
+    return "bf16" if args.precision == "bf16" else "no"
+
+
+def as_batch(images: np.ndarray, device: torch.device) -> Tensor:
+    """Images (N, H, W) as a tensor (N, 1, H, W) of the same dtype on `device`."""
+    return torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).to(device)
+
+
+def as_float(images: Tensor) -> Tensor:
+    """A uint8 batch as float32 in [0, 1], in the memory layout that convolutions like best."""
+    return images.float().div_(255).contiguous(memory_format=torch.channels_last)
+
+
+def batches(count: int, batch_size: int, seed: int, epoch: int, accelerator: Accelerator) -> Iterator[Tensor]:
+    """This process's indices into each shuffled batch of an epoch; an incomplete last batch is left out.
+
+    The order depends on (seed, epoch) alone, and `batch_size` counts all processes together, so neither an interruption
+    nor the number of processes changes what a step sees.
+    """
+    order = torch.randperm(count, generator=generator(seed, epoch))
+    for batch in order[: batches_per_epoch(count, batch_size) * batch_size].split(batch_size):
+        yield batch[accelerator.process_index :: accelerator.num_processes]
+
+
+def batches_per_epoch(count: int, batch_size: int) -> int:
+    """Whole batches in an epoch."""
+    if count < batch_size:
+        raise SystemExit(f"the training split has {count} images, fewer than one batch: choose a --batch-size of at most {count}")
+    return count // batch_size
+
+
+def generator(*key: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator that depends on `key` alone, so that no random state has to be saved."""
+    seed = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(seed))
+
+
+def random_flips(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Each image of (B, C, H, W) mirrored left to right with probability 1/2."""
+    flip = torch.rand(len(images), 1, 1, 1, generator=rng, device=images.device) < 0.5
+    return torch.where(flip, images.flip(-1), images)
+
+
+def warm_up_then_cosine(step: int, warm_up: int, steps: int) -> float:
+    """Factor on the learning rate: linear from 0 to 1 in `warm_up` steps, then a half cosine to 0 at `steps`."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
+
+
+def write_log(out: Path, rows: list[dict[str, Any]]) -> None:
+    """Write one JSON object per epoch, and the curves made of them."""
+    (out / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    plot_curves(rows, out / CURVES_FILE)
+
+
+def plot_curves(rows: list[dict[str, Any]], path: Path) -> None:
+    """Loss of train and validation, and validation PSNR, against the epoch."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    epochs = [row["epoch"] for row in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for name in ("train_loss", "validation_loss"):
+        left.plot(epochs, [row[name] for row in rows], marker=".", label=name.replace("_", " "))
+    left.set(xlabel="epoch", ylabel="loss", yscale="log")
+    left.legend()
+    right.plot(epochs, [row["validation_psnr"] for row in rows], marker=".", color="tab:green")
+    right.set(xlabel="epoch", ylabel="validation PSNR, dB")
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
