@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -34,8 +35,8 @@ _EMOTION_NAMES = {
     "surprise": {"surprise", "surprised", "5"},
     "neutral": {"neutral", "6"},
 }
-_IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
-_LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
+IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
+LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
@@ -45,7 +46,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Faces:
-    """A split of FER2013: `images` uint8 (N, 48, 48); `labels` int64 (N,), indices into `EMOTIONS`; where it is from."""
+    """A split of FER2013: images uint8 (N, 48, 48); labels int64 (N,), indices into `EMOTIONS`; its source."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -76,9 +77,22 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
     path = Path(source).expanduser()
     if path.exists():
         return _load_local(path, split)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)) and not str(source).startswith("."):
+    if is_hub_id(str(source)):
         return _load_hub(str(source), split, revision)
-    raise DataError(f"{source}: no such file or folder; give a path that exists, or a Hub dataset id such as {HUB_DATASET}")
+    raise DataError(
+        f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
+    )
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether `source` has the form of a Hub repo id, "user/repo"."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", source) is not None
+
+
+def stands_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of `images` (N, H, W) also stand in `others`, pixel for pixel: a mask (N,)."""
+    known = {image.tobytes() for image in others}
+    return np.array([image.tobytes() in known for image in images])
 
 
 def canonical_split(name: str) -> str:
@@ -112,7 +126,8 @@ def _of_split(files: list[Path], root: Path, split: str) -> list[Path]:
         words += re.split(r"[^a-z]+", file.stem.lower())
         named.setdefault(_match(_SPLIT_NAMES, words) or "train", []).append(file)
     if split not in named:
-        raise DataError(f"{root}: has no {split!r} split, only {', '.join(sorted(named))}; name its files or folders after it")
+        present = ", ".join(sorted(named))
+        raise DataError(f"{root}: has no {split!r} split, only {present}; name its files or folders after it")
     return named[split]
 
 
@@ -130,7 +145,7 @@ def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
         names = datasets.get_dataset_split_names(repo, revision=revision)
         matching = [name for name in names if _match(_SPLIT_NAMES, [re.sub(r"[^a-z]", "", name.lower())]) == split]
         if not matching:
-            raise DataError(f"{where}: has no {split!r} split, only {', '.join(names)}; choose another copy, say {HUB_DATASET}")
+            raise DataError(f"{where}: has no {split!r} split, only {', '.join(names)}; choose another copy")
         dataset = datasets.load_dataset(repo, split=matching[0], revision=revision)
     except DataError:
         raise
@@ -143,13 +158,15 @@ def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
 
 
 def _from_columns(dataset: datasets.Dataset, source: str) -> Faces:
-    image_column = _column(dataset, _IMAGE_COLUMNS, source)
-    label_column = _column(dataset, _LABEL_COLUMNS, source)
+    image_column = find_column(dataset, IMAGE_COLUMNS, source)
+    label_column = find_column(dataset, LABEL_COLUMNS, source)
     label_names = getattr(dataset.features[label_column], "names", None) or list("0123456")
     if isinstance(dataset.features[image_column], datasets.Image):
         dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
-    images = (_decode(value, f"{source}, row {row}") for row, value in enumerate(dataset[image_column]))
-    labels = [_emotion_index(label_names, label, f"{source}, row {row}") for row, label in enumerate(dataset[label_column])]
+    images = (_face(value, f"{source}, row {row}") for row, value in enumerate(dataset[image_column]))
+    labels = [
+        _emotion_index(label_names, label, f"{source}, row {row}") for row, label in enumerate(dataset[label_column])
+    ]
     return _stack(images, labels, source)
 
 
@@ -157,7 +174,7 @@ def _from_class_folders(files: list[Path], source: str) -> Faces:
     labels = [_emotion_index([file.parent.name], 0, f"{file}: folder") for file in files]
     dataset = _open("imagefolder", files, drop_labels=True, drop_metadata=True)
     dataset = dataset.cast_column("image", datasets.Image(decode=False))
-    images = (_decode(value, str(file)) for file, value in zip(files, dataset["image"], strict=True))
+    images = (_face(value, str(file)) for file, value in zip(files, dataset["image"], strict=True))
     return _stack(images, labels, source)
 
 
@@ -165,48 +182,65 @@ def _from_csv(file: Path, split: str) -> Faces:
     dataset = _open("csv", [file])
     dataset = dataset.rename_columns({name: name.strip() for name in dataset.column_names if name != name.strip()})
     source = f"{file} ({split})"
-    pixels, labels = _column(dataset, ("pixels",), source), _column(dataset, _LABEL_COLUMNS, source)
-    usage = [canonical_split(str(name)) for name in dataset[_column(dataset, ("Usage", "usage"), source)]]
+    pixels, labels = find_column(dataset, ("pixels",), source), find_column(dataset, LABEL_COLUMNS, source)
+    usage = [canonical_split(str(name)) for name in dataset[find_column(dataset, ("Usage", "usage"), source)]]
     rows = [row for row, name in enumerate(usage) if name == split]
     if not rows:
         raise DataError(f"{file}: has no {split!r} rows, only {', '.join(sorted(set(usage)))}; see its Usage column")
     chosen = dataset.select(rows)
     # The header is line 1 of the file.
     places = [f"{file}, line {row + 2}" for row in rows]
-    images = (_decode(value, place) for value, place in zip(chosen[pixels], places, strict=True))
-    emotions = [_emotion_index(list("0123456"), label, place) for label, place in zip(chosen[labels], places, strict=True)]
+    images = (_face(value, place) for value, place in zip(chosen[pixels], places, strict=True))
+    emotions = [
+        _emotion_index(list("0123456"), label, place) for label, place in zip(chosen[labels], places, strict=True)
+    ]
     return _stack(images, emotions, source)
 
 
-def _column(dataset: datasets.Dataset, names: Iterable[str], source: str) -> str:
+def find_column(dataset: datasets.Dataset, names: Iterable[str], source: str) -> str:
+    """The first of `names` that is a column of `dataset`; DataError where none is."""
     for name in names:
         if name in dataset.column_names:
             return name
-    raise DataError(f"{source}: has no column {' or '.join(names)}, only {', '.join(dataset.column_names)}; rename one of them")
+    present = ", ".join(dataset.column_names)
+    raise DataError(f"{source}: has no column {' or '.join(names)}, only {present}; rename one of them")
 
 
-def _decode(value, place: str) -> np.ndarray:
-    """One image as uint8 (48, 48), from encoded bytes, a `datasets` image record, a string of pixels or their list."""
-    if isinstance(value, dict):
-        value = value["bytes"] if value.get("bytes") is not None else Path(value["path"]).read_bytes()
+def decode_image(value: Any, place: str) -> np.ndarray:
+    """One image of a dataset as uint8 (H, W).
+
+    Args:
+        value: encoded bytes, the record of an undecoded `datasets.Image`, or 2,304 pixels as text, list or array.
+        place: where it stands, for the error.
+
+    Raises:
+        DataError: it is damaged, missing, or has another number of pixels.
+    """
+    if isinstance(value, dict) and (value.get("bytes") or value.get("path")):
+        value = value["bytes"] or Path(value["path"]).read_bytes()
     if isinstance(value, bytes):
         try:
             with Image.open(io.BytesIO(value)) as picture:
-                image = np.asarray(picture.convert("L"))
+                return np.asarray(picture.convert("L"))
         except Exception as error:
             raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
-        if image.shape != (SIZE, SIZE):
-            raise DataError(f"{place}: the image is {image.shape[1]}x{image.shape[0]}, not {SIZE}x{SIZE}; replace or remove it")
-        return image
     try:
         pixels = np.array(value.split() if isinstance(value, str) else value, dtype=np.int64).ravel()
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError) as error:
         raise DataError(f"{place}: the pixels are not whole numbers ({error}); replace or remove the row") from error
     if pixels.size != SIZE * SIZE:
         raise DataError(f"{place}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
     if pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{place}: has pixels outside 0 to 255; replace or remove the row")
     return pixels.astype(np.uint8).reshape(SIZE, SIZE)
+
+
+def _face(value: Any, place: str) -> np.ndarray:
+    image = decode_image(value, place)
+    if image.shape != (SIZE, SIZE):
+        height, width = image.shape
+        raise DataError(f"{place}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")
+    return image
 
 
 def _emotion_index(names: list[str], label, place: str) -> int:
@@ -217,7 +251,8 @@ def _emotion_index(names: list[str], label, place: str) -> int:
         name = names[label].lower()
     emotion = _match(_EMOTION_NAMES, [name])
     if emotion is None:
-        raise DataError(f"{place}: {name or label!r} is no emotion; use one of {', '.join(EMOTIONS)}, or 0 to 6 in that order")
+        known = ", ".join(EMOTIONS)
+        raise DataError(f"{place}: {name or label!r} is no emotion; use one of {known}, or 0 to 6 in that order")
     return EMOTIONS.index(emotion)
 
 

@@ -39,7 +39,9 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
     if folder.is_dir():
         for name in (CONFIG_FILE, WEIGHTS_FILE):
             if not (folder / name).is_file():
-                raise ModelNotFoundError(f"{folder}: has no {name}; give the folder that save_pretrained or training wrote")
+                raise ModelNotFoundError(
+                    f"{folder}: has no {name}; give the folder that save_pretrained or training wrote"
+                )
         return folder
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
         return _download(str(source), revision)
@@ -50,11 +52,13 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
 
 def _download(repo_id: str, revision: str | None) -> Path:
     try:
-        folder = Path(snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE], etag_timeout=5))
+        folder = Path(
+            snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE], etag_timeout=5)
+        )
     except Exception as error:
         raise ModelNotFoundError(
-            f"{repo_id}: cannot be fetched from the Hub ({type(error).__name__}: {error}); check the id and the revision, "
-            "your network, and HF_TOKEN if the repo is private; or use a bundled model"
+            f"{repo_id}: cannot be fetched from the Hub ({type(error).__name__}: {error}); check the id and the "
+            "revision, your network, and HF_TOKEN if the repo is private; or use a bundled model"
         ) from error
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():

@@ -25,7 +25,9 @@ def to_float(images: np.ndarray) -> np.ndarray:
         raise TypeError(f"expected uint8 or floating point pixels, got {images.dtype}; rescale to [0, 1] or to uint8")
     low, high = images.min(), images.max()
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("the image holds NaN or infinity; replace those pixels first, for example with numpy.nan_to_num")
+        raise ValueError(
+            "the image holds NaN or infinity; replace those pixels first, for example with numpy.nan_to_num"
+        )
     if low < 0 or high > 1:
         raise ValueError(f"floating point pixels must lie in [0, 1], got [{low:.4g}, {high:.4g}]; rescale or clip them")
     return images.astype(np.float32, copy=False)

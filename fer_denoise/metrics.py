@@ -69,7 +69,9 @@ def origin_convention(restored: np.ndarray, clean: np.ndarray, batch_size: int =
 
 def _ssim(restored: np.ndarray, clean: np.ndarray, data_range: float) -> float | np.ndarray:
     if min(clean.shape[-2:]) < SSIM_MIN_SIZE:
-        raise ValueError(f"SSIM needs images of at least {SSIM_MIN_SIZE}x{SSIM_MIN_SIZE} pixels, got {clean.shape[-2:]}")
+        raise ValueError(
+            f"SSIM needs images of at least {SSIM_MIN_SIZE}x{SSIM_MIN_SIZE} pixels, got {clean.shape[-2:]}"
+        )
     if clean.ndim == 3:
         return np.array([_ssim(r, c, data_range) for r, c in zip(restored, clean, strict=True)])
     return float(

@@ -3,7 +3,7 @@
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ MODEL_FOLDER = "model"
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """The options that every training script has."""
-    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder, Parquet or CSV file (default: %(default)s)")
+    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the Hub dataset")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoint, log, curves, model")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
-    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where the hardware has it")
+    parser.add_argument(
+        "--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where it is fast"
+    )
 
 
 def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
@@ -79,7 +81,7 @@ def batches(count: int, batch_size: int, seed: int, epoch: int, accelerator: Acc
 def batches_per_epoch(count: int, batch_size: int) -> int:
     """Whole batches in an epoch."""
     if count < batch_size:
-        raise SystemExit(f"the training split has {count} images, fewer than one batch: choose a --batch-size of at most {count}")
+        raise SystemExit(f"{count} training images do not fill a batch: choose a --batch-size of at most {count}")
     return count // batch_size
 
 
@@ -100,6 +102,18 @@ def warm_up_then_cosine(step: int, warm_up: int, steps: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
+
+
+def moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """The update of an exponential moving average for `AveragedModel`, its window growing with the first steps."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor) -> None:
+        weight = 1 - min(decay, (1 + int(updates)) / (10 + int(updates)))
+        for average, value in zip(averaged, current, strict=True):
+            average.lerp_(value, weight)
+
+    return update
 
 
 def write_log(out: Path, rows: list[dict[str, Any]]) -> None:

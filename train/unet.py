@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from fer_denoise.hub import ModelNotFoundError
@@ -74,8 +74,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_run_options(parser)
     parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument("--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)")
-    parser.add_argument("--init", help="model to start from: a bundled name, folder or Hub repo; 'none' for fresh weights")
+    parser.add_argument(
+        "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
+    )
+    parser.add_argument("--init", help="model to start from: a bundled name, folder or Hub repo; or none")
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--batch-size", type=int, help="instead of the preset's; of all processes together")
     parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
@@ -100,7 +102,9 @@ def make_model(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
     if args.init and args.init != "none":
         model = AttentionUNet.from_pretrained(args.init)
         if model.residual != recipe.residual:
-            raise ModelNotFoundError(f"{args.init}: residual={model.residual}, but the preset {args.preset} is not; use its own")
+            raise ModelNotFoundError(
+                f"{args.init}: was trained with another preset than {args.preset}; start from its own"
+            )
         return model
     return AttentionUNet(widths=args.widths, residual=recipe.residual)
 
@@ -116,7 +120,9 @@ def validate(model: nn.Module, noisy: Tensor, clean: Tensor, loss, accelerator: 
         with accelerator.autocast():
             restored = model(noisy_batch).float()
         mse = (restored.clamp(0, 1) - clean_batch).square().mean(dim=(1, 2, 3))
-        sums += torch.stack([loss(restored, clean_batch) * len(clean_batch), (-10 * mse.clamp(min=1e-10).log10()).sum()])
+        sums += torch.stack(
+            [loss(restored, clean_batch) * len(clean_batch), (-10 * mse.clamp(min=1e-10).log10()).sum()]
+        )
     loss_sum, psnr_sum = (accelerator.reduce(sums, reduction="sum") / len(clean)).tolist()
     return loss_sum, psnr_sum
 
@@ -136,7 +142,7 @@ def train(args: argparse.Namespace) -> None:
     model = make_model(args, recipe).to(device, memory_format=torch.channels_last)
     averaged = None
     if recipe.ema:
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+        averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
     optimizer = Adam(model.parameters(), lr=recipe.learning_rate)
     if recipe.schedule == "cosine":
         steps = recipe.epochs * steps_per_epoch
@@ -151,7 +157,10 @@ def train(args: argparse.Namespace) -> None:
     if checkpoint_file.exists():
         checkpoint = load_state(checkpoint_file)
         if checkpoint["recipe"] != asdict(recipe):
-            raise SystemExit(f"{args.out} was trained with another recipe, {checkpoint['recipe']}: repeat its options, or choose another --out")
+            raise SystemExit(
+                f"{args.out} was trained with another recipe, {checkpoint['recipe']}: "
+                "repeat its options, or choose another --out"
+            )
         model.load_state_dict(checkpoint["model"])
         if averaged:
             averaged.load_state_dict(checkpoint["averaged"])
@@ -167,7 +176,9 @@ def train(args: argparse.Namespace) -> None:
         wrapped.train()
         train_loss = torch.zeros((), device=device)
         indices = run.batches(len(clean), recipe.batch_size, args.seed, epoch, accelerator)
-        progress = tqdm(indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process)
+        progress = tqdm(
+            indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
+        )
         for step, index in enumerate(progress):
             rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
             target = run.as_float(clean[index])
@@ -211,7 +222,11 @@ def train(args: argparse.Namespace) -> None:
                     "validation_psnr": round(validation_psnr, 3),
                 }
                 kept.save_pretrained(args.out / run.MODEL_FOLDER)
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "scheduler": scheduler.state_dict(),
+            }
             if averaged:
                 state["averaged"] = averaged.state_dict()
             save_state(checkpoint_file, {**state, "recipe": asdict(recipe), "log": log})

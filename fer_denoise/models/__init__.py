@@ -1,5 +1,9 @@
 """The networks."""
 
 from fer_denoise.models.attention_unet import AttentionUNet
+from fer_denoise.models.pretrained import PretrainedModel
 
-__all__ = ["AttentionUNet"]
+ARCHITECTURES: dict[str, type[PretrainedModel]] = {"AttentionUNet": AttentionUNet}
+"""The restorers that a `config.json` may name."""
+
+__all__ = ["ARCHITECTURES", "AttentionUNet", "PretrainedModel"]

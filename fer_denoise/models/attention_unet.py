@@ -73,7 +73,9 @@ class AttentionUNet(PretrainedModel):
         levels = widths[:-1]
         self.encoders = nn.ModuleList(conv_block(i, o) for i, o in zip([1, *levels[:-1]], levels, strict=True))
         self.bottleneck = conv_block(widths[-2], widths[-1])
-        self.upsamplers = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in zip(widths[1:], levels, strict=True))
+        self.upsamplers = nn.ModuleList(
+            nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in zip(widths[1:], levels, strict=True)
+        )
         self.gates = nn.ModuleList(AttentionGate(channels) for channels in levels[1:])
         self.decoders = nn.ModuleList(conv_block(2 * channels, channels) for channels in levels)
         self.head = nn.Conv2d(levels[0], 1, 1)

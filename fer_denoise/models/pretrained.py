@@ -53,12 +53,16 @@ class PretrainedModel(nn.Module):
         folder = model_folder(source, revision)
         record = read_config(folder)
         if record["architecture"] != cls.__name__:
-            raise ModelNotFoundError(f"{source}: holds a {record['architecture']}, not a {cls.__name__}; load it with that class")
+            raise ModelNotFoundError(
+                f"{source}: holds a {record['architecture']}, not a {cls.__name__}; load it with that class"
+            )
         try:
             model = cls(**record["config"])
             model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
         except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
-            raise ModelNotFoundError(f"{source}: config and weights do not fit {cls.__name__} ({error}); fetch them again") from error
+            raise ModelNotFoundError(
+                f"{source}: config and weights do not fit {cls.__name__} ({error}); fetch them again"
+            ) from error
         model.training_record = record.get("training", {})
         return model.to(torch.float32).eval()
 
@@ -70,5 +74,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         if not (isinstance(record["architecture"], str) and isinstance(record["config"], dict)):
             raise TypeError("architecture must be text and config an object")
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelNotFoundError(f"{folder / CONFIG_FILE}: is no model configuration of this package ({error!r})") from error
+        raise ModelNotFoundError(
+            f"{folder / CONFIG_FILE}: is no model configuration of this package ({error!r})"
+        ) from error
     return record

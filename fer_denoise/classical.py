@@ -1,0 +1,149 @@
+"""Classical filters, called alike: `filter(noisy, sigma, **parameters)` for one float32 image (H, W) in [0, 1].
+
+Their parameters were tuned on the validation split by `python -m train.tune_classical`, which writes `classical.json`.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import median_filter
+from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet, estimate_sigma
+
+from fer_denoise.noise import TASKS, GaussianNoise
+
+TUNED_FILE = Path(__file__).with_name("classical.json")
+
+
+def median(noisy: np.ndarray, sigma: float, *, size: int) -> np.ndarray:
+    """The median of each `size` x `size` window. Tukey 1977, "Exploratory Data Analysis"."""
+    return median_filter(noisy, size=size, mode="reflect")
+
+
+def switching_median(noisy: np.ndarray, sigma: float, *, threshold: float) -> np.ndarray:
+    """Replaces only pixels at 0 or 1, by the median of those neighbours that are not.
+
+    Sun & Neuvo 1994, "Detail-preserving median based filters in image processing",
+    https://doi.org/10.1016/0167-8655(94)90082-5. The window grows from 3x3 until it holds a pixel to take. A pixel that
+    differs from the median by less than `threshold` is taken for true black or white, and kept.
+    """
+    impulse = (noisy <= 0) | (noisy >= 1)
+    good = np.where(impulse, np.nan, noisy)
+    restored = noisy.copy()
+    todo = np.argwhere(impulse)
+    for radius in range(1, max(noisy.shape)):
+        if len(todo) == 0 or len(todo) == noisy.size:
+            break
+        padded = np.pad(good, radius, constant_values=np.nan)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * radius + 1, 2 * radius + 1))
+        values = windows[todo[:, 0], todo[:, 1]].reshape(len(todo), -1)
+        found = ~np.isnan(values).all(axis=1)
+        rows, columns = todo[found].T
+        restored[rows, columns] = np.nanmedian(values[found], axis=1)
+        todo = todo[~found]
+    keep = np.abs(restored - noisy) < threshold
+    return np.where(keep, noisy, restored)
+
+
+def tv(noisy: np.ndarray, sigma: float, *, strength: float) -> np.ndarray:
+    """Total variation with weight `strength * sigma`. Chambolle 2004, https://doi.org/10.1023/B:JMIV.0000011325.36760.1e"""
+    return denoise_tv_chambolle(noisy, weight=max(strength * sigma, 1e-6), max_num_iter=200)
+
+
+def wavelet(noisy: np.ndarray, sigma: float, *, strength: float, wavelet: str) -> np.ndarray:
+    """BayesShrink, soft, at `strength * sigma`. Chang et al. 2000, https://doi.org/10.1109/83.862633"""
+    return denoise_wavelet(
+        noisy, sigma=max(strength * sigma, 1e-6), wavelet=wavelet, method="BayesShrink", rescale_sigma=True
+    )
+
+
+def nl_means(noisy: np.ndarray, sigma: float, *, strength: float, patch_size: int, patch_distance: int) -> np.ndarray:
+    """Non-local means with h = `strength * sigma`. Buades et al. 2005, https://doi.org/10.1109/CVPR.2005.38"""
+    restored = denoise_nl_means(
+        noisy,
+        patch_size,
+        patch_distance,
+        h=max(strength * sigma, 1e-6),
+        sigma=sigma,
+        fast_mode=False,
+        preserve_range=True,
+    )
+    # NaN where no patch is alike: all weights underflow.
+    return np.where(np.isnan(restored), noisy, restored)
+
+
+def bm3d(noisy: np.ndarray, sigma: float, *, strength: float) -> np.ndarray:
+    """BM3D at `strength * sigma`, from the package `bm3d` (non-commercial use only).
+
+    Dabov et al. 2007, https://doi.org/10.1109/TIP.2007.901238
+    """
+    from bm3d import bm3d as restore
+
+    return restore(noisy, sigma_psd=max(strength * sigma, 1e-4))
+
+
+FILTERS: dict[str, Callable[..., np.ndarray]] = {
+    "median": median,
+    "switching-median": switching_median,
+    "tv": tv,
+    "wavelet": wavelet,
+    "nl-means": nl_means,
+    "bm3d": bm3d,
+}
+
+
+def available_filters() -> list[str]:
+    """Names of the filters whose packages are installed."""
+    return [name for name in FILTERS if name != "bm3d" or find_spec("bm3d")]
+
+
+class ClassicalFilter:
+    """A classical filter with its tuned parameters, for batches."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._filter = FILTERS[name]
+
+    def __call__(
+        self, noisy: np.ndarray, sigma: float | None = None, parameters: dict[str, Any] | None = None
+    ) -> np.ndarray:
+        """Restore float32 (N, H, W) in [0, 1].
+
+        Args:
+            sigma: noise level on [0, 1]; by default it is estimated for each image (Donoho & Johnstone 1994).
+            parameters: instead of those tuned for the task whose noise is nearest.
+        """
+        return np.stack([self._restore(image, sigma, parameters) for image in noisy]).astype(np.float32)
+
+    def _restore(self, image: np.ndarray, sigma: float | None, parameters: dict[str, Any] | None) -> np.ndarray:
+        if sigma is None:
+            sigma = float(np.nan_to_num(estimate_sigma(image)))
+        if parameters is None:
+            parameters = tuned_parameters(self.name, nearest_task(self.name, sigma))
+        return self._filter(image, **{"sigma": sigma, **parameters})
+
+
+def tuned_parameters(name: str, task: str) -> dict[str, Any]:
+    """The parameters of a filter that were best on the validation split of a task.
+
+    Those for salt-and-pepper noise hold a `sigma` too, since that noise has none to be told.
+    """
+    return _tuned()[name][task]["parameters"]
+
+
+def nearest_task(name: str, sigma: float) -> str:
+    """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
+    if name in ("median", "switching-median"):
+        return "salt_pepper"
+    levels = {task: noise.sigma for task, noise in TASKS.items() if isinstance(noise, GaussianNoise)}
+    return min(levels, key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
+
+
+@cache
+def _tuned() -> dict[str, Any]:
+    return json.loads(TUNED_FILE.read_text(encoding="utf-8"))["filters"]

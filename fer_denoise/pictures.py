@@ -1,0 +1,96 @@
+"""Picture files: any format that Pillow reads, in and out as grayscale uint8, with errors a person can act on."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MIN_SIDE = 8
+MAX_PIXELS = 36_000_000
+"""The largest picture that is opened: a 36-megapixel photo, 6000x6000."""
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm"})
+
+
+class PictureError(ValueError):
+    """A file is no usable picture; the message says what to do."""
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """Read a picture as grayscale uint8 (H, W).
+
+    Colour becomes luminance (ITU-R 601), transparency is laid on white, EXIF rotation is applied, 16 bits are rounded
+    to 8, and of an animation the first frame is taken.
+
+    Raises:
+        PictureError: not a picture, damaged, under 8 pixels a side, over 36 megapixels, or with NaN or infinite pixels.
+    """
+    name = Path(path).name
+    try:
+        with warnings.catch_warnings():
+            # The check below replaces Pillow's own warning.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                _check_size(picture.size, name)
+                return _to_gray(picture, name)
+    except PictureError:
+        raise
+    except FileNotFoundError as error:
+        raise PictureError(f"{name}: no such file; check the path") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{name} is too large to open safely; {_shrink_hint()}") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{name} is not a picture; choose a PNG, JPEG, WebP, TIFF or BMP file") from error
+    except Exception as error:
+        raise PictureError(f"{name} is damaged or incomplete ({error}); save it again, best as PNG") from error
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write grayscale uint8 (H, W); the suffix chooses the format, and PNG is the one that loses nothing."""
+    try:
+        Image.fromarray(picture).save(path)
+    except (OSError, ValueError) as error:
+        raise PictureError(
+            f"{path}: cannot be written ({error}); choose a writable place and a suffix such as .png"
+        ) from error
+
+
+def to_face(picture: np.ndarray, size: int = 48) -> np.ndarray:
+    """The largest centred square of a picture, uint8 (H, W), resized to (size, size)."""
+    if picture.shape == (size, size):
+        return picture
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), (size, size), Image.Resampling.BICUBIC))
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if min(size) < MIN_SIDE:
+        raise PictureError(f"{name} is {width}x{height} pixels; choose one of at least {MIN_SIDE}x{MIN_SIDE}")
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"{name} is {width}x{height} pixels; {_shrink_hint()}")
+
+
+def _shrink_hint() -> str:
+    return f"make it smaller, to {MAX_PIXELS // 10**6} megapixels (say 6000x6000) at most, or crop it"
+
+
+def _to_gray(picture: Image.Image, name: str) -> np.ndarray:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _rescale(np.asarray(ImageOps.exif_transpose(picture), dtype=np.float64), picture.mode, name)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    elif picture.mode not in ("L", "RGB"):
+        picture = picture.convert("RGB")
+    return np.asarray(ImageOps.exif_transpose(picture).convert("L"))
+
+
+def _rescale(pixels: np.ndarray, mode: str, name: str) -> np.ndarray:
+    """16-bit integers, or floats in [0, 1] or [0, 255], to uint8."""
+    if not np.isfinite(pixels).all():
+        raise PictureError(f"{name} holds NaN or infinite pixels; replace them and save it as 8-bit PNG")
+    white = 65535 if mode != "F" else 1 if pixels.max() <= 1 else 255
+    if pixels.min() < 0 or pixels.max() > white:
+        raise PictureError(f"{name} has pixels outside 0 to {white}; rescale it and save it as 8-bit PNG")
+    return np.rint(pixels * (255 / white)).astype(np.uint8)

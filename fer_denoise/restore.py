@@ -1,0 +1,123 @@
+"""The door to every model: pictures of any size in, the restored ones out."""
+
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
+from fer_denoise.hub import ModelNotFoundError, model_folder
+from fer_denoise.images import to_dtype, to_float
+from fer_denoise.models import ARCHITECTURES
+from fer_denoise.models.pretrained import PretrainedModel, read_config
+from fer_denoise.pictures import MIN_SIDE
+
+BATCH_SIZE = 64
+
+
+class Restorer:
+    """Removes noise from grayscale images with one network or classical filter.
+
+    Args:
+        model: the network or filter.
+        name: what to call it.
+        device: where a network runs; by default a GPU where there is one.
+        tile, tile_overlap: a picture larger than `tile` pixels a side goes through a network in tiles that see
+            `tile_overlap` pixels of their neighbours, which bounds the memory. Both are multiples of 16.
+    """
+
+    def __init__(
+        self,
+        model: PretrainedModel | ClassicalFilter,
+        name: str,
+        device: str | torch.device | None = None,
+        tile: int = 512,
+        tile_overlap: int = 64,
+    ) -> None:
+        if tile < 16 or tile % 16 or tile_overlap < 0 or tile_overlap % 16:
+            raise ValueError(f"tile and tile_overlap must be multiples of 16, got {tile} and {tile_overlap}")
+        self.name = name
+        self.model = model
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.tile, self.tile_overlap = tile, tile_overlap
+        if isinstance(model, PretrainedModel):
+            model.to(self.device, memory_format=torch.channels_last).eval()
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path, revision: str | None = None, device: str | torch.device | None = None
+    ) -> Self:
+        """Load a restorer.
+
+        Args:
+            source: a name out of `list_models()`, a Hub repo id ("user/repo"), or a local folder.
+            revision: commit, tag or branch of a Hub repo.
+
+        Raises:
+            ModelNotFoundError: no such model, or files that do not fit; the message says what to do.
+        """
+        name = str(source)
+        if name in FILTERS:
+            if name not in available_filters():
+                raise ModelNotFoundError(f"{name} needs the package of that name: pip install {name}")
+            return cls(ClassicalFilter(name), name)
+        folder = model_folder(source, revision)
+        architecture = read_config(folder)["architecture"]
+        if architecture not in ARCHITECTURES:
+            raise ModelNotFoundError(
+                f"{source}: holds a {architecture}, but a restorer is one of {', '.join(ARCHITECTURES)}"
+            )
+        return cls(ARCHITECTURES[architecture].from_pretrained(folder), name, device)
+
+    def __call__(self, noisy: np.ndarray, sigma: float | None = None) -> np.ndarray:
+        """Restore one picture or a batch.
+
+        Args:
+            noisy: (H, W) or (N, H, W), H and W at least 8; uint8, or float in [0, 1].
+            sigma: true standard deviation of Gaussian noise on [0, 1], for the models that can use it; without it,
+                filters estimate it. The blind networks need none.
+
+        Returns:
+            The shape and dtype of `noisy`; floats are clipped to [0, 1].
+
+        Raises:
+            TypeError, ValueError: `noisy` or `sigma` is not as above.
+        """
+        noisy = np.asarray(noisy)
+        images = to_float(noisy)
+        if min(images.shape[-2:]) < MIN_SIDE:
+            raise ValueError(f"pictures must be at least {MIN_SIDE}x{MIN_SIDE} pixels, got shape {images.shape}")
+        if sigma is not None and not (np.isfinite(sigma) and sigma >= 0):
+            raise ValueError(f"sigma must be a number from 0, got {sigma}")
+        batch = images.reshape(-1, *images.shape[-2:])
+        if isinstance(self.model, ClassicalFilter):
+            restored = self.model(batch, sigma)
+        else:
+            restored = self._restore_with_network(batch)
+        return to_dtype(np.clip(restored, 0, 1).reshape(images.shape), noisy.dtype)
+
+    @torch.inference_mode()
+    def _restore_with_network(self, batch: np.ndarray) -> np.ndarray:
+        if max(batch.shape[-2:]) > self.tile:
+            return np.stack([self._restore_tiled(torch.from_numpy(image)) for image in batch])
+        parts = torch.from_numpy(np.ascontiguousarray(batch)).unsqueeze(1).split(BATCH_SIZE)
+        return torch.cat([self._forward(part) for part in parts]).squeeze(1).numpy()
+
+    def _restore_tiled(self, image: Tensor) -> np.ndarray:
+        """Restore (H, W) in tiles, each cut out of a larger window so that no seam shows."""
+        height, width = image.shape
+        restored = torch.empty_like(image)
+        for top in range(0, height, self.tile):
+            for left in range(0, width, self.tile):
+                above, before = max(0, top - self.tile_overlap), max(0, left - self.tile_overlap)
+                bottom, right = min(height, top + self.tile), min(width, left + self.tile)
+                window = image[above : bottom + self.tile_overlap, before : right + self.tile_overlap]
+                output = self._forward(window[None, None])[0, 0]
+                restored[top:bottom, left:right] = output[top - above : bottom - above, left - before : right - before]
+        return restored.numpy()
+
+    def _forward(self, batch: Tensor) -> Tensor:
+        batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
+        return self.model(batch).float().cpu()

@@ -1,0 +1,44 @@
+"""Which restorers there are: the bundled networks and the classical filters."""
+
+from dataclasses import dataclass
+
+from fer_denoise import classical, hub
+
+DEFAULT_MODEL = "attention-unet-high"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a person should know of a restorer: its title, what it is, and the task it was trained for, if one."""
+
+    title: str
+    summary: str
+    task: str | None = None
+
+
+_UNET = "Attention U-Net trained on FER2013 for {}; blind, and a specialist: best at the level it was trained at."
+
+MODELS: dict[str, ModelInfo] = {
+    "attention-unet-low": ModelInfo("Attention U-Net, low Gaussian", _UNET.format("low Gaussian noise"), "low"),
+    "attention-unet-high": ModelInfo("Attention U-Net, high Gaussian", _UNET.format("high Gaussian noise"), "high"),
+    "attention-unet-salt-pepper": ModelInfo(
+        "Attention U-Net, salt-and-pepper", _UNET.format("salt-and-pepper noise"), "salt_pepper"
+    ),
+    "median": ModelInfo("Median filter", "Replaces each pixel by the median of its neighbourhood."),
+    "switching-median": ModelInfo(
+        "Switching median", "Replaces only black and white pixels, by the median of the others around."
+    ),
+    "tv": ModelInfo("Total variation", "Finds the flattest picture that is near the noisy one."),
+    "wavelet": ModelInfo("Wavelet shrinkage", "Shrinks small wavelet coefficients (BayesShrink)."),
+    "nl-means": ModelInfo("Non-local means", "Averages pixels whose surroundings look alike."),
+    "bm3d": ModelInfo("BM3D", "Filters groups of similar patches together; the best filter that needs no training."),
+}
+
+
+def list_models() -> list[str]:
+    """Names that `Restorer.from_pretrained` takes here: bundled networks, then classical filters.
+
+    `bm3d` is among them where that package is installed.
+    """
+    present = {*hub.bundled_models(), *classical.available_filters()}
+    return [name for name in MODELS if name in present]

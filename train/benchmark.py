@@ -1,0 +1,145 @@
+"""Measure every model and classical filter on the same noisy test images.
+
+    python -m train.benchmark                                  # writes results/benchmark.json and the README's tables
+    python -m train.benchmark --models bm3d                    # measures only these; the other rows are kept
+    python -m train.benchmark --seed 7 --out outputs/again     # other noise; the README stays as it is
+    python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
+
+Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
+networks work blind. Grids of samples go to `outputs/`, which is ignored, since they show FER2013; the grid of faces
+that may be shown goes beside the JSON file.
+"""
+
+import argparse
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fer_denoise import Restorer, list_models
+from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands_in
+from fer_denoise.evaluate import NOISY, restore_task, score
+from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.noise import TASKS
+from fer_denoise.samples import sample_faces
+from train.report import ORIGIN_RECIPE, plot_samples, update_readme
+
+RESULTS = Path("results")
+PRIVATE = Path("outputs")
+README = Path("README.md")
+SAMPLES = 6
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
+    parser.add_argument("--revision", help="revision of the Hub dataset")
+    parser.add_argument("--models", nargs="+", metavar="NAME", default=list_models(), help="measure only these")
+    parser.add_argument(
+        "--origin-recipe",
+        nargs="+",
+        metavar="TASK=MODEL",
+        default=[],
+        help="also measure these models, trained by the origin's recipe, each on its task",
+    )
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
+    parser.add_argument("--images", type=int, help="only the first so many test images")
+    parser.add_argument("--workers", type=int, help="processes for the classical filters (default: one per core)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
+    return parser.parse_args(argv)
+
+
+def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Rows measured before under the same conditions, by task and model."""
+    if not file.exists():
+        return {}
+    previous = json.loads(file.read_text(encoding="utf-8"))
+    if {name: previous[name] for name in conditions} != conditions:
+        return {}
+    return {task: {row["model"]: row for row in rows} for task, rows in previous["tasks"].items()}
+
+
+def origin_recipes(pairs: list[str]) -> dict[str, Restorer]:
+    recipes = {}
+    for pair in pairs:
+        task, _, source = pair.partition("=")
+        if task not in TASKS or not source:
+            raise SystemExit(f"--origin-recipe {pair}: write TASK=MODEL, with a task out of {', '.join(TASKS)}")
+        recipes[task] = Restorer(Restorer.from_pretrained(source).model, ORIGIN_RECIPE)
+    return recipes
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        test = load_fer2013(args.data, "test", args.revision)
+        train = load_fer2013(args.data, "train", args.revision)
+        restorers = {name: Restorer.from_pretrained(name) for name in args.models}
+        recipes = origin_recipes(args.origin_recipe)
+    except (DataError, ModelNotFoundError) as error:
+        raise SystemExit(str(error)) from None
+    clean = test.images[: args.images]
+    unseen = ~stands_in(clean, train.images)
+    conditions = {
+        "data": {
+            "images": len(clean),
+            "unseen": int(unseen.sum()),
+            "sha256": Faces(clean, test.labels, "").fingerprint,
+        },
+        "seed": args.seed,
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    file = args.out / "benchmark.json"
+    results = load_previous(file, conditions)
+
+    with ProcessPoolExecutor(args.workers) as pool:
+        for task in args.tasks:
+            noisy = TASKS[task](clean, seed=args.seed)
+            rows = results.setdefault(task, {})
+            rows[NOISY] = score(NOISY, noisy, clean, unseen).as_dict()
+            chosen = [*restorers.values(), *([recipes[task]] if task in recipes else [])]
+            samples = {}
+            for restorer in tqdm(chosen, task):
+                restored = restore_task(restorer, task, noisy, pool)
+                rows[restorer.name] = score(restorer.name, restored, clean, unseen).as_dict()
+                samples[restorer.name] = restored[:SAMPLES]
+                write(file, conditions, results)
+            plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
+            plot_samples(*restore_showable(task, restorers), args.out / f"samples-{task}.png")
+            print_table(task, rows)
+    if args.out == RESULTS:
+        update_readme(README, json.loads(file.read_text(encoding="utf-8")))
+
+
+def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
+    order = [NOISY, *list_models(), ORIGIN_RECIPE]
+    tasks = {
+        task: sorted(results[task].values(), key=lambda row: order.index(row["model"]))
+        for task in TASKS
+        if task in results
+    }
+    file.write_text(json.dumps({**conditions, "tasks": tasks}, indent=1) + "\n", encoding="utf-8")
+
+
+def restore_showable(task: str, restorers: dict[str, Restorer]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    clean = np.stack(list(sample_faces().values()))[:SAMPLES]
+    noisy = TASKS[task](clean, seed=0)
+    return clean, noisy, {name: restore_task(restorer, task, noisy) for name, restorer in restorers.items()}
+
+
+def print_table(task: str, rows: dict[str, dict[str, Any]]) -> None:
+    print(f"\n{task}: PSNR, SSIM | unseen images: PSNR, SSIM | the origin's convention: PSNR, SSIM")
+    for row in sorted(rows.values(), key=lambda row: row["psnr"]):
+        print(
+            f"{row['model']:32} {row['psnr']:6.2f} {row['ssim']:.3f}"
+            f" | {row['psnr_unseen']:6.2f} {row['ssim_unseen']:.3f}"
+            f" | {row['origin_psnr']:6.2f} {row['origin_ssim']:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
