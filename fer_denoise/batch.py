@@ -1,7 +1,7 @@
 """Restore what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
 
+import glob
 import io
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ def _restore_folder(folder: Path, target: Path, restorer: Restorer, sigma: float
 def _restore_table(file: Path, output: Path, restorer: Restorer, sigma: float | None) -> Report:
     suffix = file.suffix.lower().removeprefix(".")
     try:
-        dataset = datasets.load_dataset(suffix, data_files=str(file), split="train")
+        dataset = datasets.load_dataset(suffix, data_files=glob.escape(str(file)), split="train")
     except Exception as error:
         raise DataError(f"{file}: cannot be read ({error.__cause__ or error}); download or export it again") from error
     return _restore_rows(dataset, output, str(file), restorer, sigma)
@@ -147,7 +147,7 @@ def _restore_rows(
         restored.to_csv(partial, index=False)
     else:
         restored.to_parquet(partial)
-    shutil.move(partial, output)
+    partial.replace(output)
     return report
 
 

@@ -5,6 +5,7 @@ Their parameters were tuned on the validation split by `python -m train.tune_cla
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -12,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet, estimate_sigma
 
 from fer_denoise.noise import TASKS, GaussianNoise
 
 TUNED_FILE = Path(__file__).with_name("classical.json")
+
+PIXELS_AT_ONCE = 50_000
+"""How many pixels the switching median treats together, which bounds its memory."""
 
 
 def median(noisy: np.ndarray, sigma: float, *, size: int) -> np.ndarray:
@@ -29,23 +34,24 @@ def switching_median(noisy: np.ndarray, sigma: float, *, threshold: float) -> np
     """Replaces only pixels at 0 or 1, by the median of those neighbours that are not.
 
     Sun & Neuvo 1994, "Detail-preserving median based filters in image processing",
-    https://doi.org/10.1016/0167-8655(94)90082-5. The window grows from 3x3 until it holds a pixel to take. A pixel that
-    differs from the median by less than `threshold` is taken for true black or white, and kept.
+    https://doi.org/10.1016/0167-8655(94)90082-5. The window grows from 3x3 to 7x7 until it holds a pixel to take; where
+    none does, the area is truly black or white, and kept. So is a pixel nearer to the median than `threshold`.
     """
     impulse = (noisy <= 0) | (noisy >= 1)
     good = np.where(impulse, np.nan, noisy)
     restored = noisy.copy()
     todo = np.argwhere(impulse)
-    for radius in range(1, max(noisy.shape)):
-        if len(todo) == 0 or len(todo) == noisy.size:
-            break
-        padded = np.pad(good, radius, constant_values=np.nan)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * radius + 1, 2 * radius + 1))
-        values = windows[todo[:, 0], todo[:, 1]].reshape(len(todo), -1)
-        found = ~np.isnan(values).all(axis=1)
-        rows, columns = todo[found].T
-        restored[rows, columns] = np.nanmedian(values[found], axis=1)
-        todo = todo[~found]
+    for radius in (1, 2, 3):
+        side = 2 * radius + 1
+        windows = sliding_window_view(np.pad(good, radius, constant_values=np.nan), (side, side))
+        later = [np.empty((0, 2), dtype=todo.dtype)]
+        for start in range(0, len(todo), PIXELS_AT_ONCE):
+            pixels = todo[start : start + PIXELS_AT_ONCE]
+            values = windows[pixels[:, 0], pixels[:, 1]].reshape(-1, side * side)
+            found = ~np.isnan(values).all(axis=1)
+            restored[tuple(pixels[found].T)] = np.nanmedian(values[found], axis=1)
+            later.append(pixels[~found])
+        todo = np.concatenate(later)
     keep = np.abs(restored - noisy) < threshold
     return np.where(keep, noisy, restored)
 
@@ -84,7 +90,10 @@ def bm3d(noisy: np.ndarray, sigma: float, *, strength: float) -> np.ndarray:
     """
     from bm3d import bm3d as restore
 
-    return restore(noisy, sigma_psd=max(strength * sigma, 1e-4))
+    # The package crashes on 8x8 pixels.
+    height, width = noisy.shape
+    padded = np.pad(noisy, ((0, max(0, 16 - height)), (0, max(0, 16 - width))), mode="symmetric")
+    return restore(padded, sigma_psd=max(strength * sigma, 1e-4))[:height, :width]
 
 
 FILTERS: dict[str, Callable[..., np.ndarray]] = {
@@ -95,6 +104,10 @@ FILTERS: dict[str, Callable[..., np.ndarray]] = {
     "nl-means": nl_means,
     "bm3d": bm3d,
 }
+
+
+IMPULSE_FILTERS = ("median", "switching-median")
+"""The filters that know no noise level."""
 
 
 def available_filters() -> list[str]:
@@ -122,7 +135,7 @@ class ClassicalFilter:
 
     def _restore(self, image: np.ndarray, sigma: float | None, parameters: dict[str, Any] | None) -> np.ndarray:
         if sigma is None:
-            sigma = float(np.nan_to_num(estimate_sigma(image)))
+            sigma = 0.0 if self.name in IMPULSE_FILTERS else _estimate_sigma(image)
         if parameters is None:
             parameters = tuned_parameters(self.name, nearest_task(self.name, sigma))
         return self._filter(image, **{"sigma": sigma, **parameters})
@@ -138,10 +151,17 @@ def tuned_parameters(name: str, task: str) -> dict[str, Any]:
 
 def nearest_task(name: str, sigma: float) -> str:
     """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
-    if name in ("median", "switching-median"):
+    if name in IMPULSE_FILTERS:
         return "salt_pepper"
     levels = {task: noise.sigma for task, noise in TASKS.items() if isinstance(noise, GaussianNoise)}
     return min(levels, key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
+
+
+def _estimate_sigma(image: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        # Where an image is flat there is nothing to estimate from, and the result is NaN.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(np.nan_to_num(estimate_sigma(image)))
 
 
 @cache

@@ -4,6 +4,7 @@ Goodfellow et al. 2013, "Challenges in Representation Learning: A Report on Thre
 https://arxiv.org/abs/1307.0414
 """
 
+import glob
 import hashlib
 import io
 import re
@@ -133,7 +134,9 @@ def _of_split(files: list[Path], root: Path, split: str) -> list[Path]:
 
 def _open(builder: str, files: list[Path], **options) -> datasets.Dataset:
     try:
-        return datasets.load_dataset(builder, data_files=[str(file) for file in files], split="train", **options)
+        return datasets.load_dataset(
+            builder, data_files=[glob.escape(str(file)) for file in files], split="train", **options
+        )
     except Exception as error:
         cause = error.__cause__ or error
         raise DataError(f"{files[0]}: cannot be read as {builder} ({cause}); download or export it again") from error
@@ -183,7 +186,12 @@ def _from_csv(file: Path, split: str) -> Faces:
     dataset = dataset.rename_columns({name: name.strip() for name in dataset.column_names if name != name.strip()})
     source = f"{file} ({split})"
     pixels, labels = find_column(dataset, ("pixels",), source), find_column(dataset, LABEL_COLUMNS, source)
-    usage = [canonical_split(str(name)) for name in dataset[find_column(dataset, ("Usage", "usage"), source)]]
+    usage = []
+    for row, name in enumerate(dataset[find_column(dataset, ("Usage", "usage"), source)]):
+        try:
+            usage.append(canonical_split(str(name)))
+        except DataError as error:
+            raise DataError(f"{file}, line {row + 2}: Usage: {error}") from error
     rows = [row for row, name in enumerate(usage) if name == split]
     if not rows:
         raise DataError(f"{file}: has no {split!r} rows, only {', '.join(sorted(set(usage)))}; see its Usage column")
@@ -216,16 +224,19 @@ def decode_image(value: Any, place: str) -> np.ndarray:
     Raises:
         DataError: it is damaged, missing, or has another number of pixels.
     """
-    if isinstance(value, dict) and (value.get("bytes") or value.get("path")):
-        value = value["bytes"] or Path(value["path"]).read_bytes()
-    if isinstance(value, bytes):
+    if isinstance(value, dict):
+        value = value.get("bytes") or Path(value.get("path") or "")
+    if isinstance(value, (bytes, Path)):
         try:
-            with Image.open(io.BytesIO(value)) as picture:
+            with Image.open(io.BytesIO(value) if isinstance(value, bytes) else value) as picture:
                 return np.asarray(picture.convert("L"))
         except Exception as error:
             raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
     try:
-        pixels = np.array(value.split() if isinstance(value, str) else value, dtype=np.int64).ravel()
+        pixels = np.array(value.split() if isinstance(value, str) else value)
+        if not (pixels.astype(np.int64) == pixels.astype(np.float64)).all():
+            raise ValueError("found fractions")
+        pixels = pixels.astype(np.int64).ravel()
     except (TypeError, ValueError) as error:
         raise DataError(f"{place}: the pixels are not whole numbers ({error}); replace or remove the row") from error
     if pixels.size != SIZE * SIZE:

@@ -33,10 +33,12 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
     Raises:
         ModelNotFoundError: nothing there, files missing, or the Hub cannot be reached.
     """
-    if str(source) in bundled_models():
-        return BUNDLE / source
-    folder = Path(source).expanduser()
+    folder = BUNDLE / source if str(source) in bundled_models() else Path(source).expanduser()
     if folder.is_dir():
+        if revision is not None:
+            raise ModelNotFoundError(
+                f"{source}: is not on the Hub and has no revision {revision}; leave the revision out"
+            )
         for name in (CONFIG_FILE, WEIGHTS_FILE):
             if not (folder / name).is_file():
                 raise ModelNotFoundError(
@@ -46,7 +48,8 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
         return _download(str(source), revision)
     raise ModelNotFoundError(
-        f"{source}: no such model; use one of {', '.join(bundled_models())}, a folder, or a Hub repo id (user/repo)"
+        f"{source}: no such model; use a bundled network ({', '.join(bundled_models())}), a classical filter "
+        "(list_models() names them), a folder, or a Hub repo id (user/repo)"
     )
 
 

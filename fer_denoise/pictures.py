@@ -76,14 +76,15 @@ def _shrink_hint() -> str:
 
 
 def _to_gray(picture: Image.Image, name: str) -> np.ndarray:
+    picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
-        return _rescale(np.asarray(ImageOps.exif_transpose(picture), dtype=np.float64), picture.mode, name)
+        return _rescale(np.asarray(picture, dtype=np.float64), picture.mode, name)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
-    return np.asarray(ImageOps.exif_transpose(picture).convert("L"))
+    return np.asarray(picture.convert("L"))
 
 
 def _rescale(pixels: np.ndarray, mode: str, name: str) -> np.ndarray:

@@ -100,9 +100,10 @@ class Restorer:
 
     @torch.inference_mode()
     def _restore_with_network(self, batch: np.ndarray) -> np.ndarray:
-        if max(batch.shape[-2:]) > self.tile:
-            return np.stack([self._restore_tiled(torch.from_numpy(image)) for image in batch])
-        parts = torch.from_numpy(np.ascontiguousarray(batch)).unsqueeze(1).split(BATCH_SIZE)
+        images = torch.tensor(np.ascontiguousarray(batch))
+        if max(images.shape[-2:]) > self.tile:
+            return np.stack([self._restore_tiled(image) for image in images])
+        parts = images.unsqueeze(1).split(BATCH_SIZE)
         return torch.cat([self._forward(part) for part in parts]).squeeze(1).numpy()
 
     def _restore_tiled(self, image: Tensor) -> np.ndarray:

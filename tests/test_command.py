@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import datasets
@@ -139,9 +138,3 @@ def test_a_wrong_sigma_is_refused(tmp_path, noisy, sigma):
     source = write(tmp_path / "face.png", noisy[0])
     with pytest.raises(SystemExit):
         main(["restore", str(source), str(tmp_path / "out.png"), "--sigma", sigma])
-
-
-def test_the_weights_record_their_training():
-    config = json.loads((Path(__file__).parents[1] / "fer_denoise/weights/attention-unet-low/config.json").read_text())
-    assert config["training"]["task"] == "low"
-    assert config["training"]["data"]["images"] == 28709

@@ -11,7 +11,7 @@ from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.zoo import MODELS
 
-TEMPLATES = Path("hub_cards")
+TEMPLATES = Path(__file__).parents[1] / "hub_cards"
 NOISE = {
     "low": "low Gaussian noise (sigma 0.02 on [0, 1], 5.1 of 255)",
     "high": "high Gaussian noise (sigma 0.06 on [0, 1], 15.3 of 255)",

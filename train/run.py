@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from accelerate.utils import broadcast
+from torch import Tensor, nn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 
@@ -114,6 +115,13 @@ def moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor
             average.lerp_(value, weight)
 
     return update
+
+
+def share_buffers(model: nn.Module, accelerator: Accelerator) -> None:
+    """Give every process the first one's buffers, such as the statistics of batch norm, which each gathers alone."""
+    if accelerator.num_processes > 1:
+        for buffer in model.buffers():
+            buffer.copy_(broadcast(buffer.clone()))
 
 
 def write_log(out: Path, rows: list[dict[str, Any]]) -> None:

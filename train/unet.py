@@ -152,15 +152,23 @@ def train(args: argparse.Namespace) -> None:
     kept = averaged.module if averaged else model
     wrapped, optimizer = accelerator.prepare(model, optimizer)
 
+    settings = {
+        "task": args.task,
+        "noise": asdict(task),
+        "preset": args.preset,
+        "recipe": asdict(recipe),
+        "seed": args.seed,
+        "init": args.init,
+        "widths": model.config["widths"],
+        "data": {"name": "FER2013", "images": len(clean), "sha256": faces["train"].fingerprint},
+    }
     log: list[dict[str, Any]] = []
     checkpoint_file = args.out / run.CHECKPOINT_FILE
     if checkpoint_file.exists():
         checkpoint = load_state(checkpoint_file)
-        if checkpoint["recipe"] != asdict(recipe):
-            raise SystemExit(
-                f"{args.out} was trained with another recipe, {checkpoint['recipe']}: "
-                "repeat its options, or choose another --out"
-            )
+        if checkpoint["settings"] != settings:
+            changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
+            raise SystemExit(f"{args.out} was begun with {changed}: repeat its options, or choose another --out")
         model.load_state_dict(checkpoint["model"])
         if averaged:
             averaged.load_state_dict(checkpoint["averaged"])
@@ -195,6 +203,7 @@ def train(args: argparse.Namespace) -> None:
                 scheduler.step()
             train_loss += step_loss.detach()
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
+        run.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, validation_noisy, validation, loss, accelerator)
         if recipe.schedule == "plateau":
             scheduler.step(validation_loss)
@@ -210,17 +219,8 @@ def train(args: argparse.Namespace) -> None:
         if accelerator.is_main_process:
             tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.6f}, PSNR {validation_psnr:.3f} dB")
             if best is None or validation_loss < best["validation_loss"]:
-                kept.training_record = {
-                    "task": args.task,
-                    "noise": asdict(task),
-                    "preset": args.preset,
-                    "recipe": asdict(recipe),
-                    "seed": args.seed,
-                    "init": args.init,
-                    "data": {"name": "FER2013", "images": len(clean), "sha256": faces["train"].fingerprint},
-                    "best_epoch": epoch + 1,
-                    "validation_psnr": round(validation_psnr, 3),
-                }
+                best_scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
+                kept.training_record = {**settings, **best_scores}
                 kept.save_pretrained(args.out / run.MODEL_FOLDER)
             state = {
                 "model": model.state_dict(),
@@ -229,7 +229,7 @@ def train(args: argparse.Namespace) -> None:
             }
             if averaged:
                 state["averaged"] = averaged.state_dict()
-            save_state(checkpoint_file, {**state, "recipe": asdict(recipe), "log": log})
+            save_state(checkpoint_file, {**state, "settings": settings, "log": log})
             run.write_log(args.out, log)
     accelerator.end_training()
 

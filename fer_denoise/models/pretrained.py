@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from fer_denoise.hub import CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, model_folder
@@ -39,7 +39,7 @@ class PretrainedModel(nn.Module):
             return tensor.half() if half and name in parameters else tensor
 
         tensors = {name: stored(name, tensor) for name, tensor in self.state_dict().items()}
-        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+        (folder / WEIGHTS_FILE).write_bytes(save(tensors, metadata={"format": "pt"}))
         config = {"architecture": type(self).__name__, "config": self.config, "training": self.training_record}
         (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 

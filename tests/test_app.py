@@ -1,0 +1,194 @@
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from fer_denoise.demo import build, launch_options
+from fer_denoise.demo.noise_controls import CONTROLS
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.task_tab import advice, metrics_table, restore_face
+from fer_denoise.metrics import psnr
+from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.samples import sample_faces
+from fer_denoise.zoo import MODELS, list_models
+
+
+@pytest.fixture(scope="module")
+def app_url() -> Iterator[str]:
+    page = build()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def client(app_url: str) -> Client:
+    return Client(app_url, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def clean() -> np.ndarray:
+    return next(iter(sample_faces().values()))
+
+
+def save(path: Path, image: np.ndarray) -> str:
+    Image.fromarray(image).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "gain"),
+    [
+        ("low", "attention-unet-low", 1),
+        ("high", "attention-unet-high", 4),
+        ("salt_pepper", "attention-unet-salt-pepper", 10),
+        ("salt_pepper", "switching-median", 6),
+    ],
+)
+def test_a_noisy_face_comes_back_better(client, clean, tmp_path, task, model, gain):
+    noisy = np.rint(TASKS[task](clean, seed=0) * 255).astype(np.uint8)
+    result = client.predict(handle_file(save(tmp_path / "noisy.png", noisy)), model, 0, api_name="/restore")
+    with Image.open(result) as picture:
+        assert picture.format == "PNG" and picture.mode == "L"
+        restored = np.asarray(picture)
+    assert psnr(restored, clean) > psnr(noisy, clean) + gain
+
+
+def test_restore_is_the_one_public_endpoint_and_names_its_parameters(client):
+    api = client.view_api(return_format="dict", print_info=False)
+    assert list(api["named_endpoints"]) == ["/restore"]
+    assert [p["parameter_name"] for p in api["named_endpoints"]["/restore"]["parameters"]] == [
+        "image",
+        "model",
+        "sigma",
+    ]
+    assert api["unnamed_endpoints"] == {}
+
+
+def test_bad_uploads_get_a_message_with_a_remedy_and_the_app_stays_up(client, clean, tmp_path):
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "empty.png").write_bytes(b"")
+    save(tmp_path / "tiny.png", np.zeros((1, 1), np.uint8))
+    Image.new("1", (12000, 12000)).save(tmp_path / "huge.png")
+    whole = Path(save(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)))
+    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:900])
+    Image.fromarray(np.full((48, 48), np.nan, np.float32)).save(tmp_path / "nan.tiff")
+    remedies = {
+        "text.png": "choose a PNG",
+        "empty.png": "choose a PNG",
+        "tiny.png": "at least 8x8",
+        "huge.png": "make it smaller",
+        "cut.png": "save it again",
+        "nan.tiff": "NaN",
+    }
+    for name, remedy in remedies.items():
+        with pytest.raises(AppError, match=remedy) as error:
+            client.predict(handle_file(str(tmp_path / name)), "median", 0, api_name="/restore")
+        assert name in str(error.value)
+        assert "Traceback" not in str(error.value)
+    with pytest.raises(AppError, match="choose one first"):
+        client.predict(None, "median", 0, api_name="/restore")
+    with pytest.raises(AppError, match="maximum"):
+        client.predict(handle_file(str(whole)), "median", 7, api_name="/restore")
+    assert client.predict(handle_file(str(whole)), "median", 0, api_name="/restore")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "CMYK", "P", "1", "I;16"])
+def test_unusual_pictures_are_restored_in_their_size(client, tmp_path, mode):
+    name = "picture.jpg" if mode == "CMYK" else "picture.png"
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((20, 30), 30000, np.uint16))
+    else:
+        picture = Image.new("RGBA", (30, 20), (200, 100, 50, 128)).convert(mode)
+    picture.save(tmp_path / name)
+    with Image.open(client.predict(handle_file(str(tmp_path / name)), "median", 0, api_name="/restore")) as result:
+        assert result.size == (30, 20)
+
+
+def test_visitors_at_once_all_get_their_own_picture(app_url, tmp_path):
+    results: dict[int, float] = {}
+
+    def visit(level: int) -> None:
+        picture = save(tmp_path / f"{level}.png", np.full((48, 48), level, np.uint8))
+        result = Client(app_url, verbose=False).predict(handle_file(picture), "median", 0, api_name="/restore")
+        with Image.open(result) as image:
+            results[level] = float(np.asarray(image).mean())
+
+    visitors = [threading.Thread(target=visit, args=(level,)) for level in (10, 60, 110, 160, 210)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert results == {level: level for level in (10, 60, 110, 160, 210)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_presets_of_the_controls_are_the_tasks(task):
+    controls = CONTROLS[task]
+    assert (
+        controls.noise(*controls.preset) == pytest.approx(TASKS[task])
+        or controls.noise(*controls.preset) == TASKS[task]
+    )
+
+
+@pytest.mark.parametrize("model", list_models())
+def test_every_model_restores_a_face_in_the_tab(clean, model):
+    shown, noisy, restored, table = restore_face(clean, Restorers(), model, TASKS["high"], 3)
+    assert [picture.size for picture in (shown, noisy, restored)] == [(48, 48)] * 3
+    assert np.array_equal(np.asarray(shown), clean)
+    assert not np.array_equal(np.asarray(noisy), np.asarray(restored))
+    assert "Restored" in table
+
+
+def test_the_table_shows_what_was_measured(clean):
+    clean = clean / np.float32(255)
+    noisy = np.clip(clean + np.float32(0.1), 0, 1)
+    table = metrics_table(clean, noisy, clean)
+    assert f"{psnr(noisy, clean):.2f} dB" in table
+    assert "inf dB" in table
+    assert "1.0000" in table
+    assert "class='better'" in table
+    assert "class='worse'" in metrics_table(clean, clean, noisy)
+    assert "nan" not in metrics_table(clean, clean, clean)
+
+
+def test_a_specialist_away_from_its_noise_is_pointed_out():
+    assert "not what it was trained for" not in advice("attention-unet-low", TASKS["low"])
+    assert "not what it was trained for" in advice("attention-unet-low", GaussianNoise(0.1))
+    assert "not what it was trained for" in advice("attention-unet-low", TASKS["salt_pepper"])
+    assert advice("median", GaussianNoise(0.1)) == MODELS["median"].summary
+
+
+def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):
+    monkeypatch.delenv("FER_DENOISE_HUB_OWNER", raising=False)
+    restorers = Restorers()
+    restorers.load_networks()
+    assert restorers.weights_source() == "bundled with this version"
+    monkeypatch.setenv("FER_DENOISE_HUB_OWNER", "somebody")
+    restorers = Restorers()
+    restorers.load_networks()
+    assert "could not be read" in restorers.weights_source()
+    assert restorers.get("attention-unet-low").name == "attention-unet-low"
+
+
+def test_weights_from_the_hub_are_taken_and_said_so(monkeypatch):
+    from fer_denoise import hub
+
+    monkeypatch.setenv("FER_DENOISE_HUB_OWNER", "somebody")
+    monkeypatch.setenv("FER_DENOISE_HUB_REVISION", "v1")
+    asked = []
+
+    def download(repo_id: str, revision: str | None) -> Path:
+        asked.append((repo_id, revision))
+        return hub.BUNDLE / repo_id.removeprefix("somebody/fer-denoise-")
+
+    monkeypatch.setattr(hub, "_download", download)
+    restorers = Restorers()
+    restorers.load_networks()
+    assert ("somebody/fer-denoise-attention-unet-low", "v1") in asked
+    assert restorers.weights_source() == "Hub repos of somebody, revision v1"

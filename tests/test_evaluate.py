@@ -1,0 +1,53 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from fer_denoise import Restorer
+from fer_denoise.classical import ClassicalFilter, tuned_parameters
+from fer_denoise.evaluate import restore_task, score
+from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
+from fer_denoise.noise import TASKS
+
+
+@pytest.fixture(scope="module")
+def clean(make_faces):
+    return make_faces(5)
+
+
+@pytest.fixture(scope="module")
+def noisy(clean):
+    return TASKS["high"](clean, seed=0)
+
+
+def test_a_row_holds_the_means_over_all_and_over_unseen_images(noisy, clean):
+    unseen = np.array([True, False, True, True, False])
+    row = score("noisy", noisy, clean, unseen)
+    assert row.model == "noisy"
+    assert row.mse == pytest.approx(np.mean((noisy - clean / 255) ** 2), rel=1e-4)
+    assert row.psnr == pytest.approx(mean_psnr(psnr(noisy, clean)))
+    assert row.ssim == pytest.approx(ssim(noisy, clean).mean())
+    assert row.psnr_unseen == pytest.approx(mean_psnr(psnr(noisy[unseen], clean[unseen])))
+    assert row.ssim_unseen == pytest.approx(ssim(noisy[unseen], clean[unseen]).mean())
+    assert (row.origin_psnr, row.origin_ssim) == pytest.approx(origin_convention(noisy, clean))
+
+
+def test_a_perfect_row_is_finite(clean):
+    row = score("perfect", clean, clean, np.ones(5, bool)).as_dict()
+    assert row.pop("model") == "perfect"
+    assert row["psnr"] == row["psnr_unseen"] == 100 and row["mse"] == 0
+    assert np.isfinite(list(row.values())).all()
+
+
+def test_filters_are_told_the_true_sigma_and_the_parameters_of_the_task(noisy):
+    expected = ClassicalFilter("tv")(noisy, 0.06, tuned_parameters("tv", "high"))
+    np.testing.assert_array_equal(restore_task(Restorer.from_pretrained("tv"), "high", noisy), np.clip(expected, 0, 1))
+
+
+def test_a_pool_changes_nothing(make_faces):
+    noisy = TASKS["salt_pepper"](make_faces(70, shape=(12, 12)), seed=0)
+    restorer = Restorer.from_pretrained("switching-median")
+    alone = restore_task(restorer, "salt_pepper", noisy)
+    assert alone.shape == noisy.shape
+    with ThreadPoolExecutor(2) as pool:
+        np.testing.assert_array_equal(restore_task(restorer, "salt_pepper", noisy, pool), alone)

@@ -1,0 +1,117 @@
+import pytest
+import torch
+
+from fer_denoise import hub, list_models
+from fer_denoise.classical import available_filters
+from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder
+from fer_denoise.models import AttentionUNet
+from fer_denoise.zoo import DEFAULT_MODEL, MODELS
+
+NETWORKS = ["attention-unet-low", "attention-unet-high", "attention-unet-salt-pepper"]
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A bundle of two models in place of the package's."""
+    monkeypatch.setattr(hub, "BUNDLE", tmp_path)
+    torch.manual_seed(0)
+    for name in ("attention-unet-low", "attention-unet-high"):
+        AttentionUNet(widths=(4, 8)).save_pretrained(tmp_path / name)
+    (tmp_path / "no-model").mkdir()
+    return tmp_path
+
+
+def refusal(source, **options) -> str:
+    with pytest.raises(ModelNotFoundError) as caught:
+        model_folder(source, **options)
+    assert str(source) in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_three_networks_are_bundled():
+    assert set(NETWORKS) <= set(bundled_models())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bundled_networks_have_the_origins_architecture_and_a_training_record(name):
+    model = AttentionUNet.from_pretrained(name)
+    assert model.config["widths"] == [16, 32, 64, 128, 256]
+    assert model.training_record["task"] == MODELS[name].task
+    assert model.training_record["data"]["images"] == 28_709
+
+
+def test_bundled_models_are_the_folders_with_a_config(bundle):
+    assert bundled_models() == ["attention-unet-high", "attention-unet-low"]
+
+
+def test_a_bundled_name_gives_its_folder(bundle):
+    assert model_folder("attention-unet-low") == bundle / "attention-unet-low"
+
+
+def test_a_bundled_name_wins_over_a_folder_in_the_working_directory(bundle, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere" / "attention-unet-low").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert model_folder("attention-unet-low") == bundle / "attention-unet-low"
+
+
+def test_a_local_folder_is_taken_as_it_is(bundle):
+    folder = bundle / "attention-unet-low"
+    assert model_folder(folder) == model_folder(str(folder)) == folder
+
+
+def test_an_unknown_name_lists_what_exists(bundle):
+    message = refusal("attention-unet-medium")
+    assert "attention-unet-high, attention-unet-low" in message and "user/repo" in message
+
+
+@pytest.mark.parametrize("source", ["../missing", "/no/such/folder", "", "a/b/c", "-x/../y"])
+def test_what_is_neither_name_nor_folder_nor_repo_is_refused(bundle, source, tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    with pytest.raises(ModelNotFoundError):
+        model_folder(source)
+
+
+@pytest.mark.parametrize("revision", [None, "0123456789abcdef0123456789abcdef01234567"])
+def test_a_hub_repo_without_network_is_refused_with_a_remedy(revision):
+    message = refusal("someone/some-model", revision=revision)
+    assert "network" in message and "HF_TOKEN" in message and "revision" in message
+
+
+def test_only_config_and_safetensors_are_fetched(bundle, monkeypatch):
+    calls = []
+
+    def download(repo_id, **options):
+        calls.append((repo_id, options))
+        return str(bundle / "attention-unet-low")
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    assert model_folder("someone/model", revision="abc") == bundle / "attention-unet-low"
+    (repo_id, options), *others = calls
+    assert not others and repo_id == "someone/model" and options["revision"] == "abc"
+    assert sorted(options["allow_patterns"]) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_hub_repo_with_a_file_missing_is_refused(bundle, monkeypatch, name):
+    (bundle / "attention-unet-low" / name).unlink()
+    monkeypatch.setattr(hub, "snapshot_download", lambda *args, **options: str(bundle / "attention-unet-low"))
+    assert f"has no {name}" in refusal("someone/model")
+
+
+def test_a_folder_with_only_a_pickle_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    assert "has no model.safetensors" in refusal(tmp_path)
+
+
+def test_list_models_names_bundled_networks_then_filters(bundle):
+    assert list_models() == ["attention-unet-low", "attention-unet-high", *available_filters()]
+
+
+def test_every_listed_model_is_described():
+    assert all(MODELS[name].title and MODELS[name].summary.endswith(".") for name in list_models())
+
+
+def test_the_default_model_is_listed():
+    assert DEFAULT_MODEL in list_models()

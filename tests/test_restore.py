@@ -1,0 +1,255 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_denoise import Restorer
+from fer_denoise.classical import ClassicalFilter, available_filters
+from fer_denoise.hub import ModelNotFoundError, bundled_models
+from fer_denoise.metrics import mean_psnr, psnr
+from fer_denoise.models import AttentionUNet, PretrainedModel
+from fer_denoise.noise import TASKS
+from fer_denoise.zoo import MODELS
+
+LEAST_GAINS = {"attention-unet-low": 1.0, "attention-unet-high": 4.0, "attention-unet-salt-pepper": 12.0}
+"""In mean PSNR on the sample faces, in the task that the model was trained for; in dB."""
+
+
+class Lamp(PretrainedModel):
+    """Adds 0.7, so that its output leaves [0, 1]."""
+
+    def forward(self, noisy):
+        return noisy + 0.7
+
+
+@pytest.fixture(scope="module")
+def network() -> AttentionUNet:
+    torch.manual_seed(0)
+    model = AttentionUNet(widths=(8, 16, 32), residual=True)
+    nn.init.normal_(model.head.weight, std=1.0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def restorer(network) -> Restorer:
+    return Restorer(network, "random", device="cpu")
+
+
+@pytest.fixture(params=["network", "median"])
+def any_restorer(request, restorer) -> Restorer:
+    return restorer if request.param == "network" else Restorer(ClassicalFilter("median"), "median")
+
+
+@pytest.fixture
+def noisy(make_faces) -> np.ndarray:
+    return TASKS["high"](make_faces(3, shape=(24, 40)), seed=0)
+
+
+def test_the_random_network_changes_its_input(restorer, noisy):
+    assert np.abs(restorer(noisy) - noisy).mean() > 0.005
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(8, 8), (9, 17), (48, 48), (3, 50, 70), (1, 8, 33)])
+def test_shape_and_dtype_are_kept(any_restorer, dtype, shape):
+    pixels = np.random.default_rng(0).random(shape)
+    pixels = np.rint(pixels * 255).astype(dtype) if dtype == np.uint8 else pixels.astype(dtype)
+    restored = any_restorer(pixels)
+    assert restored.shape == shape and restored.dtype == dtype
+
+
+def test_uint8_gives_the_rounded_result_of_floats(any_restorer, make_faces):
+    pixels = make_faces(2)
+    expected = np.rint(255 * any_restorer(pixels.astype(np.float32) / 255))
+    np.testing.assert_allclose(any_restorer(pixels), expected, atol=1)
+    assert np.mean(any_restorer(pixels) == expected) > 0.99
+
+
+def test_results_are_clipped_to_the_range():
+    lamp = Restorer(Lamp(), "lamp", device="cpu")
+    np.testing.assert_allclose(lamp(np.full((8, 8), 0.2)), 0.9, atol=1e-6)
+    np.testing.assert_array_equal(lamp(np.full((8, 8), 0.6)), 1)
+    assert lamp(np.full((8, 8), 200, np.uint8)).tolist() == [[255] * 8] * 8
+
+
+def test_the_networks_output_is_passed_on(restorer, network, noisy):
+    with torch.no_grad():
+        expected = network(torch.from_numpy(noisy).unsqueeze(1)).squeeze(1).clamp(0, 1).numpy()
+    np.testing.assert_allclose(restorer(noisy), expected, atol=1e-5)
+
+
+def test_a_batch_gives_what_its_images_give(any_restorer, noisy):
+    singles = [any_restorer(image) for image in noisy]
+    np.testing.assert_allclose(any_restorer(noisy), singles, atol=1e-5)
+
+
+def test_more_images_than_fit_one_pass_keep_their_order(restorer):
+    noisy = np.random.default_rng(0).random((150, 8, 8), dtype=np.float32)
+    restored = restorer(noisy)
+    assert restored.shape == noisy.shape
+    for index in (0, 63, 64, 128, 149):
+        np.testing.assert_allclose(restored[index], restorer(noisy[index]), atol=1e-5)
+
+
+def test_the_input_is_left_unchanged(any_restorer, noisy):
+    before = noisy.copy()
+    any_restorer(noisy)
+    np.testing.assert_array_equal(noisy, before)
+
+
+def test_a_call_gives_the_same_again(any_restorer, noisy):
+    np.testing.assert_array_equal(any_restorer(noisy), any_restorer(noisy))
+
+
+@pytest.mark.parametrize("shape", [(80, 70), (33, 90), (2, 32, 70)])
+def test_tiles_show_no_seams(network, restorer, make_faces, shape):
+    count, size = (shape[0], shape[1:]) if len(shape) == 3 else (1, shape)
+    picture = TASKS["high"](make_faces(count, shape=size), seed=0).reshape(shape)
+    tiled = Restorer(network, "tiled", device="cpu", tile=32, tile_overlap=32)(picture)
+    assert tiled.shape == shape
+    np.testing.assert_allclose(tiled, restorer(picture), atol=1 / 255)
+
+
+def test_tiles_without_overlap_do_differ(network, restorer, make_faces):
+    picture = TASKS["high"](make_faces(1, shape=(70, 70))[0], seed=0)
+    tiled = Restorer(network, "tiled", device="cpu", tile=32, tile_overlap=0)(picture)
+    assert np.abs(tiled - restorer(picture)).max() > 1 / 255
+
+
+def test_large_pictures_pass_in_windows_of_bounded_size(network, monkeypatch):
+    sizes = []
+    model = Restorer(network, "tiled", device="cpu", tile=32, tile_overlap=16)
+    forward = model._forward
+    monkeypatch.setattr(model, "_forward", lambda batch: sizes.append(batch.shape[-2:]) or forward(batch))
+    model(np.zeros((100, 90), np.uint8))
+    assert len(sizes) == 12 and max(max(size) for size in sizes) <= 64
+
+
+@pytest.mark.parametrize("view", ["flipped", "transposed", "strided", "read-only", "big-endian"])
+@pytest.mark.parametrize("tile", [32, 512])
+def test_any_view_of_an_array_is_taken(network, make_faces, view, tile):
+    picture = TASKS["low"](make_faces(1, shape=(48, 80))[0], seed=0)
+    views = {
+        "flipped": picture[::-1, ::-1],
+        "transposed": picture.T,
+        "strided": picture[::2, ::2],
+        "read-only": np.broadcast_to(picture, (2, *picture.shape)),
+        "big-endian": picture.astype(">f4"),
+    }
+    model = Restorer(network, "views", device="cpu", tile=tile, tile_overlap=16)
+    expected = model(np.array(views[view], dtype=np.float32))
+    np.testing.assert_allclose(model(views[view]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(40, 16), (8, 0), (0, 0), (32, 8), (32, -16)])
+def test_tiles_that_are_no_multiple_of_16_are_refused(network, tile, overlap):
+    with pytest.raises(ValueError, match="multiples of 16"):
+        Restorer(network, "x", tile=tile, tile_overlap=overlap)
+
+
+@pytest.mark.parametrize("shape", [(7, 30), (30, 7), (2, 7, 7)])
+def test_too_small_a_picture_is_refused(any_restorer, shape):
+    with pytest.raises(ValueError, match="at least 8x8"):
+        any_restorer(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(48,), (1, 1, 48, 48), (0, 48, 48)])
+def test_another_number_of_dimensions_is_refused(any_restorer, shape):
+    with pytest.raises(ValueError, match="grayscale"):
+        any_restorer(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_are_refused(any_restorer, bad):
+    picture = np.full((16, 16), 0.5)
+    picture[3, 3] = bad
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        any_restorer(picture)
+
+
+def test_floats_outside_the_range_are_refused(any_restorer):
+    with pytest.raises(ValueError, match="rescale"):
+        any_restorer(np.full((16, 16), 128.0))
+
+
+def test_other_dtypes_are_refused(any_restorer):
+    with pytest.raises(TypeError, match="int64"):
+        any_restorer(np.zeros((16, 16), np.int64))
+
+
+@pytest.mark.parametrize("sigma", [-0.01, np.nan, np.inf])
+def test_a_sigma_that_is_no_level_is_refused(any_restorer, noisy, sigma):
+    with pytest.raises(ValueError, match="sigma"):
+        any_restorer(noisy, sigma=sigma)
+
+
+def test_a_blind_network_ignores_sigma(restorer, noisy):
+    np.testing.assert_array_equal(restorer(noisy, sigma=0.06), restorer(noisy))
+
+
+def test_a_filter_uses_sigma(noisy):
+    tv = Restorer.from_pretrained("tv")
+    assert np.abs(tv(noisy, sigma=0.1) - tv(noisy, sigma=0.01)).max() > 0.01
+
+
+def test_a_network_evaluates_whatever_mode_it_came_in(network, restorer, noisy):
+    expected = restorer(noisy)
+    network.train()
+    try:
+        np.testing.assert_array_equal(Restorer(network, "x", device="cpu")(noisy), expected)
+    finally:
+        network.eval()
+
+
+@pytest.mark.parametrize("name", available_filters())
+def test_filters_are_loaded_by_name(name):
+    restorer = Restorer.from_pretrained(name)
+    assert restorer.name == name
+    restored = restorer(np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8))
+    assert restored.shape == (16, 16) and restored.dtype == np.uint8
+
+
+def test_a_filter_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("fer_denoise.restore.available_filters", lambda: ["median"])
+    with pytest.raises(ModelNotFoundError, match="pip install bm3d"):
+        Restorer.from_pretrained("bm3d")
+
+
+def test_a_folder_is_loaded(tmp_path, network, noisy, restorer):
+    network.save_pretrained(tmp_path, half=False)
+    for source in (tmp_path, str(tmp_path)):
+        loaded = Restorer.from_pretrained(source, device="cpu")
+        assert loaded.name == str(tmp_path)
+        np.testing.assert_allclose(loaded(noisy), restorer(noisy), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "Median"])
+def test_an_unknown_name_lists_networks_and_filters(name):
+    with pytest.raises(ModelNotFoundError) as caught:
+        Restorer.from_pretrained(name)
+    message = str(caught.value)
+    assert name in message
+    assert [known for known in ("attention-unet-high", "switching-median", "tv") if known not in message] == []
+
+
+def test_a_folder_of_another_architecture_is_refused(tmp_path):
+    Lamp().save_pretrained(tmp_path)
+    with pytest.raises(ModelNotFoundError, match=r"Lamp.*AttentionUNet"):
+        Restorer.from_pretrained(tmp_path)
+
+
+def test_a_hub_repo_without_network_is_refused():
+    with pytest.raises(ModelNotFoundError, match="network"):
+        Restorer.from_pretrained("someone/some-model", revision="v1")
+
+
+def test_every_bundled_network_has_a_least_gain():
+    assert set(LEAST_GAINS) <= set(bundled_models())
+    assert [name for name in bundled_models() if name not in LEAST_GAINS] == []
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_bundled_networks_gain_what_they_should(name, samples):
+    noisy = TASKS[MODELS[name].task](samples, seed=0)
+    restored = Restorer.from_pretrained(name)(noisy)
+    assert mean_psnr(psnr(restored, samples)) - mean_psnr(psnr(noisy, samples)) > LEAST_GAINS[name]
