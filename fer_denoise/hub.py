@@ -18,6 +18,15 @@ class ModelNotFoundError(ValueError):
     """No usable model at that name, folder or Hub repo; the message says what to do."""
 
 
+class UnknownModelError(ModelNotFoundError):
+    """A name that is no model; the message lists those that are."""
+
+    def __init__(self, source: str | Path, names: list[str]) -> None:
+        super().__init__(
+            f"{source}: no such model; use one of {', '.join(names)}, a folder, or a Hub repo id (user/repo)"
+        )
+
+
 def bundled_models() -> list[str]:
     """Names of the models that came with this package."""
     return sorted(config.parent.name for config in BUNDLE.glob(f"*/{CONFIG_FILE}"))
@@ -47,10 +56,7 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
         return folder
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
         return _download(str(source), revision)
-    raise ModelNotFoundError(
-        f"{source}: no such model; use a bundled network ({', '.join(bundled_models())}), a classical filter "
-        "(list_models() names them), a folder, or a Hub repo id (user/repo)"
-    )
+    raise UnknownModelError(source, bundled_models())
 
 
 def _download(repo_id: str, revision: str | None) -> Path:

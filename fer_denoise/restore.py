@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
-from fer_denoise.hub import ModelNotFoundError, model_folder
+from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.pictures import MIN_SIDE
+from fer_denoise.zoo import list_models
 
 BATCH_SIZE = 64
 
@@ -63,7 +64,10 @@ class Restorer:
             if name not in available_filters():
                 raise ModelNotFoundError(f"{name} needs the package of that name: pip install {name}")
             return cls(ClassicalFilter(name), name)
-        folder = model_folder(source, revision)
+        try:
+            folder = model_folder(source, revision)
+        except UnknownModelError:
+            raise UnknownModelError(source, list_models()) from None
         architecture = read_config(folder)["architecture"]
         if architecture not in ARCHITECTURES:
             raise ModelNotFoundError(
