@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fer_denoise.data import IMAGE_COLUMNS, DataError, decode_image, find_column, is_hub_id
+from fer_denoise.data import IMAGE_COLUMNS, DataError, decode_image, find_column
+from fer_denoise.hub import is_repo_id
 from fer_denoise.pictures import MIN_SIDE, SUFFIXES, PictureError, read_picture, write_picture
 from fer_denoise.restore import Restorer
 
@@ -42,7 +43,7 @@ def restore_path(source: str, target: Path, restorer: Restorer, sigma: float | N
     """
     path = Path(source)
     if not path.exists():
-        if is_hub_id(source):
+        if is_repo_id(source):
             return _restore_hub_dataset(source, target, restorer, sigma)
         raise PictureError(f"{source}: no such file or folder; check the path")
     if target.resolve().is_relative_to(path.resolve()):

@@ -17,7 +17,12 @@ import datasets
 import numpy as np
 from PIL import Image
 
+from fer_denoise.hub import is_repo_id
+
 HUB_DATASET = "AutumnQiu/fer2013"
+HUB_REVISION = "main"
+"""What is loaded where no revision is named; `Faces.fingerprint` tells which pixels it held."""
+
 SIZE = 48
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLITS = ("train", "validation", "test")
@@ -25,7 +30,7 @@ SPLITS = ("train", "validation", "test")
 _SPLIT_NAMES = {
     "train": {"train", "training"},
     "validation": {"validation", "valid", "val", "dev", "publictest"},
-    "test": {"test", "testing", "privatetest"},
+    "test": {"test", "testing", "eval", "privatetest"},
 }
 _EMOTION_NAMES = {
     "angry": {"angry", "anger", "0"},
@@ -78,16 +83,11 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
     path = Path(source).expanduser()
     if path.exists():
         return _load_local(path, split)
-    if is_hub_id(str(source)):
+    if is_repo_id(str(source)):
         return _load_hub(str(source), split, revision)
     raise DataError(
         f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
     )
-
-
-def is_hub_id(source: str) -> bool:
-    """Whether `source` has the form of a Hub repo id, "user/repo"."""
-    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", source) is not None
 
 
 def stands_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -143,7 +143,8 @@ def _open(builder: str, files: list[Path], **options) -> datasets.Dataset:
 
 
 def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
-    where = f"{repo}@{revision}" if revision else repo
+    revision = revision or HUB_REVISION
+    where = f"{repo}@{revision}"
     try:
         names = datasets.get_dataset_split_names(repo, revision=revision)
         matching = [name for name in names if _match(_SPLIT_NAMES, [re.sub(r"[^a-z]", "", name.lower())]) == split]

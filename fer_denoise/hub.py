@@ -27,6 +27,11 @@ class UnknownModelError(ModelNotFoundError):
         )
 
 
+def is_repo_id(source: str) -> bool:
+    """Whether `source` has the form of a Hub repo id, "user/repo"."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", source) is not None
+
+
 def bundled_models() -> list[str]:
     """Names of the models that came with this package."""
     return sorted(config.parent.name for config in BUNDLE.glob(f"*/{CONFIG_FILE}"))
@@ -54,7 +59,7 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
                     f"{folder}: has no {name}; give the folder that save_pretrained or training wrote"
                 )
         return folder
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", str(source)):
+    if is_repo_id(str(source)):
         return _download(str(source), revision)
     raise UnknownModelError(source, bundled_models())
 

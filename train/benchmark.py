@@ -3,6 +3,7 @@
     python -m train.benchmark                                  # writes results/benchmark.json and the README's tables
     python -m train.benchmark --models bm3d                    # measures only these; the other rows are kept
     python -m train.benchmark --seed 7 --out outputs/again     # other noise; the README stays as it is
+    python -m train.benchmark --images 400 --out results/first-400
     python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
@@ -37,7 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the Hub dataset")
-    parser.add_argument("--models", nargs="+", metavar="NAME", default=list_models(), help="measure only these")
+    parser.add_argument("--models", nargs="*", metavar="NAME", default=list_models(), help="measure only these")
     parser.add_argument(
         "--origin-recipe",
         nargs="+",
@@ -111,8 +112,7 @@ def main(argv: list[str] | None = None) -> None:
             plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
             plot_samples(*restore_showable(task, restorers), args.out / f"samples-{task}.png")
             print_table(task, rows)
-    if args.out == RESULTS:
-        update_readme(README, json.loads(file.read_text(encoding="utf-8")))
+    update_readme(README, args.out.name, json.loads(file.read_text(encoding="utf-8")))
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:

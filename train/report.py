@@ -26,15 +26,14 @@ ORIGIN_REPORTED = {
 }
 """PSNR and SSIM that the origin reports; those of its PatchGAN were computed with `data_range=1`."""
 
-START, END = "<!-- benchmark:start -->", "<!-- benchmark:end -->"
 
-
-def update_readme(file: Path, results: dict[str, Any]) -> None:
-    """Replace what stands between the benchmark's marks."""
-    text = file.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    file.write_text(f"{before}{START}\n{markdown_tables(results)}\n{END}{after}", encoding="utf-8")
+def update_readme(file: Path, name: str, results: dict[str, Any]) -> None:
+    """Replace what stands between the marks `<!-- name:start -->` and `<!-- name:end -->`, where the file has them."""
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    before, found, rest = file.read_text(encoding="utf-8").partition(start)
+    if found:
+        after = rest.partition(end)[2]
+        file.write_text(f"{before}{start}\n{markdown_tables(results)}\n{end}{after}", encoding="utf-8")
 
 
 def markdown_tables(results: dict[str, Any]) -> str:
