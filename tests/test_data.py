@@ -10,7 +10,8 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from fer_denoise.data import EMOTIONS, SPLITS, DataError, Faces, canonical_split, is_hub_id, load_fer2013, stands_in
+from fer_denoise.data import EMOTIONS, SPLITS, DataError, Faces, canonical_split, load_fer2013, stands_in
+from fer_denoise.hub import is_repo_id
 
 SIZES = {"train": 12, "validation": 5, "test": 6}
 ALPHABETICAL = sorted(EMOTIONS)
@@ -436,9 +437,9 @@ def test_stands_in_tells_which_images_are_among_others(make_faces):
 
 @pytest.mark.parametrize(("source", "answer"), [("user/repo", True), ("a-b/c.d_e", True), ("repo", False)])
 def test_hub_ids_are_user_and_repo(source, answer):
-    assert is_hub_id(source) is answer
+    assert is_repo_id(source) is answer
 
 
 @pytest.mark.parametrize("source", ["a/b/c", "/a", "a/", "./a", "../a", "a b/c", ""])
 def test_paths_are_no_hub_ids(source):
-    assert not is_hub_id(source)
+    assert not is_repo_id(source)

@@ -315,3 +315,14 @@ def test_two_processes_train_together(data, tmp_path, finished):
     # The same batches from the same weights; only batch norm sees half of each.
     assert rows[0]["train_loss"] == pytest.approx(read_log(finished["origin"])[0]["train_loss"], rel=0.1)
     assert AttentionUNet.from_pretrained(out / "model").training_record["recipe"]["batch_size"] == 8
+
+
+def test_averaged_weights_are_kept_with_batch_norm_statistics_of_their_own(data, tmp_path):
+    train.unet.main(options(data, tmp_path, "--preset", "improved", "--learning-rate", "0.05"))
+    model = AttentionUNet.from_pretrained(tmp_path / "model")
+    faces = load_fer2013(data, "train").images
+    noisy = torch.from_numpy(TASKS["low"](faces, seed=0)).unsqueeze(1)
+    before_norm = model.encoders[0][:2](noisy)
+    norm = model.encoders[0][2]
+    torch.testing.assert_close(norm.running_mean, before_norm.mean(dim=(0, 2, 3)), rtol=0.1, atol=0.02)
+    torch.testing.assert_close(norm.running_var, before_norm.var(dim=(0, 2, 3)), rtol=0.3, atol=0.01)

@@ -3,7 +3,7 @@
 import argparse
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 
@@ -19,6 +20,8 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 MODEL_FOLDER = "model"
+
+SILENT_VARIANCE = 1e-6
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +118,19 @@ def moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor
             average.lerp_(value, weight)
 
     return update
+
+
+@torch.no_grad()
+def calibrate_batch_norm(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Measure the statistics of batch norm for weights that no training step ran with, such as averaged ones.
+
+    A channel that stays silent on all of `batches` has variance 0, so the first image that wakes it would be amplified
+    by 1 / sqrt(eps), 316-fold, and destroyed. Its variance is set to 1, which changes nothing while it is silent.
+    """
+    update_bn(batches, model)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_var[module.running_var < SILENT_VARIANCE] = 1
 
 
 def share_buffers(model: nn.Module, accelerator: Accelerator) -> None:

@@ -12,6 +12,7 @@ beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
 import argparse
 import time
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -60,6 +61,8 @@ ORIGIN_INIT = {"high": "low", "salt_pepper": "high"}
 """The task whose weights the origin's recipe starts from."""
 
 WARM_UP_STEPS = 200
+CALIBRATION_BATCHES = 50
+"""From which the statistics of batch norm are measured for averaged weights, which no step ran with."""
 
 
 def charbonnier(restored: Tensor, clean: Tensor, eps: float = 1e-3) -> Tensor:
@@ -162,6 +165,14 @@ def train(args: argparse.Namespace) -> None:
         "widths": model.config["widths"],
         "data": {"name": "FER2013", "images": len(clean), "sha256": faces["train"].fingerprint},
     }
+
+    def draw(index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Noisy and clean images of a step."""
+        target = run.as_float(clean[index])
+        if recipe.flips:
+            target = run.random_flips(target, rng)
+        return (task.corrupt(target, rng) if fixed_noisy is None else fixed_noisy[index]), target
+
     log: list[dict[str, Any]] = []
     checkpoint_file = args.out / run.CHECKPOINT_FILE
     if checkpoint_file.exists():
@@ -189,10 +200,7 @@ def train(args: argparse.Namespace) -> None:
         )
         for step, index in enumerate(progress):
             rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
-            target = run.as_float(clean[index])
-            if recipe.flips:
-                target = run.random_flips(target, rng)
-            noisy = task.corrupt(target, rng) if fixed_noisy is None else fixed_noisy[index]
+            noisy, target = draw(index, rng)
             step_loss = loss(wrapped(noisy).float(), target)
             optimizer.zero_grad()
             accelerator.backward(step_loss)
@@ -203,6 +211,12 @@ def train(args: argparse.Namespace) -> None:
                 scheduler.step()
             train_loss += step_loss.detach()
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
+        if averaged:
+            indices = run.batches(len(clean), recipe.batch_size, args.seed, epoch, accelerator)
+            rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
+            with accelerator.autocast():
+                seen = (draw(index, rng)[0] for index in islice(indices, CALIBRATION_BATCHES))
+                run.calibrate_batch_norm(kept, seen)
         run.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, validation_noisy, validation, loss, accelerator)
         if recipe.schedule == "plateau":
