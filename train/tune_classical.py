@@ -25,12 +25,12 @@ SEED = 2
 GRIDS: dict[str, dict[str, list]] = {
     "median": {"size": [3, 5, 7]},
     "switching-median": {"threshold": [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]},
-    "tv": {"strength": [0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4]},
-    "wavelet": {"strength": [0.6, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6], "wavelet": ["db1", "db2", "db4", "sym4"]},
-    "nl-means": {"strength": [0.3, 0.45, 0.6, 0.75, 0.9, 1.2], "patch_size": [3, 5], "patch_distance": [3, 5, 7]},
-    "bm3d": {"strength": [0.8, 0.9, 1.0, 1.1, 1.2]},
+    "tv": {"strength": [0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.7, 2.0]},
+    "wavelet": {"strength": [0.3, 0.45, 0.6, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6], "wavelet": ["db1", "db2", "db4", "sym4"]},
+    "nl-means": {"strength": [0.6, 0.9, 1.2, 1.5, 1.8], "patch_size": [3, 5], "patch_distance": [3, 5, 7]},
+    "bm3d": {"strength": [0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4]},
 }
-IMPULSE_SIGMAS = [0.05, 0.1, 0.2, 0.3, 0.4]
+IMPULSE_SIGMAS = [0.1, 0.2, 0.3, 0.4]
 """What to tell a filter for Gaussian noise when the noise is salt and pepper."""
 
 NEEDS_SIGMA = ("tv", "wavelet", "nl-means", "bm3d")
