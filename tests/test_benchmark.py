@@ -35,7 +35,7 @@ def run(data, tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text("before\n<!-- results:start -->\nold\n<!-- results:end -->\nafter\n")
 
     def run_benchmark(*options: str) -> dict:
-        benchmark.main(["--data", str(data), "--workers", "1", *options])
+        benchmark.main(["--data", str(data), "--workers", "1", "--no-samples", *options])
         return json.loads((tmp_path / "results" / "benchmark.json").read_text())
 
     return run_benchmark
@@ -46,7 +46,7 @@ def rows_of(results: dict, task: str) -> dict[str, dict]:
 
 
 def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run, make_faces, tmp_path):
-    results = run("--models", "median", "attention-unet-low", "--tasks", "low")
+    results = run("--models", "median", "attention-unet-low", "--tasks", "low", "--samples")
     assert results["data"]["images"] == IMAGES
     assert results["data"]["unseen"] == IMAGES - 2
     rows = rows_of(results, "low")
@@ -60,6 +60,7 @@ def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run, make
     assert readme.startswith("before\n") and readme.endswith("after\n") and "old" not in readme
     assert f"{rows['median']['psnr']:.2f}" in readme
     assert (tmp_path / "outputs" / "samples-low.png").is_file()
+    assert (tmp_path / "results" / "samples-low.png").is_file()
 
 
 def test_rows_measured_before_are_kept_and_repeat_exactly(run):

@@ -49,6 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
     parser.add_argument("--images", type=int, help="only the first so many test images")
+    parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
     parser.add_argument("--workers", type=int, help="processes for the classical filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
     return parser.parse_args(argv)
@@ -109,8 +110,9 @@ def main(argv: list[str] | None = None) -> None:
                 rows[restorer.name] = score(restorer.name, restored, clean, unseen).as_dict()
                 samples[restorer.name] = restored[:SAMPLES]
                 write(file, conditions, results)
-            plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
-            plot_samples(*restore_showable(task, restorers), args.out / f"samples-{task}.png")
+            if args.samples:
+                plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
+                plot_samples(*restore_showable(task), args.out / f"samples-{task}.png")
             print_table(task, rows)
     update_readme(README, args.out.name, json.loads(file.read_text(encoding="utf-8")))
 
@@ -125,10 +127,11 @@ def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, A
     file.write_text(json.dumps({**conditions, "tasks": tasks}, indent=1) + "\n", encoding="utf-8")
 
 
-def restore_showable(task: str, restorers: dict[str, Restorer]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def restore_showable(task: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Clean, noisy and, by every model there is, restored faces that may be shown."""
     clean = np.stack(list(sample_faces().values()))[:SAMPLES]
     noisy = TASKS[task](clean, seed=0)
-    return clean, noisy, {name: restore_task(restorer, task, noisy) for name, restorer in restorers.items()}
+    return clean, noisy, {name: restore_task(Restorer.from_pretrained(name), task, noisy) for name in list_models()}
 
 
 def print_table(task: str, rows: dict[str, dict[str, Any]]) -> None:

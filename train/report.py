@@ -62,7 +62,7 @@ def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
         )
     for model, (reported_psnr, reported_ssim) in ORIGIN_REPORTED[task].items():
         note = "" if model == "Attention U-Net" else ", data_range 1"
-        lines.append(f"| *origin, reported: {model}{note}* | | | | | {reported_psnr:.2f} | {reported_ssim:.3f} |")
+        lines.append(f"| *origin, reported: {model}{note}* | | | | | {reported_psnr:.4f} | {reported_ssim:.4f} |")
     return "\n".join(lines)
 
 

@@ -25,7 +25,13 @@ def build_own_tab(restorers: Restorers) -> None:
     )
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
-            image = PictureInput(label="Noisy picture", sources=["upload", "clipboard"], format="png", height=280)
+            image = PictureInput(
+                label="Noisy picture",
+                sources=["upload", "clipboard"],
+                format="png",
+                height=280,
+                elem_classes="pixels fit",
+            )
             model = gr.Dropdown(
                 [(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer"
             )
@@ -46,6 +52,8 @@ def build_own_tab(restorers: Restorers) -> None:
                 interactive=False,
                 buttons=["download", "fullscreen"],
                 height=480,
+                elem_classes="pixels fit",
+                alt_text="Restored picture",
             )
     button.click(
         restore,
