@@ -52,7 +52,7 @@ def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run, make
     rows = rows_of(results, "low")
     assert set(rows) == {NOISY, "median", "attention-unet-low"}
     clean = make_faces(IMAGES, seed=5)
-    values = psnr(TASKS["low"](clean, seed=0), clean)
+    values = psnr(TASKS["low"](clean, seed=benchmark.SEED), clean)
     assert rows[NOISY]["psnr"] == pytest.approx(mean_psnr(values))
     assert rows[NOISY]["psnr_unseen"] == pytest.approx(mean_psnr(values[2:]))
     assert rows["attention-unet-low"]["psnr"] > rows["median"]["psnr"]
@@ -67,7 +67,7 @@ def test_rows_measured_before_are_kept_and_repeat_exactly(run):
     first = rows_of(run("--models", "median", "switching-median", "--tasks", "salt_pepper"), "salt_pepper")
     second = rows_of(run("--models", "median", "--tasks", "salt_pepper"), "salt_pepper")
     assert second == first
-    other = rows_of(run("--models", "median", "--tasks", "salt_pepper", "--seed", "1"), "salt_pepper")
+    other = rows_of(run("--models", "median", "--tasks", "salt_pepper", "--seed", "8"), "salt_pepper")
     assert set(other) == {NOISY, "median"}
     assert other[NOISY]["psnr"] != first[NOISY]["psnr"]
 

@@ -32,6 +32,8 @@ RESULTS = Path("results")
 PRIVATE = Path("outputs")
 README = Path("README.md")
 SAMPLES = 6
+SEED = 3
+"""Of the test noise; training, validation and tuning draw from 0, 1 and 2."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -47,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="also measure these models, trained by the origin's recipe, each on its task",
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the noise (default: %(default)s)")
     parser.add_argument("--images", type=int, help="only the first so many test images")
     parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
     parser.add_argument("--workers", type=int, help="processes for the classical filters (default: one per core)")
