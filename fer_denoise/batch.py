@@ -30,6 +30,11 @@ class Report:
     restored: int = 0
     skipped: list[str] = field(default_factory=list)
 
+    def add(self, part: "Report") -> None:
+        """Count `part` in."""
+        self.restored += part.restored
+        self.skipped += part.skipped
+
 
 def restore_path(source: str, target: Path, restorer: Restorer, sigma: float | None = None) -> Report:
     """Restore `source` into `target`, never into itself.
@@ -51,9 +56,7 @@ def restore_path(source: str, target: Path, restorer: Restorer, sigma: float | N
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return _restore_table(path, target, restorer, sigma)
-        picture = read_picture(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(target, restorer(picture, sigma))
+        _restore_picture(path, target, restorer, sigma)
         return Report(restored=1)
     return _restore_folder(path, target, restorer, sigma)
 
@@ -66,28 +69,31 @@ def _restore_folder(folder: Path, target: Path, restorer: Restorer, sigma: float
     written: set[Path] = set()
     for file in tqdm(files, "restoring"):
         output = target / file.relative_to(folder)
-        if file.suffix.lower() in TABLES:
-            part = _restore_table(file, output, restorer, sigma)
-            report.restored += part.restored
-            report.skipped += part.skipped
-            continue
-        if file.suffix.lower() not in LOSSLESS:
-            output = output.with_suffix(".png")
         try:
+            if file.suffix.lower() in TABLES:
+                report.add(_restore_table(file, output, restorer, sigma))
+                continue
+            if file.suffix.lower() not in LOSSLESS:
+                output = output.with_suffix(".png")
             if output in written:
                 raise PictureError(f"{file}: another picture is already restored as {output.name}; rename one of them")
-            picture = read_picture(file)
-            output.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(output, restorer(picture, sigma))
-        except PictureError as error:
-            report.skipped.append(str(error))
-        else:
-            written.add(output)
+            _restore_picture(file, output, restorer, sigma)
             report.restored += 1
+            written.add(output)
+        except (DataError, PictureError) as error:
+            report.skipped.append(str(error))
     return report
 
 
+def _restore_picture(file: Path, output: Path, restorer: Restorer, sigma: float | None) -> None:
+    restored = restorer(read_picture(file), sigma)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(output, restored)
+
+
 def _restore_table(file: Path, output: Path, restorer: Restorer, sigma: float | None) -> Report:
+    if output.suffix.lower() != file.suffix.lower():
+        raise DataError(f"{output}: give it the suffix {file.suffix}, since {file} comes out in its own layout")
     suffix = file.suffix.lower().removeprefix(".")
     try:
         dataset = datasets.load_dataset(suffix, data_files=glob.escape(str(file)), split="train")
@@ -106,9 +112,7 @@ def _restore_hub_dataset(repo: str, target: Path, restorer: Restorer, sigma: flo
         ) from error
     report = Report()
     for split, dataset in splits.items():
-        part = _restore_rows(dataset, target / f"{split}.parquet", f"{repo} ({split})", restorer, sigma)
-        report.restored += part.restored
-        report.skipped += part.skipped
+        report.add(_restore_rows(dataset, target / f"{split}.parquet", f"{repo} ({split})", restorer, sigma))
     return report
 
 
@@ -144,7 +148,7 @@ def _restore_rows(
     ).cast(features)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(output.name + ".partial")
-    if output.suffix == ".csv":
+    if output.suffix.lower() == ".csv":
         restored.to_csv(partial, index=False)
     else:
         restored.to_parquet(partial)

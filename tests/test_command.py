@@ -47,13 +47,15 @@ def test_a_folder_is_restored_with_its_layout_and_damaged_pictures_are_reported(
     write(tmp_path / "in" / "happy" / "1.png", noisy[0])
     write(tmp_path / "in" / "sad" / "2.bmp", noisy[1])
     (tmp_path / "in" / "sad" / "broken.png").write_text("no picture")
+    (tmp_path / "in" / "notes.csv").write_text("file,comment\n1.png,noisy\n")
     assert run(tmp_path / "in", tmp_path / "out") == 1
     assert psnr(read(tmp_path / "out" / "happy" / "1.png"), clean[0]) > psnr(noisy[0], clean[0]) + 6
     assert (tmp_path / "out" / "sad" / "2.bmp").is_file()
     assert not (tmp_path / "out" / "sad" / "broken.png").exists()
     captured = capsys.readouterr()
-    assert "restored 2, skipped 1" in captured.out
+    assert "restored 2, skipped 2" in captured.out
     assert "broken.png" in captured.err
+    assert "notes.csv: has no column" in captured.err
 
 
 def test_lossy_pictures_become_png_and_never_overwrite_each_other(tmp_path, noisy, capsys):
@@ -98,6 +100,7 @@ def test_csv_keeps_its_layout(tmp_path, noisy, clean):
     faces = load_fer2013(tmp_path / "restored.csv", "test")
     assert (psnr(faces.images, clean) > psnr(noisy, clean) + 6).all()
     assert (faces.labels == 3).all()
+    assert run(source, tmp_path / "restored") == 2
 
 
 def test_the_source_is_never_overwritten(tmp_path, noisy, capsys):
