@@ -26,7 +26,8 @@ class Restorer:
         name: what to call it.
         device: where a network runs; by default a GPU where there is one.
         tile, tile_overlap: a picture larger than `tile` pixels a side goes through a network in tiles that see
-            `tile_overlap` pixels of their neighbours, which bounds the memory. Both are multiples of 16.
+            `tile_overlap` pixels of their neighbours, which bounds the memory. Both are multiples of 16. The default
+            overlap covers the receptive field of the bundled networks.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Restorer:
         name: str,
         device: str | torch.device | None = None,
         tile: int = 512,
-        tile_overlap: int = 64,
+        tile_overlap: int = 96,
     ) -> None:
         if tile < 16 or tile % 16 or tile_overlap < 0 or tile_overlap % 16:
             raise ValueError(f"tile and tile_overlap must be multiples of 16, got {tile} and {tile_overlap}")

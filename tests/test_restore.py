@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from skimage import data
 from torch import nn
 
 from fer_denoise import Restorer
@@ -253,3 +254,11 @@ def test_bundled_networks_gain_what_they_should(name, samples):
     noisy = TASKS[MODELS[name].task](samples, seed=0)
     restored = Restorer.from_pretrained(name)(noisy)
     assert mean_psnr(psnr(restored, samples)) - mean_psnr(psnr(noisy, samples)) > LEAST_GAINS[name]
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_tiles_of_a_bundled_network_leave_no_seam(name):
+    noisy = TASKS["low"](data.camera()[100:400, 100:400], seed=0)
+    whole = Restorer.from_pretrained(name)
+    tiled = Restorer(whole.model, name, tile=128)
+    np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=0.01 / 255)

@@ -56,7 +56,7 @@ def _mixed_precision(args: argparse.Namespace) -> str:
         if args.device == "auto" and torch.cuda.is_available():
             fast = torch.cuda.is_bf16_supported()
         else:
-            fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
         return "bf16" if fast else "no"
     return "bf16" if args.precision == "bf16" else "no"
 
