@@ -8,6 +8,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -18,6 +19,7 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
+from train.faces import VALIDATION_SEED
 from train.state import save_state
 
 EPOCHS = 3
@@ -153,7 +155,7 @@ def test_the_model_folder_loads_and_tells_how_it_was_trained(finished, data, pre
 def test_the_recorded_psnr_is_that_of_the_model_folder(finished, data, preset):
     folder = finished[preset] / "model"
     clean = load_fer2013(data, "validation").images
-    restored = Restorer.from_pretrained(folder, device="cpu")(TASKS["low"](clean, seed=train.unet.VALIDATION_SEED))
+    restored = Restorer.from_pretrained(folder, device="cpu")(TASKS["low"](clean, seed=VALIDATION_SEED))
     record = AttentionUNet.from_pretrained(folder).training_record
     assert mean_psnr(psnr(restored, clean)) == pytest.approx(record["validation_psnr"], abs=0.05)
     best = min(read_log(finished[preset]), key=lambda row: row["validation_loss"])
@@ -169,7 +171,7 @@ def test_training_lowers_the_loss(finished):
 def test_the_improved_recipe_beats_the_noisy_input(data, tmp_path):
     train.unet.main(options(data, tmp_path, "--preset", "improved", "--learning-rate", "0.5", task="high"))
     clean = load_fer2013(data, "validation").images
-    noisy = TASKS["high"](clean, seed=train.unet.VALIDATION_SEED)
+    noisy = TASKS["high"](clean, seed=VALIDATION_SEED)
     assert read_log(tmp_path)[-1]["validation_psnr"] > mean_psnr(psnr(noisy, clean)) + 0.2
 
 
@@ -252,13 +254,13 @@ def test_the_origins_later_tasks_ask_for_the_model_to_start_from(data, tmp_path,
 
 def test_a_later_task_starts_from_the_earlier_model(data, tmp_path, finished, monkeypatch):
     starts = []
-    prepare = train.unet.Accelerator.prepare
+    prepare = Accelerator.prepare
 
     def remember(self, model, *others):
         starts.append(model.head.weight.detach().clone())
         return prepare(self, model, *others)
 
-    monkeypatch.setattr(train.unet.Accelerator, "prepare", remember)
+    monkeypatch.setattr(Accelerator, "prepare", remember)
     init = finished["origin"] / "model"
     train.unet.main(options(data, tmp_path, "--init", str(init), task="high", epochs=1))
     assert torch.equal(starts[0], AttentionUNet.from_pretrained(init).head.weight)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+from train.state import load_state
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
@@ -49,6 +50,18 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
         raise SystemExit(str(error)) from None
     args.out.mkdir(parents=True, exist_ok=True)
     return accelerator, faces
+
+
+def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The state that a run in `out` was left in; ends with a message where it was begun with other settings."""
+    file = out / CHECKPOINT_FILE
+    if not file.exists():
+        return None
+    checkpoint = load_state(file)
+    if checkpoint["settings"] != settings:
+        changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
+        raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
+    return checkpoint
 
 
 def _mixed_precision(args: argparse.Namespace) -> str:
