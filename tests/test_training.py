@@ -4,17 +4,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, GradientState
-from safetensors import safe_open
 from safetensors.torch import load_file
+from training_data import (
+    TRAIN_IMAGES,
+    assert_same_tensors,
+    options,
+    read_checkpoint,
+    read_log,
+    without_log_seconds,
+    write_faces,
+)
 
 import train.unet
-from fer_denoise.data import EMOTIONS, load_fer2013
+from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
@@ -23,32 +29,14 @@ from train.faces import VALIDATION_SEED
 from train.state import save_state
 
 EPOCHS = 3
-TRAIN_IMAGES, VALIDATION_IMAGES = 26, 9
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 LOG_KEYS = {"epoch", "train_loss", "validation_loss", "validation_psnr", "learning_rate", "seconds"}
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator():
-    """Accelerate keeps the precision of a process's first run."""
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, make_faces) -> Path:
-    folder = tmp_path_factory.mktemp("fer2013")
-    for seed, (split, count) in enumerate([("train", TRAIN_IMAGES), ("validation", VALIDATION_IMAGES)]):
-        labels = [EMOTIONS[index % 7] for index in range(count)]
-        pixels = [image.ravel().tolist() for image in make_faces(count, seed=seed)]
-        datasets.Dataset.from_dict({"pixels": pixels, "emotion": labels}).to_parquet(folder / f"{split}.parquet")
-    return folder
-
-
-def options(data: Path, out: Path, *more: str, epochs: int = EPOCHS, task: str = "low") -> list[str]:
-    small = ["--widths", "4", "8", "--batch-size", "8", "--epochs", str(epochs)]
-    exact = ["--device", "cpu", "--precision", "fp32"]
-    return ["--data", str(data), "--out", str(out), "--task", task, *small, *exact, *more]
+    return write_faces(tmp_path_factory.mktemp("fer2013"), make_faces)
 
 
 def interrupt_after(saves: int, monkeypatch) -> None:
@@ -62,31 +50,6 @@ def interrupt_after(saves: int, monkeypatch) -> None:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(train.unet, "save_state", save_then_interrupt)
-
-
-def read_log(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-def without_seconds(value):
-    if isinstance(value, dict):
-        return {key: without_seconds(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_seconds(item) for item in value if not (isinstance(item, list) and item[:1] == ["seconds"])]
-    return value
-
-
-def read_checkpoint(out: Path) -> tuple[dict[str, torch.Tensor], dict]:
-    path = out / "checkpoint.safetensors"
-    with safe_open(path, "pt") as file:
-        layout = json.loads(file.metadata()["layout"])
-    return load_file(path), without_seconds(layout)
-
-
-def assert_same_tensors(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
-    assert left.keys() == right.keys()
-    assert [name for name in left if left[name].dtype != right[name].dtype] == []
-    assert [name for name in left if not torch.equal(left[name], right[name])] == []
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +85,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
     config = "model/config.json"
     assert json.loads((out / config).read_text()) == json.loads((finished[preset] / config).read_text())
     assert without_log_seconds(out) == without_log_seconds(finished[preset])
-
-
-def without_log_seconds(out: Path) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in read_log(out)]
 
 
 def test_the_log_has_a_row_for_each_epoch(finished, preset):

@@ -64,13 +64,17 @@ def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | Non
     return checkpoint
 
 
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the processor or GPU computes in bfloat16 at more than the speed of float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def _mixed_precision(args: argparse.Namespace) -> str:
     if args.precision == "auto":
-        if args.device == "auto" and torch.cuda.is_available():
-            fast = torch.cuda.is_bf16_supported()
-        else:
-            fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return "bf16" if fast else "no"
+        on_gpu = args.device == "auto" and torch.cuda.is_available()
+        return "bf16" if bf16_is_fast(torch.device("cuda" if on_gpu else "cpu")) else "no"
     return "bf16" if args.precision == "bf16" else "no"
 
 
