@@ -12,7 +12,7 @@ from PIL import Image
 from fer_denoise.demo import build, launch_options
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.task_tab import advice, metrics_table, restore_face
+from fer_denoise.demo.task_tab import advice, is_realist, metrics_table, restore_face
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, GaussianNoise
 from fer_denoise.samples import sample_faces
@@ -142,6 +142,23 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
     assert np.array_equal(np.asarray(shown), clean)
     assert not np.array_equal(np.asarray(noisy), np.asarray(restored))
     assert "Restored" in table
+
+
+def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):
+    def restored(model: str, share: float) -> np.ndarray:
+        return np.asarray(restore_face(clean, Restorers(), model, TASKS["high"], 3, share)[2]).astype(float)
+
+    unet, gan = restored("attention-unet-high", 0.0), restored("patchgan-high", 1.0)
+    assert np.abs(unet - gan).max() > 2
+    np.testing.assert_array_equal(restored("patchgan-high", 0.0), unet)
+    assert np.abs(restored("patchgan-high", 0.5) - (unet + gan) / 2).max() <= 1
+    np.testing.assert_array_equal(restored("attention-unet-high", 0.5), unet)
+    with pytest.raises(ValueError, match="share must lie"):
+        restored("patchgan-high", -1)
+
+
+def test_only_patchgans_have_the_dial():
+    assert [name for name in list_models() if is_realist(name)] == [f"patchgan-{t.replace('_', '-')}" for t in TASKS]
 
 
 def test_the_table_shows_what_was_measured(clean):

@@ -26,7 +26,7 @@ from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.images import to_dtype
 from fer_denoise.metrics import mean_psnr, psnr, ssim
 from fer_denoise.noise import TASKS
-from fer_denoise.realism import gradient_distance, sharpness, spectral_distance, unsharp
+from fer_denoise.realism import blend, gradient_distance, sharpness, spectral_distance, unsharp
 from fer_denoise.zoo import specialists
 from train.benchmark import README, RESULTS, SEED
 from train.detectability import detection_accuracy
@@ -36,7 +36,7 @@ DETECTOR_SEED = 4
 """Of the noise on the validation faces that the classifier is trained on."""
 
 BLENDS = (0.25, 0.5, 0.75)
-STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -78,7 +78,7 @@ def methods(task: str, sweep: list[str]) -> Iterator[tuple[dict[str, Any], Any]]
     for share in BLENDS:
         yield (
             {"method": "blend", "share": share},
-            lambda split, share=share: (1 - share) * split.restored(fidelity) + share * split.restored(realism),
+            lambda split, share=share: blend(split.restored(fidelity), split.restored(realism), share),
         )
     yield {"method": realism.name, "weight": _weight(realism)}, lambda split: split.restored(realism)
     for folder in sweep:

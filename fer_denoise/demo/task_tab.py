@@ -13,8 +13,9 @@ from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import TASKS, GaussianNoise, Noise
 from fer_denoise.pictures import read_picture, to_face
+from fer_denoise.realism import blend
 from fer_denoise.samples import sample_faces
-from fer_denoise.zoo import MODELS, list_models
+from fer_denoise.zoo import MODELS, list_models, specialists
 
 MAX_SEED = 2**31 - 1
 
@@ -22,20 +23,20 @@ MAX_SEED = 2**31 - 1
 def build_task_tab(task: str, restorers: Restorers) -> None:
     """Fill the current tab with the controls and pictures of `task`."""
     controls = CONTROLS[task]
-    specialist = next(name for name in list_models() if MODELS[name].task == task)
+    specialist, _ = specialists(task)
     samples = list(sample_faces().items())
 
     @in_plain_words
-    def run(face: np.ndarray, model: str, seed: int | None, *values: float) -> tuple[Any, ...]:
+    def run(face: np.ndarray, model: str, share: float, seed: int | None, *values: float) -> tuple[Any, ...]:
         noise = controls.noise(*values)
         return (
             controls.describe(*values),
             advice(model, noise),
-            *restore_face(face, restorers, model, noise, int(seed or 0)),
+            *restore_face(face, restorers, model, noise, int(seed or 0), share),
         )
 
     first_face = samples[0][1]
-    level, hint, clean, noisy, restored, table = run(first_face, specialist, 0, *controls.preset)
+    level, hint, clean, noisy, restored, table = run(first_face, specialist, 1.0, 0, *controls.preset)
 
     face = gr.State(first_face)
     with gr.Row(equal_height=False):
@@ -78,6 +79,15 @@ def build_task_tab(task: str, restorers: Restorers) -> None:
                 label="Restorer",
                 info="A network trained for one kind of noise, or a classical filter.",
             )
+            dial = gr.Slider(
+                0,
+                1,
+                1.0,
+                step=0.05,
+                label="From truth to texture",
+                info="0: the U-Net, nearest to the true pixels. 1: the PatchGAN, with the most natural texture.",
+                visible=False,
+            )
         with gr.Column(scale=5, min_width=300, elem_classes="results"):
             with gr.Row(elem_classes="pictures"):
                 clean_image = pixel_image("Clean", value=clean)
@@ -86,7 +96,7 @@ def build_task_tab(task: str, restorers: Restorers) -> None:
             table_html = gr.HTML(table, padding=False)
             hint_text = gr.Markdown(hint)
 
-    inputs = [face, model, seed, *sliders]
+    inputs = [face, model, dial, seed, *sliders]
     outputs = [level_text, hint_text, clean_image, noisy_image, restored_image, table_html]
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "restore"}
 
@@ -102,17 +112,32 @@ def build_task_tab(task: str, restorers: Restorers) -> None:
     for event in (picked, uploaded):
         event.success(run, inputs, outputs, **options)
     # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
-    changes = [control.change for control in (*sliders, seed, model)]
+    changes = [control.change for control in (*sliders, seed, model, dial)]
     gr.on(changes, run, inputs, outputs, trigger_mode="always_last", **options)
+    model.change(lambda name: gr.Slider(visible=is_realist(name)), model, dial, **options)
     preset.click(lambda: controls.preset, None, sliders, **options)
 
 
-def restore_face(face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int) -> tuple[Any, ...]:
-    """The clean, noisy and restored picture of a face, uint8 (48, 48), and the table of what was measured."""
+def restore_face(
+    face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, share: float = 1.0
+) -> tuple[Any, ...]:
+    """The clean, noisy and restored picture of a face, uint8 (48, 48), and the table of what was measured.
+
+    A PatchGAN's result is blended with that of the U-Net of its task: `share` 1 takes the PatchGAN's alone.
+    """
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
     restored = restorers.get(model)(noisy, sigma=noise.sigma if isinstance(noise, GaussianNoise) else None)
+    if is_realist(model) and share != 1:
+        truest, _ = specialists(MODELS[model].task)
+        restored = blend(restorers.get(truest)(noisy), restored, share)
     return as_picture(clean), as_picture(noisy), as_picture(restored), metrics_table(clean, noisy, restored)
+
+
+def is_realist(model: str) -> bool:
+    """Whether `model` is the PatchGAN of a task, which has a U-Net to be blended with."""
+    task = MODELS[model].task
+    return task is not None and model == specialists(task)[1]
 
 
 def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> str:

@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from fer_denoise import Restorer
+from fer_denoise.metrics import mean_psnr, psnr
+from fer_denoise.noise import TASKS
+from fer_denoise.zoo import specialists
+from train import benchmark, realism
+from train.detectability import detection_accuracy
+
+IMAGES = 64
+
+
+@pytest.fixture(scope="module")
+def textured(make_faces) -> np.ndarray:
+    texture = 6 * np.random.default_rng(0).standard_normal((4 * IMAGES, 48, 48))
+    return np.clip(np.rint(make_faces(4 * IMAGES) + texture), 0, 255).astype(np.uint8)
+
+
+def test_a_blurred_copy_is_told_apart_and_a_fresh_sample_is_not(textured):
+    train, test = textured[: 2 * IMAGES], textured[2 * IMAGES :]
+    blurred = gaussian_filter(textured, sigma=(0, 0.8, 0.8))
+    assert detection_accuracy((blurred[: 2 * IMAGES], train), (blurred[2 * IMAGES :], test)) > 0.9
+    again = detection_accuracy((train[:IMAGES], train[IMAGES:]), (test[:IMAGES], test[IMAGES:]))
+    assert 0.3 < again < 0.7
+
+
+def test_the_accuracy_repeats_exactly(textured):
+    halves = (textured[:IMAGES], textured[IMAGES : 2 * IMAGES])
+    assert detection_accuracy(halves, halves) == detection_accuracy(halves, halves)
+
+
+def test_floats_would_betray_the_restored_faces(textured):
+    with pytest.raises(TypeError, match="round them"):
+        detection_accuracy((textured / 255, textured), (textured, textured))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory, make_faces) -> dict:
+    folder = tmp_path_factory.mktemp("realism")
+    for seed, split in enumerate(("validation", "test")):
+        rows = {"pixels": [image.ravel().tolist() for image in make_faces(IMAGES, seed=seed)], "emotion": [0] * IMAGES}
+        datasets.Dataset.from_dict(rows).to_parquet(folder / f"{split}.parquet")
+    fidelity, _ = specialists("high")
+    sweep = Restorer.from_pretrained(specialists("high")[1]).model
+    sweep.training_record["recipe"]["adversarial_weight"] = 0.123
+    sweep.save_pretrained(folder / "other")
+    options = ["--tasks", "high", "--sweep", str(folder / "other"), "--out", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(realism, "STRENGTHS", (0.1, 0.5))
+        patch.setattr("train.detectability.EPOCHS", 1)
+        realism.main(["--data", str(folder), *options])
+    assert (folder / "out" / "realism.png").read_bytes().startswith(b"\x89PNG")
+    return json.loads((folder / "out" / "realism.json").read_text())
+
+
+def test_every_method_has_its_row_on_the_same_noise(results, make_faces):
+    fidelity, realist = specialists("high")
+    rows = results["tasks"]["high"]
+    expected = ["noisy", fidelity, "sharpened", "sharpened", "blend", "blend", "blend", realist, "sweep"]
+    assert [row["method"] for row in rows] == expected
+    clean = make_faces(IMAGES, seed=1)
+    noisy = np.rint(255 * TASKS["high"](clean, seed=benchmark.SEED)).astype(np.uint8)
+    assert rows[0]["psnr"] == pytest.approx(mean_psnr(psnr(noisy, clean)))
+    assert rows[-1]["weight"] == 0.123 and rows[-1]["psnr"] == pytest.approx(rows[-2]["psnr"], abs=0.01)
+    for row in rows:
+        assert 0 <= row["detection_accuracy"] <= 1 and row["spectral_distance"] >= 0
+
+
+def test_the_sharpening_shown_is_the_best_on_validation(results):
+    sharpened = [row for row in results["tasks"]["high"] if row["method"] == "sharpened"]
+    (tuned,) = [row for row in sharpened if row.get("tuned")]
+    assert tuned["validation_spectral_distance"] == min(row["validation_spectral_distance"] for row in sharpened)
+
+
+def test_the_committed_results_hold_the_claims():
+    committed = json.loads((Path(__file__).parents[1] / "results" / "realism.json").read_text())
+    for task, rows in committed["tasks"].items():
+        fidelity, realist = ({row["method"]: row for row in rows}[name] for name in specialists(task))
+        assert fidelity["psnr"] - realist["psnr"] < 0.7
+        assert realist["spectral_distance"] < fidelity["spectral_distance"]
+        assert realist["detection_accuracy"] < fidelity["detection_accuracy"]
