@@ -8,6 +8,8 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="fer-denoise-hf-")
 os.environ["HF_DATASETS_CACHE"] = os.path.join(os.environ["HF_HOME"], "datasets")
 os.environ["HF_HUB_CACHE"] = os.path.join(os.environ["HF_HOME"], "hub")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Large files then go over plain HTTP, which tests/fake_hub.py speaks.
+os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 import shutil

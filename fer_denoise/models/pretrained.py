@@ -68,13 +68,26 @@ class PretrainedModel(nn.Module):
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The parsed `config.json` of a model folder."""
+    """The parsed `config.json` of a model folder.
+
+    Raises:
+        ModelNotFoundError: it is missing or is none of this package's; the message says what is wrong with it.
+    """
+    file = folder / CONFIG_FILE
     try:
-        record = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        if not (isinstance(record["architecture"], str) and isinstance(record["config"], dict)):
-            raise TypeError("architecture must be text and config an object")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelNotFoundError(
-            f"{folder / CONFIG_FILE}: is no model configuration of this package ({error!r})"
-        ) from error
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _no_configuration(file, str(error)) from error
+    for key, kind, name in (("architecture", str, "text"), ("config", dict, "an object")):
+        if not isinstance(record, dict) or key not in record:
+            raise _no_configuration(file, f"it has no {key!r}")
+        if not isinstance(record[key], kind):
+            raise _no_configuration(file, f"its {key!r} is not {name}")
     return record
+
+
+def _no_configuration(file: Path, reason: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        f"{file}: is no model configuration of this package ({reason}); take the file that save_pretrained or training "
+        "wrote"
+    )

@@ -1,0 +1,354 @@
+"""Loading from a Hub: what works, and what a person is told where it does not."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fake_hub import TOKEN, FakeHub, Fault
+from huggingface_hub import constants, snapshot_download
+from safetensors.torch import load_file, save
+
+from fer_denoise import Restorer, download
+from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models
+from fer_denoise.models import AttentionUNet
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 30
+"""More than any failure may take; the time-outs are set to one second."""
+
+FAULTS = {
+    "needs-login": (Fault(status=401), "HF_TOKEN"),
+    "forbidden": (Fault(status=403), "HF_TOKEN"),
+    "not-found": (Fault(status=404), "check the id"),
+    "busy": (Fault(status=429, headers={"Retry-After": "300"}), "wait some minutes"),
+    "broken": (Fault(status=500), "try again later"),
+    "down-for-repair": (Fault(status=503, headers={"Retry-After": "300"}), "try again later"),
+    "silent": (Fault(hang=True), "does not answer within 1 seconds"),
+    "files-busy": (Fault(status=429, headers={"Retry-After": "300"}, where="resolve"), "wait some minutes"),
+    "files-broken": (Fault(status=500, where="resolve"), "try again later"),
+    "files-silent": (Fault(hang=True, where="cdn"), "does not answer within 1 seconds"),
+    "cut-off": (Fault(truncate=True, where="cdn"), "broke off after"),
+    "altered": (Fault(corrupt=True, where="cdn"), "does not match the Hub's checksum"),
+    "config-altered": (Fault(corrupt=True, where="resolve.*config"), "does not match the Hub's checksum"),
+    "trickling": (Fault(trickle=True, where="cdn"), "had not come whole after 3 seconds"),
+}
+WITH_BUNDLE_AS_REMEDY = set(FAULTS) - {"needs-login", "forbidden", "not-found"}
+
+
+@pytest.fixture(scope="module")
+def model_files(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    AttentionUNet(widths=(4, 8)).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(model_files):
+    with FakeHub() as served:
+        served.add_repo("somebody/model", model_files)
+        served.add_repo("somebody/private", model_files, private=True)
+        yield served
+
+
+@pytest.fixture
+def connected(served, tmp_path, monkeypatch) -> FakeHub:
+    """The Hub, and this process as one that was started with it as HF_ENDPOINT and with an HF_HOME of its own."""
+    monkeypatch.setattr(constants, "ENDPOINT", served.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "ASK_TIMEOUT", 1)
+    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 1)
+    monkeypatch.setattr(download, "PATIENCE", 3)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    served.faults.clear()
+    served.requests.clear()
+    return served
+
+
+@pytest.fixture
+def run(served, tmp_path):
+    """Run Python in a process of its own, whose environment names the Hub."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "FER_"))}
+        environment = {
+            "HF_ENDPOINT": served.url,
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_ETAG_TIMEOUT": "1",
+            "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "OMP_NUM_THREADS": "1",
+            **environment,
+        }
+        options = {"env": {**clean, **environment}, "cwd": ROOT, "capture_output": True, "text": True}
+        return subprocess.run([sys.executable, *arguments], timeout=120, **options)
+
+    return run
+
+
+def refusal(source: str, **options) -> str:
+    with pytest.raises(ModelNotFoundError) as caught:
+        Restorer.from_pretrained(source, **options)
+    assert source in str(caught.value)
+    return str(caught.value)
+
+
+def contents(folder: Path, *names: str) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def blobs(cache: Path) -> list[Path]:
+    return [file for file in cache.rglob("*") if file.is_file() and file.parent.name == "blobs"]
+
+
+def test_a_model_from_the_hub_restores_as_its_folder_does(connected, model_files, make_faces):
+    faces = make_faces(2)
+    expected = Restorer.from_pretrained(model_files)(faces)
+    assert np.array_equal(Restorer.from_pretrained("somebody/model")(faces), expected)
+    model = AttentionUNet.from_pretrained("somebody/model", revision="main")
+    assert np.array_equal(Restorer(model, "model")(faces), expected)
+
+
+def test_only_config_and_weights_are_fetched(connected, model_files):
+    files = contents(model_files, "config.json", "model.safetensors")
+    connected.add_repo("somebody/more", {**files, "pytorch_model.bin": b"no", "README.md": b"# More"})
+    Restorer.from_pretrained("somebody/more")
+    fetched = {request.rpartition("/")[2] for request in connected.requests if "/resolve/" in request}
+    assert fetched == {"config.json", "model.safetensors"}
+
+
+def test_each_revision_gives_its_own_weights(connected, model_files, tmp_path):
+    repo = connected.add_repo("somebody/revised", model_files)
+    first = repo.commits[0].oid
+    repo.tags["v1"] = first
+    torch.manual_seed(1)
+    AttentionUNet(widths=(4, 8)).save_pretrained(tmp_path / "second")
+    connected.commit(repo, {"model.safetensors": (tmp_path / "second" / "model.safetensors").read_bytes()})
+
+    def weight(revision: str | None) -> float:
+        return AttentionUNet.from_pretrained("somebody/revised", revision=revision).head.weight.flatten()[0].item()
+
+    assert weight("v1") == weight(first) != weight("main") == weight(None) == weight(repo.commits[1].oid)
+
+
+def test_a_commit_in_the_cache_needs_no_request_and_a_branch_one(connected):
+    commit = connected.repos["model", "somebody/model"].commits[0].oid
+    Restorer.from_pretrained("somebody/model", commit)
+    connected.requests.clear()
+    Restorer.from_pretrained("somebody/model", commit)
+    assert connected.requests == []
+    Restorer.from_pretrained("somebody/model", "main")
+    assert connected.requests == ["GET /api/models/somebody/model/revision/main"]
+
+
+def test_the_cache_is_one_that_huggingface_hub_knows(connected, tmp_path):
+    Restorer.from_pretrained("somebody/model")
+    folder = snapshot_download("somebody/model", local_files_only=True)
+    assert sorted(file.name for file in Path(folder).iterdir()) == ["config.json", "model.safetensors"]
+    assert not list(tmp_path.rglob("*.incomplete"))
+
+
+def test_what_huggingface_hub_has_cached_is_not_fetched_again(connected):
+    snapshot_download("somebody/model")
+    connected.requests.clear()
+    Restorer.from_pretrained("somebody/model")
+    assert not [request for request in connected.requests if "resolve" in request]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_ends_within_seconds_with_a_remedy_and_keeps_nothing_bad(connected, model_files, tmp_path, name):
+    fault, expected = FAULTS[name]
+    connected.add_repo(f"faulty/{name}", model_files)
+    connected.faults[f"faulty/{name}"] = fault
+    started = time.monotonic()
+    message = refusal(f"faulty/{name}")
+    assert time.monotonic() - started < SECONDS
+    assert expected in message
+    assert ("bundled model" in message) == (name in WITH_BUNDLE_AS_REMEDY)
+    assert "\n" not in message and "Traceback" not in message
+    left = {file.read_bytes() for file in blobs(tmp_path)}
+    assert left <= {file.read_bytes() for file in model_files.iterdir()}
+    assert not list(tmp_path.rglob("*.incomplete"))
+
+
+def test_after_a_fault_the_same_model_loads(connected):
+    connected.faults["somebody/model"] = Fault(corrupt=True, where="cdn")
+    refusal("somebody/model")
+    connected.faults.clear()
+    Restorer.from_pretrained("somebody/model")
+
+
+@pytest.mark.parametrize("name", ["broken", "busy", "silent"])
+def test_where_the_hub_does_not_answer_the_cached_copy_is_taken_and_said_so(connected, caplog, name):
+    Restorer.from_pretrained("somebody/model")
+    connected.faults["somebody/model"] = FAULTS[name][0]
+    Restorer.from_pretrained("somebody/model")
+    assert "Taking the copy in the cache" in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_where_the_hub_refuses_the_cached_copy_is_not_taken(connected, status):
+    Restorer.from_pretrained("somebody/model")
+    connected.faults["somebody/model"] = Fault(status=status)
+    assert str(status) in refusal("somebody/model")
+
+
+def test_a_damaged_cache_is_mended_or_refused(connected, tmp_path, monkeypatch):
+    commit = connected.repos["model", "somebody/model"].commits[0].oid
+    Restorer.from_pretrained("somebody/model", commit)
+    weights = max(blobs(tmp_path), key=lambda file: file.stat().st_size)
+    sound = weights.read_bytes()
+    damaged = sound[:-1] + bytes([sound[-1] ^ 1])
+    weights.write_bytes(damaged)
+    Restorer.from_pretrained("somebody/model", commit)
+    assert weights.read_bytes() == sound
+    weights.write_bytes(damaged)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "unset HF_HUB_OFFLINE" in refusal("somebody/model", revision=commit)
+
+
+def test_a_missing_repo_or_revision_is_named(connected, monkeypatch):
+    assert "check the id" in refusal("somebody/nothing")
+    message = refusal("somebody/model", revision="v9")
+    assert "no revision v9" in message and f"{connected.url}/somebody/model/commits/main" in message
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert "(404)" in refusal("somebody/nothing")
+
+
+def test_a_private_repo_needs_a_token_and_no_message_holds_it(connected, monkeypatch):
+    assert "HF_TOKEN" in refusal("somebody/private")
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong_secret")
+    message = refusal("somebody/private")
+    assert "token is not valid" in message and "wrong_secret" not in message
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    Restorer.from_pretrained("somebody/private")
+
+
+def test_a_gated_repo_tells_where_to_ask(connected, model_files, monkeypatch):
+    connected.add_repo("somebody/gated", model_files, gated=True)
+    message = refusal("somebody/gated")
+    assert "gated" in message and f"ask for access at {connected.url}/somebody/gated" in message
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    Restorer.from_pretrained("somebody/gated")
+
+
+def test_a_pickle_is_refused_and_never_fetched(connected, model_files):
+    connected.add_repo("somebody/pickle", {**contents(model_files, "config.json"), "pytorch_model.bin": b"\x80\x04"})
+    message = refusal("somebody/pickle")
+    assert "has no model.safetensors" in message and "pytorch_model.bin is a pickle" in message
+    assert not [request for request in connected.requests if "resolve" in request]
+
+
+def test_a_repo_without_config_is_refused(connected, model_files):
+    connected.add_repo("somebody/bare", contents(model_files, "model.safetensors"))
+    assert "has no config.json" in refusal("somebody/bare")
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (b"{broken", "Expecting property name"),
+        (b'{"model_type": "bert"}', "it has no 'architecture'"),
+        (b'{"architecture": "AttentionUNet"}', "it has no 'config'"),
+        (b'{"architecture": "AttentionUNet", "config": 3}', "its 'config' is not an object"),
+        (b'{"architecture": "os.system", "config": {}}', "holds a os.system"),
+        (b'{"architecture": "AttentionUNet", "config": {"widths": [4, 16]}}', "do not fit AttentionUNet"),
+        (b'{"architecture": "AttentionUNet", "config": {"widths": [4, 8], "depth": 1}}', "'depth'"),
+    ],
+)
+def test_a_wrong_config_is_told_what_is_wrong_with_it(connected, model_files, config, reason):
+    connected.add_repo("somebody/odd", {**contents(model_files, "model.safetensors"), "config.json": config})
+    with pytest.raises(ModelNotFoundError) as caught:
+        Restorer.from_pretrained("somebody/odd")
+    assert "somebody" in str(caught.value) and reason in str(caught.value)
+
+
+def test_a_missing_tensor_is_refused_by_name(connected, model_files):
+    tensors = load_file(model_files / "model.safetensors")
+    del tensors["head.bias"]
+    files = {**contents(model_files, "config.json"), "model.safetensors": save(tensors)}
+    connected.add_repo("somebody/partial", files)
+    with pytest.raises(ModelNotFoundError, match=r"head\.bias"):
+        Restorer.from_pretrained("somebody/partial")
+
+
+def test_the_environment_is_obeyed(run, served, tmp_path):
+    """HF_ENDPOINT, HF_TOKEN and HF_HOME; then the same with HF_HUB_OFFLINE."""
+    code = """if True:
+        import sys
+        from fer_denoise import Restorer
+        for source in sys.argv[1:]:
+            try:
+                Restorer.from_pretrained(source)
+                print(source, "loaded")
+            except ValueError as error:
+                print(error)
+    """
+    served.faults.clear()
+    online = run("-c", code, "somebody/private", HF_TOKEN=TOKEN)
+    assert online.stdout == "somebody/private loaded\n" and TOKEN not in online.stderr
+    assert blobs(tmp_path / "home" / "hub")
+    served.requests.clear()
+    offline = run("-c", code, "somebody/private", "somebody/model", HF_HUB_OFFLINE="1")
+    loaded, refused = offline.stdout.splitlines()
+    assert loaded == "somebody/private loaded" and "unset HF_HUB_OFFLINE" in refused
+    assert served.requests == []
+
+
+def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run, served):
+    """Owners whose repos fail in one way each, one whose second repo fails, and one that has all."""
+    faults = {"broken": Fault(status=500), "busy": Fault(status=429, headers={"Retry-After": "300"})}
+    faults |= {"locked": Fault(status=401), "gone": Fault(status=404), "silent": Fault(hang=True)}
+    faults |= {"cut-off": Fault(truncate=True, where="cdn"), "altered": Fault(corrupt=True, where="cdn")}
+    for owner in ("sound", "partial", *faults):
+        for name in bundled_models():
+            served.add_repo(f"{owner}/fer-denoise-{name}", BUNDLE / name)
+    served.faults = {**faults, f"partial/fer-denoise-{bundled_models()[1]}": Fault(status=500)}
+    code = """if True:
+        import json, os, sys, time
+        from fer_denoise.demo import build
+        from fer_denoise.demo.restorers import Restorers
+        answers = {}
+        for owner in sys.argv[1:]:
+            os.environ["FER_DENOISE_HUB_OWNER"] = owner
+            started = time.monotonic()
+            restorers = Restorers()
+            restorers.load_networks()
+            answers[owner] = restorers.weights_source(), time.monotonic() - started
+        os.environ["FER_DENOISE_HUB_OWNER"] = "broken"
+        answers["page"] = str(build().get_config_file()), 0
+        print(json.dumps(answers))
+    """
+    finished = run("-c", code, "sound", "partial", *faults)
+    assert finished.returncode == 0, finished.stderr
+    answers = json.loads(finished.stdout)
+    assert answers.pop("sound")[0] == "Hub repos of sound, revision main"
+    assert "the Hub repos of broken could not be read" in answers.pop("page")[0]
+    for owner, (source, seconds) in answers.items():
+        assert source == f"bundled with this version (the Hub repos of {owner} could not be read)"
+        assert seconds < SECONDS
+        assert f"Taking the bundled weights: {owner}/" in finished.stderr
+
+
+def test_without_a_server_the_app_starts_and_the_command_tells_the_remedy(run, tmp_path):
+    nowhere = "http://127.0.0.1:9"
+    code = "from fer_denoise.demo import build; build()"
+    started = run("-c", code, HF_ENDPOINT=nowhere, FER_DENOISE_HUB_OWNER="somebody")
+    assert started.returncode == 0 and "cannot be reached" in started.stderr
+    picture = str(ROOT / "docs" / "app.png")
+    command = ("-m", "fer_denoise", "restore", picture, str(tmp_path / "out.png"), "--model", "somebody/model")
+    finished = run(*command, HF_ENDPOINT=nowhere)
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("error: somebody/model: http://127.0.0.1:9 cannot be reached")
+    assert "Traceback" not in finished.stderr
