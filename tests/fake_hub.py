@@ -295,7 +295,7 @@ def preupload(request: Handler, kind: str, repo: str, revision: str) -> None:
             "path": file["path"],
             "uploadMode": "lfs" if file["path"].endswith(LFS_SUFFIXES) else "regular",
             "shouldIgnore": False,
-            "oid": present[file["path"]].blob_id if file["path"] in present else None,
+            "oid": present[file["path"]].etag if file["path"] in present else None,
         }
         for file in json.loads(request.body)["files"]
     ]

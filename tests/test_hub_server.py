@@ -1,20 +1,18 @@
 """Loading from a Hub: what works, and what a person is told where it does not."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from fake_hub import TOKEN, FakeHub, Fault
+from fake_hub import TOKEN, Fault
 from huggingface_hub import constants, snapshot_download
 from safetensors.torch import load_file, save
 
-from fer_denoise import Restorer, download
+from fer_denoise import Restorer
+from fer_denoise.data import Faces
 from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models
 from fer_denoise.models import AttentionUNet
 
@@ -49,52 +47,10 @@ def model_files(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(model_files):
-    with FakeHub() as served:
-        served.add_repo("somebody/model", model_files)
-        served.add_repo("somebody/private", model_files, private=True)
-        yield served
-
-
-@pytest.fixture
-def connected(served, tmp_path, monkeypatch) -> FakeHub:
-    """The Hub, and this process as one that was started with it as HF_ENDPOINT and with an HF_HOME of its own."""
-    monkeypatch.setattr(constants, "ENDPOINT", served.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "ASK_TIMEOUT", 1)
-    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 1)
-    monkeypatch.setattr(download, "PATIENCE", 3)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    served.faults.clear()
-    served.requests.clear()
-    return served
-
-
-@pytest.fixture
-def run(served, tmp_path):
-    """Run Python in a process of its own, whose environment names the Hub."""
-
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "FER_"))}
-        environment = {
-            "HF_ENDPOINT": served.url,
-            "HF_HOME": str(tmp_path / "home"),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_ETAG_TIMEOUT": "1",
-            "HF_HUB_DOWNLOAD_TIMEOUT": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "OMP_NUM_THREADS": "1",
-            **environment,
-        }
-        options = {"env": {**clean, **environment}, "cwd": ROOT, "capture_output": True, "text": True}
-        return subprocess.run([sys.executable, *arguments], timeout=120, **options)
-
-    return run
+@pytest.fixture(scope="module", autouse=True)
+def models(hub_server, model_files) -> None:
+    hub_server.add_repo("somebody/model", model_files)
+    hub_server.add_repo("somebody/private", model_files, private=True)
 
 
 def refusal(source: str, **options) -> str:
@@ -283,7 +239,7 @@ def test_a_missing_tensor_is_refused_by_name(connected, model_files):
         Restorer.from_pretrained("somebody/partial")
 
 
-def test_the_environment_is_obeyed(run, served, tmp_path):
+def test_the_environment_is_obeyed(run_python, hub_server, tmp_path):
     """HF_ENDPOINT, HF_TOKEN and HF_HOME; then the same with HF_HUB_OFFLINE."""
     code = """if True:
         import sys
@@ -295,26 +251,26 @@ def test_the_environment_is_obeyed(run, served, tmp_path):
             except ValueError as error:
                 print(error)
     """
-    served.faults.clear()
-    online = run("-c", code, "somebody/private", HF_TOKEN=TOKEN)
+    hub_server.faults.clear()
+    online = run_python("-c", code, "somebody/private", HF_TOKEN=TOKEN)
     assert online.stdout == "somebody/private loaded\n" and TOKEN not in online.stderr
     assert blobs(tmp_path / "home" / "hub")
-    served.requests.clear()
-    offline = run("-c", code, "somebody/private", "somebody/model", HF_HUB_OFFLINE="1")
+    hub_server.requests.clear()
+    offline = run_python("-c", code, "somebody/private", "somebody/model", HF_HUB_OFFLINE="1")
     loaded, refused = offline.stdout.splitlines()
     assert loaded == "somebody/private loaded" and "unset HF_HUB_OFFLINE" in refused
-    assert served.requests == []
+    assert hub_server.requests == []
 
 
-def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run, served):
+def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run_python, hub_server):
     """Owners whose repos fail in one way each, one whose second repo fails, and one that has all."""
     faults = {"broken": Fault(status=500), "busy": Fault(status=429, headers={"Retry-After": "300"})}
     faults |= {"locked": Fault(status=401), "gone": Fault(status=404), "silent": Fault(hang=True)}
     faults |= {"cut-off": Fault(truncate=True, where="cdn"), "altered": Fault(corrupt=True, where="cdn")}
     for owner in ("sound", "partial", *faults):
         for name in bundled_models():
-            served.add_repo(f"{owner}/fer-denoise-{name}", BUNDLE / name)
-    served.faults = {**faults, f"partial/fer-denoise-{bundled_models()[1]}": Fault(status=500)}
+            hub_server.add_repo(f"{owner}/fer-denoise-{name}", BUNDLE / name)
+    hub_server.faults = {**faults, f"partial/fer-denoise-{bundled_models()[1]}": Fault(status=500)}
     code = """if True:
         import json, os, sys, time
         from fer_denoise.demo import build
@@ -330,7 +286,7 @@ def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run, served
         answers["page"] = str(build().get_config_file()), 0
         print(json.dumps(answers))
     """
-    finished = run("-c", code, "sound", "partial", *faults)
+    finished = run_python("-c", code, "sound", "partial", *faults)
     assert finished.returncode == 0, finished.stderr
     answers = json.loads(finished.stdout)
     assert answers.pop("sound")[0] == "Hub repos of sound, revision main"
@@ -341,14 +297,45 @@ def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run, served
         assert f"Taking the bundled weights: {owner}/" in finished.stderr
 
 
-def test_without_a_server_the_app_starts_and_the_command_tells_the_remedy(run, tmp_path):
+def test_without_a_server_the_app_starts_and_the_command_tells_the_remedy(run_python, tmp_path):
     nowhere = "http://127.0.0.1:9"
     code = "from fer_denoise.demo import build; build()"
-    started = run("-c", code, HF_ENDPOINT=nowhere, FER_DENOISE_HUB_OWNER="somebody")
+    started = run_python("-c", code, HF_ENDPOINT=nowhere, FER_DENOISE_HUB_OWNER="somebody")
     assert started.returncode == 0 and "cannot be reached" in started.stderr
     picture = str(ROOT / "docs" / "app.png")
     command = ("-m", "fer_denoise", "restore", picture, str(tmp_path / "out.png"), "--model", "somebody/model")
-    finished = run(*command, HF_ENDPOINT=nowhere)
+    finished = run_python(*command, HF_ENDPOINT=nowhere)
     assert finished.returncode == 2
     assert finished.stderr.startswith("error: somebody/model: http://127.0.0.1:9 cannot be reached")
     assert "Traceback" not in finished.stderr
+
+
+def test_training_pulls_its_data_from_the_hub(run_python, hub_server, make_faces, tmp_path):
+    """A dataset shaped like FER2013, pushed and pulled by the real `datasets`; then a model is trained with it."""
+    np.save(tmp_path / "faces.npy", make_faces(24))
+    push = """if True:
+        import sys
+        import numpy as np
+        from datasets import ClassLabel, Dataset, DatasetDict, Features, Image
+        from PIL import Image as Picture
+        faces = [Picture.fromarray(face) for face in np.load(sys.argv[1])]
+        names = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+        features = Features({"image": Image(), "label": ClassLabel(names=names)})
+        splits = {"train": faces[:16], "valid": faces[16:20], "test": faces[20:]}
+        DatasetDict({
+            name: Dataset.from_dict({"image": part, "label": [i % 7 for i in range(len(part))]}, features=features)
+            for name, part in splits.items()
+        }).push_to_hub("somebody/faces")
+    """
+    hub_server.faults.clear()
+    pushed = run_python("-c", push, str(tmp_path / "faces.npy"), HF_TOKEN=TOKEN)
+    assert pushed.returncode == 0, pushed.stderr
+    options = ["--task", "low", "--widths", "4", "8", "--epochs", "1", "--batch-size", "8", "--device", "cpu"]
+    command = ["-m", "train.unet", *options, "--data", "somebody/faces", "--out", str(tmp_path / "run")]
+    trained = run_python(*command)
+    assert trained.returncode == 0, trained.stderr
+    record = AttentionUNet.from_pretrained(tmp_path / "run" / "model").training_record
+    assert record["data"]["images"] == 16
+    assert record["data"]["sha256"] == Faces(make_faces(24)[:16], np.zeros(16), "").fingerprint
+    missing = run_python(*command[:-4], "--data", "somebody/nothing", "--out", str(tmp_path / "none"))
+    assert missing.returncode == 1 and "Traceback" not in missing.stderr and "HF_TOKEN" in missing.stderr
