@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 ASK_TIMEOUT = constants.HF_HUB_ETAG_TIMEOUT
 DOWNLOAD_TIMEOUT = constants.HF_HUB_DOWNLOAD_TIMEOUT
 """Seconds that the Hub may be silent."""
+CONNECT_TIMEOUT = 3
+"""The Hub has several addresses, which are tried one after the other."""
 PATIENCE = 3 * DOWNLOAD_TIMEOUT
 """Seconds for all files of a model, which are a few megabytes, however the Hub trickles."""
 
@@ -51,7 +53,7 @@ class HubDownError(DownloadError):
     """The fault is not in what was asked for and may pass: no answer, a server error, too many requests, offline."""
 
 
-def download(repo_id: str, revision: str | None, names: Iterable[str]) -> Path:
+def download(repo_id: str, revision: str | None, names: Sequence[str]) -> Path:
     """The folder of the Hub's cache that holds the files `names` of a model repo, fetched where they are not there.
 
     A commit that is in the cache needs no request. A branch or tag is asked for every time; the cached copy is taken
@@ -77,8 +79,8 @@ def download(repo_id: str, revision: str | None, names: Iterable[str]) -> Path:
         raise problem from error
 
 
-def _fetch_snapshot(repo_id: str, revision: str, names: Iterable[str], storage: Path) -> Path:
-    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=ASK_TIMEOUT)
+def _fetch_snapshot(repo_id: str, revision: str, names: Sequence[str], storage: Path) -> Path:
+    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=_timeout(ASK_TIMEOUT))
     if not REGEX_COMMIT_HASH.fullmatch(info.sha or ""):
         raise ValueError("no commit in the answer")
     files = {file.rfilename: file for file in info.siblings or []}
@@ -92,6 +94,10 @@ def _fetch_snapshot(repo_id: str, revision: str, names: Iterable[str], storage: 
     if revision != info.sha:
         _write(storage / "refs" / revision, info.sha.encode())
     return snapshot
+
+
+def _timeout(seconds: float) -> httpx2.Timeout:
+    return httpx2.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT))
 
 
 def _reason(files: Iterable[str]) -> str:
@@ -108,7 +114,7 @@ def _fetch_file(repo_id: str, commit: str, name: str, file: RepoSibling | None, 
     where = f"{repo_id}: {name}"
     content = bytearray()
     url = hf_hub_url(repo_id, name, revision=commit)
-    with get_session().stream("GET", url, headers=build_hf_headers(), timeout=DOWNLOAD_TIMEOUT) as response:
+    with get_session().stream("GET", url, headers=build_hf_headers(), timeout=_timeout(DOWNLOAD_TIMEOUT)) as response:
         hf_raise_for_status(response)
         checksum = _expected_checksum(file, [*response.history, response])
         try:
@@ -146,7 +152,7 @@ def _expected_checksum(file: RepoSibling | None, responses: list[httpx2.Response
     return next((tag for tag in tags if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", tag)), None)
 
 
-def _cached_snapshot(storage: Path, revision: str, names: Iterable[str]) -> Path | None:
+def _cached_snapshot(storage: Path, revision: str, names: Sequence[str]) -> Path | None:
     """The snapshot of `revision` in the cache, if it is whole."""
     reference = storage / "refs" / revision
     commit = reference.read_text(encoding="utf-8") if reference.is_file() else revision

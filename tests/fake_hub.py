@@ -103,6 +103,7 @@ class FakeHub(ThreadingHTTPServer):
         self.collections: dict[str, dict[str, Any]] = {}
         self.faults: dict[str, Fault] = {}
         """By repo id, or by owner."""
+        self.lists_checksums = True
         self.requests: list[str] = []
         self.stopping = threading.Event()
 
@@ -363,11 +364,12 @@ def refs(request: Handler, kind: str, repo: str) -> None:
 def repo_info(request: Handler, kind: str, repo: str, revision: str | None) -> None:
     found = request.find_repo(kind, repo)
     commit = request.find_commit(found, revision or "main")
+    detailed = "blobs" in request.query and request.server.lists_checksums
     siblings = [
         {
             "rfilename": path,
-            **({"size": len(file.content), "blobId": file.blob_id} if "blobs" in request.query else {}),
-            **({"lfs": lfs_of(file)} if file.lfs and "blobs" in request.query else {}),
+            **({"size": len(file.content), "blobId": file.blob_id} if detailed else {}),
+            **({"lfs": lfs_of(file)} if file.lfs and detailed else {}),
         }
         for path, file in commit.files.items()
     ]
