@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 
 from fer_denoise import Restorer
 from fer_denoise.data import Faces
+from fer_denoise.demo.restorers import Restorers
 from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models
 from fer_denoise.models import AttentionUNet
 
@@ -300,6 +301,18 @@ def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run_python,
         assert source == f"bundled with this version (the Hub repos of {owner} could not be read)"
         assert seconds < SECONDS
         assert f"Taking the bundled weights: {owner}/" in finished.stderr
+
+
+def test_where_one_model_fails_the_app_takes_all_from_its_bundle(connected, model_files, monkeypatch):
+    first, *others = bundled_models()
+    connected.add_repo(f"mixed/fer-denoise-{first}", model_files)
+    monkeypatch.setenv("FER_DENOISE_HUB_OWNER", "mixed")
+    restorers = Restorers()
+    restorers.load_networks()
+    for name in (first, *others):
+        assert restorers.get(name).model.config == AttentionUNet.from_pretrained(name).config
+    assert f"GET /mixed/fer-denoise-{first}" in " ".join(connected.requests)
+    assert f"GET /api/models/mixed/fer-denoise-{others[0]}/revision/main" in connected.requests
 
 
 def test_without_a_server_the_app_starts_and_the_command_tells_the_remedy(run_python, tmp_path):
