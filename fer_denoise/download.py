@@ -1,7 +1,7 @@
 """Fetch the files of a model repo: within seconds or not at all, checked, and kept in the Hub's own cache.
 
 `huggingface_hub.snapshot_download` can do neither: its first request has no time-out, it sleeps and asks again for
-minutes while the Hub is down or limits the rate, it never ends with a server that cuts every download off, and it
+minutes while the Hub is down or limits the rate, it may never end with a server that cuts every download off, and it
 does not compare what came with its checksum. So the files are requested here, once, through that library's session,
 and stored in the layout of its cache, where it and `hf cache` find them.
 """
@@ -69,14 +69,12 @@ def download(repo_id: str, revision: str | None, names: Sequence[str]) -> Path:
         return cached
     try:
         return _fetch_snapshot(repo_id, revision, names, storage)
-    except DownloadError:
-        raise
-    except (httpx2.HTTPError, httpx2.InvalidURL, KeyError, TypeError, ValueError, OSError) as error:
-        problem = _explain(error, repo_id, revision)
+    except (DownloadError, httpx2.HTTPError, httpx2.InvalidURL, KeyError, TypeError, ValueError, OSError) as error:
+        problem = error if isinstance(error, DownloadError) else _explain(error, repo_id, revision)
         if cached and isinstance(problem, HubDownError):
             logger.warning("%s. Taking the copy in the cache.", problem)
             return cached
-        raise problem from error
+        raise problem from (None if problem is error else error)
 
 
 def _fetch_snapshot(repo_id: str, revision: str, names: Sequence[str], storage: Path) -> Path:

@@ -162,6 +162,14 @@ def test_where_the_hub_does_not_answer_the_cached_copy_is_taken_and_said_so(conn
     assert "Taking the copy in the cache" in caplog.text
 
 
+def test_where_a_newer_commit_breaks_off_the_cached_one_is_taken(connected, model_files):
+    repo = connected.add_repo("somebody/growing", model_files)
+    Restorer.from_pretrained("somebody/growing")
+    connected.commit(repo, {"model.safetensors": b"another"})
+    connected.faults["somebody/growing"] = Fault(truncate=True, where="cdn")
+    Restorer.from_pretrained("somebody/growing")
+
+
 @pytest.mark.parametrize("status", [401, 404])
 def test_where_the_hub_refuses_the_cached_copy_is_not_taken(connected, status):
     Restorer.from_pretrained("somebody/model")
