@@ -16,6 +16,10 @@ class ModelInfo:
     task: str | None = None
 
 
+_PATCHGAN = (
+    "Attention U-Net trained against a PatchGAN discriminator for {}; texture more like that of a real photo, "
+    "a little less true pixel by pixel."
+)
 _UNET = "Attention U-Net trained on FER2013 for {}; blind, and a specialist: best at the level it was trained at."
 
 MODELS: dict[str, ModelInfo] = {
@@ -23,6 +27,11 @@ MODELS: dict[str, ModelInfo] = {
     "attention-unet-high": ModelInfo("Attention U-Net, high Gaussian", _UNET.format("high Gaussian noise"), "high"),
     "attention-unet-salt-pepper": ModelInfo(
         "Attention U-Net, salt-and-pepper", _UNET.format("salt-and-pepper noise"), "salt_pepper"
+    ),
+    "patchgan-low": ModelInfo("PatchGAN, low Gaussian", _PATCHGAN.format("low Gaussian noise"), "low"),
+    "patchgan-high": ModelInfo("PatchGAN, high Gaussian", _PATCHGAN.format("high Gaussian noise"), "high"),
+    "patchgan-salt-pepper": ModelInfo(
+        "PatchGAN, salt-and-pepper", _PATCHGAN.format("salt-and-pepper noise"), "salt_pepper"
     ),
     "median": ModelInfo("Median filter", "Replaces each pixel by the median of its neighbourhood."),
     "switching-median": ModelInfo(
@@ -33,6 +42,12 @@ MODELS: dict[str, ModelInfo] = {
     "nl-means": ModelInfo("Non-local means", "Averages pixels whose surroundings look alike."),
     "bm3d": ModelInfo("BM3D", "Filters groups of similar patches together; the best filter that needs no training."),
 }
+
+
+def specialists(task: str) -> tuple[str, str]:
+    """The two networks of a task: the one that is truest to the pixels, and the one with the most natural texture."""
+    suffix = task.replace("_", "-")
+    return f"attention-unet-{suffix}", f"patchgan-{suffix}"
 
 
 def list_models() -> list[str]:

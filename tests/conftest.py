@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accelerate.state import AcceleratorState, GradientState
 from fake_hub import FakeHub
 from huggingface_hub import constants
 from PIL import Image
@@ -33,6 +34,14 @@ from fer_denoise.samples import sample_faces
 def remove_hf_caches() -> Iterator[None]:
     yield
     shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
+
+
+@pytest.fixture
+def fresh_accelerator() -> Iterator[None]:
+    """Accelerate keeps the precision of a process's first run."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
 
 
 @pytest.fixture(scope="session")

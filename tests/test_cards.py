@@ -11,6 +11,7 @@ from fer_denoise.data import HUB_DATASET
 from fer_denoise.hub import BUNDLE, bundled_models
 from fer_denoise.models import AttentionUNet
 from train import bundle
+from train import gan as train_gan
 from train.cards import CardError, describe_recipe, is_unedited, make_card, model_name, sign
 
 RESULTS = json.loads((Path(__file__).parents[1] / "results" / "benchmark.json").read_text())
@@ -82,10 +83,29 @@ def test_the_card_of_a_gan(gan):
     card = make_card("patchgan-salt-pepper", gan)
     assert "Isola et al. 2017" in card.text and "patchgan" in card.data.tags
     assert "epochs 3, adversarial weight 0.001, something new [2, 1], flips." in card.text
+    assert "relativistic" not in card.text
     assert "a little less PSNR than from\n`attention-unet-salt-pepper`" in card.text
     assert "Not yet measured" in card.text and card.data.eval_results is None
     assert "my/disk" not in str(card) and "the weights of an earlier run" in card.text
     assert "\n\n\n" not in card.text
+
+
+def test_the_card_of_a_real_run(make_faces, tmp_path):
+    """Whatever the script records, its card can be made."""
+    data = tmp_path / "fer2013.csv"
+    usages = ["Training"] * 8 + ["PublicTest"] * 4
+    rows = [f"{i % 7},{' '.join(map(str, face.ravel()))},{usages[i]}" for i, face in enumerate(make_faces(12))]
+    data.write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    AttentionUNet(widths=(4, 8), residual=True).save_pretrained(tmp_path / "init")
+    options = ["--task", "high", "--preset", "improved", "--init", str(tmp_path / "init"), "--epochs", "1"]
+    train_gan.main(
+        [*options, "--batch-size", "4", "--device", "cpu", "--data", str(data), "--out", str(tmp_path / "run")]
+    )
+    folder = tmp_path / "run" / "model"
+    card = make_card(model_name(folder), folder)
+    assert "# PatchGAN, high Gaussian" in card.text and "Huang et al. 2024" in card.text
+    assert "Kept: epoch 1 of 1, the last;" in card.text
+    assert "8 faces" in card.text and str(tmp_path) not in str(card)
 
 
 def test_results_of_another_model_are_never_shown(gan):

@@ -4,49 +4,39 @@ import subprocess
 import sys
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState, GradientState
-from safetensors import safe_open
+from accelerate import Accelerator
 from safetensors.torch import load_file
+from training_data import (
+    TRAIN_IMAGES,
+    assert_same_tensors,
+    options,
+    read_checkpoint,
+    read_log,
+    without_log_seconds,
+    write_faces,
+)
 
 import train.unet
-from fer_denoise.data import EMOTIONS, load_fer2013
+from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
+from train.faces import VALIDATION_SEED
 from train.state import save_state
 
 EPOCHS = 3
-TRAIN_IMAGES, VALIDATION_IMAGES = 26, 9
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
+
 LOG_KEYS = {"epoch", "train_loss", "validation_loss", "validation_psnr", "learning_rate", "seconds"}
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator():
-    """Accelerate keeps the precision of a process's first run."""
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory, make_faces) -> Path:
-    folder = tmp_path_factory.mktemp("fer2013")
-    for seed, (split, count) in enumerate([("train", TRAIN_IMAGES), ("validation", VALIDATION_IMAGES)]):
-        labels = [EMOTIONS[index % 7] for index in range(count)]
-        pixels = [image.ravel().tolist() for image in make_faces(count, seed=seed)]
-        datasets.Dataset.from_dict({"pixels": pixels, "emotion": labels}).to_parquet(folder / f"{split}.parquet")
-    return folder
-
-
-def options(data: Path, out: Path, *more: str, epochs: int = EPOCHS, task: str = "low") -> list[str]:
-    small = ["--widths", "4", "8", "--batch-size", "8", "--epochs", str(epochs)]
-    exact = ["--device", "cpu", "--precision", "fp32"]
-    return ["--data", str(data), "--out", str(out), "--task", task, *small, *exact, *more]
+    return write_faces(tmp_path_factory.mktemp("fer2013"), make_faces)
 
 
 def interrupt_after(saves: int, monkeypatch) -> None:
@@ -60,31 +50,6 @@ def interrupt_after(saves: int, monkeypatch) -> None:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(train.unet, "save_state", save_then_interrupt)
-
-
-def read_log(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-def without_seconds(value):
-    if isinstance(value, dict):
-        return {key: without_seconds(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_seconds(item) for item in value if not (isinstance(item, list) and item[:1] == ["seconds"])]
-    return value
-
-
-def read_checkpoint(out: Path) -> tuple[dict[str, torch.Tensor], dict]:
-    path = out / "checkpoint.safetensors"
-    with safe_open(path, "pt") as file:
-        layout = json.loads(file.metadata()["layout"])
-    return load_file(path), without_seconds(layout)
-
-
-def assert_same_tensors(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
-    assert left.keys() == right.keys()
-    assert [name for name in left if left[name].dtype != right[name].dtype] == []
-    assert [name for name in left if not torch.equal(left[name], right[name])] == []
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +87,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
     assert without_log_seconds(out) == without_log_seconds(finished[preset])
 
 
-def without_log_seconds(out: Path) -> list[dict]:
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in read_log(out)]
-
-
 def test_the_log_has_a_row_for_each_epoch(finished, preset):
     rows = read_log(finished[preset])
     assert [row["epoch"] for row in rows] == list(range(EPOCHS))
@@ -153,7 +114,7 @@ def test_the_model_folder_loads_and_tells_how_it_was_trained(finished, data, pre
 def test_the_recorded_psnr_is_that_of_the_model_folder(finished, data, preset):
     folder = finished[preset] / "model"
     clean = load_fer2013(data, "validation").images
-    restored = Restorer.from_pretrained(folder, device="cpu")(TASKS["low"](clean, seed=train.unet.VALIDATION_SEED))
+    restored = Restorer.from_pretrained(folder, device="cpu")(TASKS["low"](clean, seed=VALIDATION_SEED))
     record = AttentionUNet.from_pretrained(folder).training_record
     assert mean_psnr(psnr(restored, clean)) == pytest.approx(record["validation_psnr"], abs=0.05)
     best = min(read_log(finished[preset]), key=lambda row: row["validation_loss"])
@@ -169,7 +130,7 @@ def test_training_lowers_the_loss(finished):
 def test_the_improved_recipe_beats_the_noisy_input(data, tmp_path):
     train.unet.main(options(data, tmp_path, "--preset", "improved", "--learning-rate", "0.5", task="high"))
     clean = load_fer2013(data, "validation").images
-    noisy = TASKS["high"](clean, seed=train.unet.VALIDATION_SEED)
+    noisy = TASKS["high"](clean, seed=VALIDATION_SEED)
     assert read_log(tmp_path)[-1]["validation_psnr"] > mean_psnr(psnr(noisy, clean)) + 0.2
 
 
@@ -252,13 +213,13 @@ def test_the_origins_later_tasks_ask_for_the_model_to_start_from(data, tmp_path,
 
 def test_a_later_task_starts_from_the_earlier_model(data, tmp_path, finished, monkeypatch):
     starts = []
-    prepare = train.unet.Accelerator.prepare
+    prepare = Accelerator.prepare
 
     def remember(self, model, *others):
         starts.append(model.head.weight.detach().clone())
         return prepare(self, model, *others)
 
-    monkeypatch.setattr(train.unet.Accelerator, "prepare", remember)
+    monkeypatch.setattr(Accelerator, "prepare", remember)
     init = finished["origin"] / "model"
     train.unet.main(options(data, tmp_path, "--init", str(init), task="high", epochs=1))
     assert torch.equal(starts[0], AttentionUNet.from_pretrained(init).head.weight)

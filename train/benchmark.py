@@ -26,7 +26,7 @@ from fer_denoise.evaluate import NOISY, restore_task, score
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
-from train.report import ORIGIN_RECIPE, plot_samples, update_readme
+from train.report import ORIGIN_RECIPE, markdown_tables, plot_samples, update_readme
 
 RESULTS = Path("results")
 PRIVATE = Path("outputs")
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
                 plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
                 plot_samples(*restore_showable(task), args.out / f"samples-{task}.png")
             print_table(task, rows)
-    update_readme(README, args.out.name, json.loads(file.read_text(encoding="utf-8")))
+    update_readme(README, args.out.name, markdown_tables(json.loads(file.read_text(encoding="utf-8"))))
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:

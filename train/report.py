@@ -9,7 +9,7 @@ import numpy as np
 from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import psnr
-from fer_denoise.zoo import MODELS
+from fer_denoise.zoo import MODELS, specialists
 
 matplotlib.use("Agg")
 
@@ -27,13 +27,13 @@ ORIGIN_REPORTED = {
 """PSNR and SSIM that the origin reports; those of its PatchGAN were computed with `data_range=1`."""
 
 
-def update_readme(file: Path, name: str, results: dict[str, Any]) -> None:
-    """Replace what stands between the marks `<!-- name:start -->` and `<!-- name:end -->`, where the file has them."""
+def update_readme(file: Path, name: str, text: str) -> None:
+    """Put `text` between the marks `<!-- name:start -->` and `<!-- name:end -->`, where the file has them."""
     start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     before, found, rest = file.read_text(encoding="utf-8").partition(start)
     if found:
         after = rest.partition(end)[2]
-        file.write_text(f"{before}{start}\n{markdown_tables(results)}\n{end}{after}", encoding="utf-8")
+        file.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def markdown_tables(results: dict[str, Any]) -> str:
@@ -85,5 +85,81 @@ def plot_samples(clean: np.ndarray, noisy: np.ndarray, restored: dict[str, np.nd
                 axes.set_title(f"{values[column]:.1f} dB", fontsize=8)
         line[0].set_ylabel(name, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def realism_tables(results: dict[str, Any]) -> str:
+    """A table per task of distortion beside realism: the input, the U-Net, its tuned sharpening, blends, the GAN."""
+    return "\n\n".join(f"**{TITLES[task]}**\n\n{_realism_table(rows)}" for task, rows in results["tasks"].items())
+
+
+def _realism_table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| method | PSNR | SSIM | spectrum, dB off | gradients, off by | sharpness | told from clean |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for row in rows:
+        if row["method"] == "sweep" or (row["method"] == "sharpened" and "tuned" not in row):
+            continue
+        lines.append(
+            f"| {_realism_name(row)} | {row['psnr']:.2f} | {row['ssim']:.3f} | {row['spectral_distance']:.2f} "
+            f"| {row['gradient_distance']:.2f} | {row['sharpness']:.3f} | {row['detection_accuracy']:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def _realism_name(row: dict[str, Any]) -> str:
+    match row:
+        case {"method": "sharpened", "strength": strength}:
+            return f"U-Net, sharpened (strength {strength:g})"
+        case {"method": "blend", "share": share}:
+            return f"blend, {share:.0%} PatchGAN"
+        case {"method": "noisy"}:
+            return NOISY
+    return f"`{row['method']}`"
+
+
+def plot_realism(results: dict[str, Any], path: Path) -> None:
+    """Distortion against realism, a column per task: PSNR against the distance of spectra and the detection accuracy.
+
+    Lines are what one dial can reach: the adversarial weight, the blend of U-Net and PatchGAN, sharpening.
+    """
+    from matplotlib import pyplot as plt
+
+    measures = {"spectral_distance": "spectrum, dB off clean", "detection_accuracy": "told from clean (0.5: cannot)"}
+    tasks = results["tasks"]
+    figure, grid = plt.subplots(
+        len(measures), len(tasks), figsize=(5 * len(tasks), 7), layout="constrained", squeeze=False
+    )
+    for column, (task, rows) in enumerate(tasks.items()):
+        fidelity, realism = specialists(task)
+        plain = [row for row in rows if row["method"] == fidelity]
+        gan = [row for row in rows if row["method"] == realism]
+        lines = {
+            "adversarial weight": sorted(
+                [*gan, *(row for row in rows if row["method"] == "sweep")], key=lambda row: row["weight"]
+            ),
+            "blend of U-Net and PatchGAN": [*plain, *(row for row in rows if row["method"] == "blend"), *gan],
+            "U-Net, sharpened": [*plain, *(row for row in rows if row["method"] == "sharpened")],
+        }
+        for axes, (measure, label) in zip(grid[:, column], measures.items(), strict=True):
+            for name, points in lines.items():
+                axes.plot(
+                    [row["psnr"] for row in points], [row[measure] for row in points], marker="o", ms=4, label=name
+                )
+            for row in lines["adversarial weight"]:
+                axes.annotate(
+                    f"{row['weight']:g}",
+                    (row["psnr"], row[measure]),
+                    fontsize=7,
+                    xytext=(4, 4),
+                    textcoords="offset points",
+                )
+            for points, marker, name in ((plain, "s", "U-Net"), (gan, "*", "PatchGAN")):
+                axes.plot(points[0]["psnr"], points[0][measure], marker, color="black", ms=9, label=name, zorder=5)
+            axes.set(xlabel="PSNR, dB: truer to the right", ylabel=label, title=TITLES[task])
+            axes.grid(alpha=0.3)
+    grid[0, 0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)

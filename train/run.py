@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+from train.state import load_state
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
@@ -51,13 +52,29 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
     return accelerator, faces
 
 
+def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The state that a run in `out` was left in; ends with a message where it was begun with other settings."""
+    file = out / CHECKPOINT_FILE
+    if not file.exists():
+        return None
+    checkpoint = load_state(file)
+    if checkpoint["settings"] != settings:
+        changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
+        raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
+    return checkpoint
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the processor or GPU computes in bfloat16 at more than the speed of float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def _mixed_precision(args: argparse.Namespace) -> str:
     if args.precision == "auto":
-        if args.device == "auto" and torch.cuda.is_available():
-            fast = torch.cuda.is_bf16_supported()
-        else:
-            fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return "bf16" if fast else "no"
+        on_gpu = args.device == "auto" and torch.cuda.is_available()
+        return "bf16" if bf16_is_fast(torch.device("cuda" if on_gpu else "cpu")) else "no"
     return "bf16" if args.precision == "bf16" else "no"
 
 

@@ -16,8 +16,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
@@ -28,9 +27,8 @@ from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from train import run
-from train.state import load_optimizer, load_state, save_state
-
-VALIDATION_SEED = 1
+from train.faces import NoisyFaces, validate
+from train.state import load_optimizer, save_state
 
 
 @dataclass(frozen=True)
@@ -112,35 +110,14 @@ def make_model(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
     return AttentionUNet(widths=args.widths, residual=recipe.residual)
 
 
-@torch.no_grad()
-def validate(model: nn.Module, noisy: Tensor, clean: Tensor, loss, accelerator: Accelerator) -> tuple[float, float]:
-    """Loss and mean PSNR per image over the validation split, each process measuring its share."""
-    model.eval()
-    sums = torch.zeros(2, dtype=torch.float64, device=clean.device)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    for noisy_batch, clean_batch in zip(noisy[share].split(256), clean[share].split(256), strict=True):
-        clean_batch = run.as_float(clean_batch)
-        with accelerator.autocast():
-            restored = model(noisy_batch).float()
-        mse = (restored.clamp(0, 1) - clean_batch).square().mean(dim=(1, 2, 3))
-        sums += torch.stack(
-            [loss(restored, clean_batch) * len(clean_batch), (-10 * mse.clamp(min=1e-10).log10()).sum()]
-        )
-    loss_sum, psnr_sum = (accelerator.reduce(sums, reduction="sum") / len(clean)).tolist()
-    return loss_sum, psnr_sum
-
-
 def train(args: argparse.Namespace) -> None:
     recipe, task = make_recipe(args), TASKS[args.task]
-    accelerator, faces = run.start_run(args)
+    accelerator, splits = run.start_run(args)
     device = accelerator.device
     loss = LOSSES[recipe.loss]
 
-    clean = run.as_batch(faces["train"].images, device)
-    fixed_noisy = None if recipe.fresh_noise else run.as_batch(task(faces["train"].images, seed=args.seed), device)
-    validation = run.as_batch(faces["validation"].images, device)
-    validation_noisy = run.as_batch(task(faces["validation"].images, seed=VALIDATION_SEED), device)
-    steps_per_epoch = run.batches_per_epoch(len(clean), recipe.batch_size)
+    faces = NoisyFaces(splits, task, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
+    steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
 
     model = make_model(args, recipe).to(device, memory_format=torch.channels_last)
     averaged = None
@@ -163,23 +140,11 @@ def train(args: argparse.Namespace) -> None:
         "seed": args.seed,
         "init": args.init,
         "widths": model.config["widths"],
-        "data": {"name": "FER2013", "images": len(clean), "sha256": faces["train"].fingerprint},
+        "data": faces.record,
     }
 
-    def draw(index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noisy and clean images of a step."""
-        target = run.as_float(clean[index])
-        if recipe.flips:
-            target = run.random_flips(target, rng)
-        return (task.corrupt(target, rng) if fixed_noisy is None else fixed_noisy[index]), target
-
     log: list[dict[str, Any]] = []
-    checkpoint_file = args.out / run.CHECKPOINT_FILE
-    if checkpoint_file.exists():
-        checkpoint = load_state(checkpoint_file)
-        if checkpoint["settings"] != settings:
-            changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
-            raise SystemExit(f"{args.out} was begun with {changed}: repeat its options, or choose another --out")
+    if checkpoint := run.load_checkpoint(args.out, settings):
         model.load_state_dict(checkpoint["model"])
         if averaged:
             averaged.load_state_dict(checkpoint["averaged"])
@@ -194,13 +159,13 @@ def train(args: argparse.Namespace) -> None:
         started = time.perf_counter()
         wrapped.train()
         train_loss = torch.zeros((), device=device)
-        indices = run.batches(len(clean), recipe.batch_size, args.seed, epoch, accelerator)
+        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
         progress = tqdm(
             indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
         )
         for step, index in enumerate(progress):
             rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
-            noisy, target = draw(index, rng)
+            noisy, target = faces.draw(index, rng)
             step_loss = loss(wrapped(noisy).float(), target)
             optimizer.zero_grad()
             accelerator.backward(step_loss)
@@ -212,13 +177,13 @@ def train(args: argparse.Namespace) -> None:
             train_loss += step_loss.detach()
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
         if averaged:
-            indices = run.batches(len(clean), recipe.batch_size, args.seed, epoch, accelerator)
+            indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
             rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
             with accelerator.autocast():
-                seen = (draw(index, rng)[0] for index in islice(indices, CALIBRATION_BATCHES))
+                seen = (faces.draw(index, rng)[0] for index in islice(indices, CALIBRATION_BATCHES))
                 run.calibrate_batch_norm(kept, seen)
         run.share_buffers(kept, accelerator)
-        validation_loss, validation_psnr = validate(kept, validation_noisy, validation, loss, accelerator)
+        validation_loss, validation_psnr = validate(kept, faces, loss, accelerator)
         if recipe.schedule == "plateau":
             scheduler.step(validation_loss)
         row = {
@@ -243,7 +208,7 @@ def train(args: argparse.Namespace) -> None:
             }
             if averaged:
                 state["averaged"] = averaged.state_dict()
-            save_state(checkpoint_file, {**state, "settings": settings, "log": log})
+            save_state(args.out / run.CHECKPOINT_FILE, {**state, "settings": settings, "log": log})
             run.write_log(args.out, log)
     accelerator.end_training()
 

@@ -1,9 +1,10 @@
 """The networks."""
 
 from fer_denoise.models.attention_unet import AttentionUNet
+from fer_denoise.models.patchgan import PatchGANDiscriminator
 from fer_denoise.models.pretrained import PretrainedModel
 
 ARCHITECTURES: dict[str, type[PretrainedModel]] = {"AttentionUNet": AttentionUNet}
 """The restorers that a `config.json` may name."""
 
-__all__ = ["ARCHITECTURES", "AttentionUNet", "PretrainedModel"]
+__all__ = ["ARCHITECTURES", "AttentionUNet", "PatchGANDiscriminator", "PretrainedModel"]

@@ -1,0 +1,75 @@
+"""How well a fresh classifier, trained for the purpose, tells restored faces from clean ones."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train import run
+
+EPOCHS = 6
+BATCH_SIZE = 64
+LEARNING_RATE = 2e-3
+
+
+def make_classifier() -> nn.Sequential:
+    """A small convolutional classifier of (B, 1, H, W) to one logit, high for clean."""
+
+    def block(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+        convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        return [convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1, inplace=True)]
+
+    blocks = [*block(1, 24, 1), *block(24, 32, 2), *block(32, 48, 1), *block(48, 64, 2), *block(64, 96, 1)]
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 1))
+
+
+def detection_accuracy(
+    train: tuple[np.ndarray, np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+) -> float:
+    """Accuracy on `test` of a classifier fitted to `train`; 0.5 means indistinguishable, 1 always told apart.
+
+    Args:
+        train, test: restored and clean faces, each uint8 (N, H, W): floats would betray the restored ones, since clean
+            faces lie on the grid of 8 bits.
+        seed: of the classifier's weights, the order of its batches and their flips.
+        device: where it is trained.
+    """
+    device = torch.device(device)
+    torch.manual_seed(seed)
+    model = make_classifier().to(device, memory_format=torch.channels_last)
+    images, labels = _labelled(*train, device)
+    per_epoch = run.batches_per_epoch(len(images), BATCH_SIZE)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=EPOCHS * per_epoch)
+    for epoch in range(EPOCHS):
+        order = torch.randperm(len(images), generator=run.generator(seed, epoch))
+        for step, index in enumerate(order[: per_epoch * BATCH_SIZE].split(BATCH_SIZE)):
+            batch = run.random_flips(_centred(images[index]), run.generator(seed, epoch, step, device=device))
+            with torch.autocast(device.type, torch.bfloat16, enabled=run.bf16_is_fast(device)):
+                logits = model(batch.contiguous(memory_format=torch.channels_last))
+            loss = F.binary_cross_entropy_with_logits(logits.float().squeeze(1), labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+    model.eval()
+    images, labels = _labelled(*test, device)
+    with torch.inference_mode():
+        logits = torch.cat([model(_centred(part)).squeeze(1) for part in images.split(256)])
+    return float(((logits > 0) == (labels > 0.5)).float().mean())
+
+
+def _labelled(restored: np.ndarray, clean: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    for faces in (restored, clean):
+        if faces.dtype != np.uint8:
+            raise TypeError(f"expected uint8 faces, got {faces.dtype}; round them first")
+    labels = torch.cat([torch.zeros(len(restored)), torch.ones(len(clean))])
+    return run.as_batch(np.concatenate([restored, clean]), device), labels.to(device)
+
+
+def _centred(images: Tensor) -> Tensor:
+    """About zero mean and unit variance, as networks like their inputs."""
+    return (run.as_float(images) - 0.5) * 4

@@ -1,0 +1,79 @@
+"""The faces that a network trains on and is validated on, with their noise, on one device."""
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from fer_denoise.data import Faces
+from fer_denoise.noise import Noise
+from train import run
+
+VALIDATION_SEED = 1
+PSNR_CAP_MSE = 1e-10
+"""Where the mean squared error stops to count, so that a perfect image has 100 dB."""
+
+
+class NoisyFaces:
+    """Train and validation faces of one kind of noise.
+
+    Args:
+        faces: the splits "train" and "validation".
+        noise: what corrupts them.
+        device: where they lie, as uint8.
+        seed: of the noise that is drawn once per train image, where it is not fresh.
+        fresh_noise: draw new noise in every step.
+        flips: mirror half of the images of a step.
+    """
+
+    def __init__(
+        self,
+        faces: dict[str, Faces],
+        noise: Noise,
+        device: torch.device,
+        *,
+        seed: int,
+        fresh_noise: bool,
+        flips: bool,
+    ) -> None:
+        images, validation = faces["train"].images, faces["validation"].images
+        self.fingerprint = faces["train"].fingerprint
+        self.clean = run.as_batch(images, device)
+        self.validation = run.as_batch(validation, device)
+        self.validation_noisy = run.as_batch(noise(validation, seed=VALIDATION_SEED), device)
+        self._fixed_noisy = None if fresh_noise else run.as_batch(noise(images, seed=seed), device)
+        self._noise = noise
+        self._flips = flips
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    @property
+    def record(self) -> dict[str, str | int]:
+        """What a training record says of the data."""
+        return {"name": "FER2013", "images": len(self), "sha256": self.fingerprint}
+
+    def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Noisy and clean images of a step, float (B, 1, H, W) in [0, 1]."""
+        clean = run.as_float(self.clean[index])
+        if self._flips:
+            clean = run.random_flips(clean, rng)
+        noisy = self._noise.corrupt(clean, rng) if self._fixed_noisy is None else self._fixed_noisy[index]
+        return noisy, clean
+
+
+@torch.no_grad()
+def validate(model: nn.Module, faces: NoisyFaces, loss, accelerator: Accelerator) -> tuple[float, float]:
+    """Loss and mean PSNR per image over the validation split, each process measuring its share."""
+    model.eval()
+    sums = torch.zeros(2, dtype=torch.float64, device=faces.validation.device)
+    share = slice(accelerator.process_index, None, accelerator.num_processes)
+    parts = zip(faces.validation_noisy[share].split(256), faces.validation[share].split(256), strict=True)
+    for noisy, clean in parts:
+        clean = run.as_float(clean)
+        with accelerator.autocast():
+            restored = model(noisy).float()
+        mse = (restored.clamp(0, 1) - clean).square().mean(dim=(1, 2, 3))
+        psnr = -10 * mse.clamp(min=PSNR_CAP_MSE).log10()
+        sums += torch.stack([loss(restored, clean) * len(clean), psnr.sum()])
+    loss_sum, psnr_sum = (accelerator.reduce(sums, reduction="sum") / len(faces.validation)).tolist()
+    return loss_sum, psnr_sum

@@ -1,0 +1,339 @@
+"""Train the Attention U-Net against a PatchGAN discriminator on one of the three noise tasks.
+
+    python -m train.gan --task low --out runs/gan-low                       # the origin's recipe
+    python -m train.gan --task low --out runs/gan-low --preset improved     # ours; starts from attention-unet-low
+    python -m train.gan --task low --out runs/gan-low --resume              # after an interruption
+    accelerate launch --num_processes 2 -m train.gan --task low --out ...   # several GPUs or machines
+
+`--out` receives `model/`, the generator as a folder that `from_pretrained` loads and the Hub takes, and beside it
+`discriminator/`, `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
+
+The generator minimises the squared error plus a weighted adversarial loss, the discriminator learns to tell the
+restored face from the clean one, each beside the noisy one (Isola et al. 2017, https://arxiv.org/abs/1611.07004).
+"""
+
+import argparse
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import Adam
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
+from fer_denoise.noise import TASKS
+from train import run
+from train.faces import NoisyFaces, validate
+from train.state import load_optimizer, save_state
+
+DISCRIMINATOR_FOLDER = "discriminator"
+REAL_LABEL, FAKE_LABEL = 0.9, 0.1
+"""Smoothed labels of the origin's loss."""
+
+WARM_UP_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the defaults are the origin's."""
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    discriminator_learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    adversarial_weight: float = 0.001 / 4
+    """Against the squared error on [0, 1]; the origin's 0.001 stands against that on [-1, 1], four times as large."""
+    adversarial_loss: str = "bce"
+    """"bce" on smoothed labels, or "relativistic": each patch is to look more real than its restored counterpart."""
+    gradient_penalty: float = 0.0
+    """Weight of the squared gradient of the score by real and restored faces (R1 and R2)."""
+    penalty_every: int = 4
+    """Steps between two gradient penalties, each counted as often."""
+    discriminator_norm: str = "batch"
+    third_block: bool = False
+    dense_head: bool = False
+    schedule: str = "constant"
+    """Or "cosine": warms up, then decays to 0."""
+    fresh_noise: bool = False
+    flips: bool = False
+    ema: float | None = None
+    """Decay per step of the moving average of the generator's weights that is validated and kept."""
+    residual: bool = False
+    freeze_batch_norm: bool = False
+    """Keep the statistics of batch norm that the generator starts with."""
+    keep: str = "best"
+    """"best" epoch by squared error on validation; or the "last", for realism costs squared error."""
+
+
+ORIGIN = Recipe()
+IMPROVED = Recipe(
+    epochs=4,
+    learning_rate=1e-4,
+    discriminator_learning_rate=4e-4,
+    betas=(0.5, 0.99),
+    adversarial_loss="relativistic",
+    gradient_penalty=0.01,
+    discriminator_norm="none",
+    schedule="cosine",
+    fresh_noise=True,
+    flips=True,
+    ema=0.999,
+    residual=True,
+    freeze_batch_norm=True,
+    keep="last",
+)
+"""Fine-tunes the U-Net of the same task against a relativistic loss with zero-centred gradient penalties (Huang et al.
+2024, "The GAN is dead; long live the GAN!", https://arxiv.org/abs/2501.05441)."""
+IMPROVED_WEIGHTS = {"low": 1e-4, "high": 1e-4, "salt_pepper": 1e-4}
+"""Adversarial weight of each task."""
+IMPROVED_INIT = {
+    "low": "attention-unet-low",
+    "high": "attention-unet-high",
+    "salt_pepper": "attention-unet-salt-pepper",
+}
+"""The model that each task starts from."""
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    run.add_run_options(parser)
+    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument(
+        "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
+    )
+    parser.add_argument("--init", help="generator to start from: a bundled name, folder or Hub repo; or none")
+    parser.add_argument("--epochs", type=int, help="instead of the preset's")
+    parser.add_argument("--batch-size", type=int, help="instead of the preset's; of all processes together")
+    parser.add_argument("--learning-rate", type=float, help="of the generator, instead of the preset's")
+    parser.add_argument("--discriminator-learning-rate", type=float, help="instead of the preset's")
+    parser.add_argument("--adversarial-weight", type=float, help="instead of the preset's")
+    parser.add_argument("--gradient-penalty", type=float, help="instead of the preset's")
+    for name, meaning in (("third-block", "a third encoder block"), ("dense-head", "one score for the whole face")):
+        option = argparse.BooleanOptionalAction
+        parser.add_argument(f"--{name}", action=option, default=None, help=f"give the discriminator {meaning}")
+    parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64, 128, 256], help="channels of each level")
+    return parser.parse_args(argv)
+
+
+def make_recipe(args: argparse.Namespace) -> Recipe:
+    recipe = ORIGIN
+    if args.preset == "improved":
+        recipe = replace(IMPROVED, adversarial_weight=IMPROVED_WEIGHTS[args.task])
+    given = {name: getattr(args, name) for name in asdict(recipe) if getattr(args, name, None) is not None}
+    return replace(recipe, **given)
+
+
+def make_generator(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
+    init = args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None)
+    if init and init != "none":
+        return AttentionUNet.from_pretrained(init)
+    return AttentionUNet(widths=args.widths, residual=recipe.residual)
+
+
+def generator_adversarial_loss(recipe: Recipe, real: Tensor, fake: Tensor) -> Tensor:
+    """What the generator minimises, given the logits of clean and restored patches."""
+    if recipe.adversarial_loss == "bce":
+        return F.binary_cross_entropy_with_logits(fake, torch.full_like(fake, REAL_LABEL))
+    return F.softplus(real - fake).mean()
+
+
+def discriminator_loss(recipe: Recipe, real: Tensor, fake: Tensor) -> Tensor:
+    """What the discriminator minimises, given the logits of clean and restored patches."""
+    if recipe.adversarial_loss == "bce":
+        labelled = ((real, REAL_LABEL), (fake, FAKE_LABEL))
+        losses = [
+            F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, label)) for scores, label in labelled
+        ]
+        return (losses[0] + losses[1]) / 2
+    return F.softplus(fake - real).mean()
+
+
+class Adversaries:
+    """The two networks, each with its own optimiser, and the step of each.
+
+    Args:
+        generator, discriminator: on the device.
+        recipe: how they learn.
+        accelerator: prepares both for its processes and precision.
+    """
+
+    def __init__(
+        self, generator: AttentionUNet, discriminator: PatchGANDiscriminator, recipe: Recipe, accelerator: Accelerator
+    ) -> None:
+        self.recipe, self.accelerator = recipe, accelerator
+        self.generator, self.discriminator = generator, discriminator
+        prepared = accelerator.prepare(
+            generator,
+            discriminator,
+            Adam(generator.parameters(), lr=recipe.learning_rate, betas=recipe.betas),
+            Adam(discriminator.parameters(), lr=recipe.discriminator_learning_rate, betas=recipe.betas),
+        )
+        self._generate, self._judge, self.generator_optimizer, self.discriminator_optimizer = prepared
+
+    def train(self) -> None:
+        """Put both into training mode."""
+        self._generate.train()
+        self._judge.train()
+        if self.recipe.freeze_batch_norm:
+            self.generator.eval()
+
+    def restore(self, noisy: Tensor) -> Tensor:
+        """The generator's output for both steps of a batch."""
+        return self._generate(noisy).float()
+
+    def discriminator_step(self, noisy: Tensor, clean: Tensor, restored: Tensor, penalise: bool) -> Tensor:
+        """Move the discriminator alone; returns its loss, without the gradient penalty."""
+        candidates = torch.cat([clean, restored.detach()]).requires_grad_(penalise)
+        scores = self._judge(torch.cat([noisy, noisy]), candidates).float()
+        loss = discriminator_loss(self.recipe, *scores.chunk(2))
+        penalty = 0.0
+        if penalise:
+            # Zero-centred, on real and restored faces: Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
+            (gradient,) = torch.autograd.grad(scores.flatten(1).mean(1).sum(), candidates, create_graph=True)
+            penalty = self.recipe.gradient_penalty / 2 * gradient.square().sum(dim=(1, 2, 3)).mean()
+        self.discriminator_optimizer.zero_grad()
+        self.accelerator.backward(loss + self.recipe.penalty_every * penalty)
+        self.discriminator_optimizer.step()
+        return loss.detach()
+
+    def generator_step(self, noisy: Tensor, clean: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
+        """Move the generator alone; returns its squared error and its adversarial loss."""
+        self.discriminator.requires_grad_(False)
+        with self.accelerator.autocast():
+            scores = self.discriminator(torch.cat([noisy, noisy]), torch.cat([clean, restored])).float()
+        error = F.mse_loss(restored, clean)
+        adversarial = generator_adversarial_loss(self.recipe, *scores.chunk(2))
+        self.generator_optimizer.zero_grad()
+        self.accelerator.backward(error + self.recipe.adversarial_weight * adversarial)
+        self.generator_optimizer.step()
+        self.discriminator.requires_grad_(True)
+        return error.detach(), adversarial.detach()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of them."""
+        return {
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "generator_optimizer": self.generator_optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        load_optimizer(self.generator_optimizer.optimizer, state["generator_optimizer"])
+        load_optimizer(self.discriminator_optimizer.optimizer, state["discriminator_optimizer"])
+
+
+def train(args: argparse.Namespace) -> None:
+    recipe, task = make_recipe(args), TASKS[args.task]
+    accelerator, splits = run.start_run(args)
+    device = accelerator.device
+    faces = NoisyFaces(splits, task, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
+    steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
+
+    torch.manual_seed(args.seed)
+    generator = make_generator(args, recipe).to(device, memory_format=torch.channels_last)
+    discriminator = PatchGANDiscriminator(
+        third_block=recipe.third_block, dense_head=recipe.dense_head, norm=recipe.discriminator_norm
+    ).to(device, memory_format=torch.channels_last)
+    averaged = None
+    if recipe.ema:
+        averaged = AveragedModel(generator, multi_avg_fn=run.moving_average(recipe.ema))
+    kept = averaged.module if averaged else generator
+    networks = Adversaries(generator, discriminator, recipe, accelerator)
+    optimizers = (networks.generator_optimizer, networks.discriminator_optimizer)
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+
+    settings = {
+        "script": "train.gan",
+        "task": args.task,
+        "noise": asdict(task),
+        "preset": args.preset,
+        "recipe": asdict(recipe) | {"betas": list(recipe.betas)},
+        "seed": args.seed,
+        "init": args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None),
+        "widths": generator.config["widths"],
+        "data": faces.record,
+    }
+    log: list[dict[str, Any]] = []
+    if checkpoint := run.load_checkpoint(args.out, settings):
+        networks.load_state(checkpoint["networks"])
+        if averaged:
+            averaged.load_state_dict(checkpoint["averaged"])
+        log = checkpoint["log"]
+
+    for epoch in range(len(log), recipe.epochs):
+        started = time.perf_counter()
+        networks.train()
+        sums = torch.zeros(3, device=device)
+        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        progress = tqdm(
+            indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
+        )
+        for step, index in enumerate(progress):
+            steps_done = epoch * steps_per_epoch + step
+            if recipe.schedule == "cosine":
+                factor = run.warm_up_then_cosine(steps_done, WARM_UP_STEPS, recipe.epochs * steps_per_epoch)
+                for optimizer, rate in zip(optimizers, rates, strict=True):
+                    optimizer.param_groups[0]["lr"] = factor * rate
+            rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
+            noisy, clean = faces.draw(index, rng)
+            restored = networks.restore(noisy)
+            penalise = recipe.gradient_penalty > 0 and steps_done % recipe.penalty_every == 0
+            judged = networks.discriminator_step(noisy, clean, restored, penalise)
+            error, adversarial = networks.generator_step(noisy, clean, restored)
+            if averaged:
+                averaged.update_parameters(generator)
+            sums += torch.stack([error, adversarial, judged])
+        means = (accelerator.reduce(sums, reduction="mean") / steps_per_epoch).tolist()
+        run.share_buffers(kept, accelerator)
+        validation_loss, validation_psnr = validate(kept, faces, F.mse_loss, accelerator)
+        best = min((row["validation_loss"] for row in log), default=float("inf"))
+        log.append(
+            {
+                "epoch": epoch,
+                "train_loss": means[0],
+                "adversarial_loss": means[1],
+                "discriminator_loss": means[2],
+                "validation_loss": validation_loss,
+                "validation_psnr": validation_psnr,
+                "learning_rate": networks.generator_optimizer.param_groups[0]["lr"],
+                "seconds": round(time.perf_counter() - started, 1),
+            }
+        )
+        if accelerator.is_main_process:
+            tqdm.write(
+                f"epoch {epoch + 1}: PSNR {validation_psnr:.3f} dB, adversarial loss {means[1]:.3f}, "
+                f"discriminator loss {means[2]:.3f}"
+            )
+            if recipe.keep == "last" or validation_loss < best:
+                record = {**settings, "best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
+                kept.training_record = discriminator.training_record = record
+                kept.save_pretrained(args.out / run.MODEL_FOLDER)
+                discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)
+            state = {"networks": networks.state()}
+            if averaged:
+                state["averaged"] = averaged.state_dict()
+            save_state(args.out / run.CHECKPOINT_FILE, {**state, "settings": settings, "log": log})
+            run.write_log(args.out, log)
+    accelerator.end_training()
+
+
+def main(argv: list[str] | None = None) -> None:
+    try:
+        train(parse_args(argv))
+    except ModelNotFoundError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Measure how natural restored faces look, beside how true they are: PatchGAN, U-Net, their blends, and sharpening.
+
+    python -m train.realism                                   # writes results/realism.json, .png and the README's table
+    python -m train.realism --sweep runs/gan-high-*/model     # also models of other adversarial weights
+    python -m train.realism --images 500 --out outputs/quick
+
+Realism is measured in three ways, each 0 or 0.5 where restored and clean faces cannot be told apart: the distance of
+their radially averaged power spectra, the distance of the distributions of their gradients, and the accuracy with which
+a fresh classifier tells them apart. It is trained on restored validation faces and scored on test faces. The control is
+the U-Net with simple sharpening, its strength tuned on validation for the best spectrum.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fer_denoise import Restorer
+from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+from fer_denoise.evaluate import NOISY
+from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.images import to_dtype
+from fer_denoise.metrics import mean_psnr, psnr, ssim
+from fer_denoise.noise import TASKS
+from fer_denoise.realism import gradient_distance, sharpness, spectral_distance, unsharp
+from fer_denoise.zoo import specialists
+from train.benchmark import README, RESULTS, SEED
+from train.detectability import detection_accuracy
+from train.report import plot_realism, realism_tables, update_readme
+
+DETECTOR_SEED = 4
+"""Of the noise on the validation faces that the classifier is trained on."""
+
+BLENDS = (0.25, 0.5, 0.75)
+STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
+    parser.add_argument("--revision", help="revision of the Hub dataset")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--sweep", nargs="+", metavar="MODEL", default=[], help="models of other adversarial weights")
+    parser.add_argument("--images", type=int, help="only the first so many images of each split")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results (default: %(default)s)")
+    return parser.parse_args(argv)
+
+
+class Split:
+    """The clean and noisy faces of a split, and what each network makes of them, on the grid of 8 bits."""
+
+    def __init__(self, clean: np.ndarray, task: str, seed: int) -> None:
+        self.clean = clean
+        self.noisy = TASKS[task](clean, seed=seed)
+        self._restored: dict[str, np.ndarray] = {}
+
+    def restored(self, restorer: Restorer) -> np.ndarray:
+        """Float32 (N, H, W) in [0, 1], computed once."""
+        if restorer.name not in self._restored:
+            self._restored[restorer.name] = restorer(self.noisy)
+        return self._restored[restorer.name]
+
+
+def methods(task: str, sweep: list[str]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Each method's description and a function of a `Split` to its restored faces."""
+    fidelity, realism = (Restorer.from_pretrained(name) for name in specialists(task))
+    yield {"method": NOISY}, lambda split: split.noisy
+    yield {"method": fidelity.name}, lambda split: split.restored(fidelity)
+    for strength in STRENGTHS:
+        yield (
+            {"method": "sharpened", "strength": strength},
+            lambda split, strength=strength: unsharp(split.restored(fidelity), strength),
+        )
+    for share in BLENDS:
+        yield (
+            {"method": "blend", "share": share},
+            lambda split, share=share: (1 - share) * split.restored(fidelity) + share * split.restored(realism),
+        )
+    yield {"method": realism.name, "weight": _weight(realism)}, lambda split: split.restored(realism)
+    for folder in sweep:
+        other = Restorer.from_pretrained(folder)
+        if other.model.training_record.get("task") == task:
+            yield {"method": "sweep", "weight": _weight(other)}, lambda split, other=other: split.restored(other)
+
+
+def _weight(restorer: Restorer) -> float:
+    return restorer.model.training_record["recipe"]["adversarial_weight"]
+
+
+def measure(task: str, test: np.ndarray, validation: np.ndarray, sweep: list[str]) -> list[dict[str, Any]]:
+    """A row per method."""
+    known, unknown = Split(validation, task, DETECTOR_SEED), Split(test, task, SEED)
+    rows = []
+    for description, restore in tqdm(list(methods(task, sweep)), task):
+        seen, restored = (to_dtype(restore(split), np.dtype(np.uint8)) for split in (known, unknown))
+        rows.append(
+            {
+                **description,
+                "psnr": mean_psnr(psnr(restored, test)),
+                "ssim": float(ssim(restored, test).mean()),
+                "spectral_distance": spectral_distance(restored, test),
+                "validation_spectral_distance": spectral_distance(seen, validation),
+                "gradient_distance": gradient_distance(restored, test),
+                "sharpness": sharpness(restored, test),
+                "detection_accuracy": detection_accuracy((seen, validation), (restored, test)),
+            }
+        )
+    sharpened = [row for row in rows if row["method"] == "sharpened"]
+    min(sharpened, key=lambda row: row["validation_spectral_distance"])["tuned"] = True
+    return rows
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        test, validation = (load_fer2013(args.data, split, args.revision) for split in ("test", "validation"))
+        clean = test.images[: args.images]
+        results: dict[str, Any] = {
+            "data": {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint},
+            "seed": SEED,
+            "tasks": {task: measure(task, clean, validation.images[: args.images], args.sweep) for task in args.tasks},
+        }
+    except (DataError, ModelNotFoundError) as error:
+        raise SystemExit(str(error)) from None
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "realism.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    plot_realism(results, args.out / "realism.png")
+    tables = realism_tables(results)
+    print(tables)
+    if args.out == RESULTS:
+        update_readme(README, "realism", tables)
+
+
+if __name__ == "__main__":
+    main()
