@@ -7,7 +7,7 @@ fetched or read, so no pickle is ever loaded.
 import re
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from fer_denoise.download import DownloadError, download
 
 BUNDLE = Path(__file__).parent / "weights"
 CONFIG_FILE = "config.json"
@@ -66,17 +66,6 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
 
 def _download(repo_id: str, revision: str | None) -> Path:
     try:
-        folder = Path(
-            snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE], etag_timeout=5)
-        )
-    except Exception as error:
-        raise ModelNotFoundError(
-            f"{repo_id}: cannot be fetched from the Hub ({type(error).__name__}: {error}); check the id and the "
-            "revision, your network, and HF_TOKEN if the repo is private; or use a bundled model"
-        ) from error
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise ModelNotFoundError(
-                f"{repo_id}: has no {name}; it is no model of this package (weights are read from safetensors only)"
-            )
-    return folder
+        return download(repo_id, revision, [CONFIG_FILE, WEIGHTS_FILE])
+    except DownloadError as error:
+        raise ModelNotFoundError(str(error)) from error

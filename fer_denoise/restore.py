@@ -69,12 +69,12 @@ class Restorer:
             folder = model_folder(source, revision)
         except UnknownModelError:
             raise UnknownModelError(source, list_models()) from None
-        architecture = read_config(folder)["architecture"]
+        architecture = read_config(folder, source)["architecture"]
         if architecture not in ARCHITECTURES:
             raise ModelNotFoundError(
                 f"{source}: holds a {architecture}, but a restorer is one of {', '.join(ARCHITECTURES)}"
             )
-        return cls(ARCHITECTURES[architecture].from_pretrained(folder), name, device)
+        return cls(ARCHITECTURES[architecture].from_folder(folder, source), name, device)
 
     def __call__(self, noisy: np.ndarray, sigma: float | None = None) -> np.ndarray:
         """Restore one picture or a batch.

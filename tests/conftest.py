@@ -8,18 +8,25 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="fer-denoise-hf-")
 os.environ["HF_DATASETS_CACHE"] = os.path.join(os.environ["HF_HOME"], "datasets")
 os.environ["HF_HUB_CACHE"] = os.path.join(os.environ["HF_HOME"], "hub")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Large files then go over plain HTTP, which tests/fake_hub.py speaks.
+os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from accelerate.state import AcceleratorState, GradientState
+from fake_hub import FakeHub
+from huggingface_hub import constants
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from fer_denoise import download
 from fer_denoise.samples import sample_faces
 
 
@@ -66,3 +73,53 @@ def save_image(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return save
+
+
+@pytest.fixture(scope="module")
+def hub_server() -> Iterator[FakeHub]:
+    with FakeHub() as server:
+        yield server
+
+
+@pytest.fixture
+def connected(hub_server: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    """The Hub, and this process as one that was started with it as HF_ENDPOINT and with an HF_HOME of its own."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub_server.url)
+    template = hub_server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "ASK_TIMEOUT", 1)
+    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 1)
+    monkeypatch.setattr(download, "PATIENCE", 3)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    hub_server.faults.clear()
+    hub_server.requests.clear()
+    return hub_server
+
+
+@pytest.fixture
+def run_python(hub_server: FakeHub, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Run Python in a process of its own, whose environment names the Hub."""
+
+    def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "FER_"))}
+        hub = {
+            "HF_ENDPOINT": hub_server.url,
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_ETAG_TIMEOUT": "1",
+            "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=cwd or Path(__file__).parents[1],
+            env={**clean, **hub, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

@@ -72,31 +72,9 @@ def test_what_is_neither_name_nor_folder_nor_repo_is_refused(bundle, source, tmp
         model_folder(source)
 
 
-@pytest.mark.parametrize("revision", [None, "0123456789abcdef0123456789abcdef01234567"])
-def test_a_hub_repo_without_network_is_refused_with_a_remedy(revision):
-    message = refusal("someone/some-model", revision=revision)
-    assert "network" in message and "HF_TOKEN" in message and "revision" in message
-
-
-def test_only_config_and_safetensors_are_fetched(bundle, monkeypatch):
-    calls = []
-
-    def download(repo_id, **options):
-        calls.append((repo_id, options))
-        return str(bundle / "attention-unet-low")
-
-    monkeypatch.setattr(hub, "snapshot_download", download)
-    assert model_folder("someone/model", revision="abc") == bundle / "attention-unet-low"
-    (repo_id, options), *others = calls
-    assert not others and repo_id == "someone/model" and options["revision"] == "abc"
-    assert sorted(options["allow_patterns"]) == ["config.json", "model.safetensors"]
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_hub_repo_with_a_file_missing_is_refused(bundle, monkeypatch, name):
-    (bundle / "attention-unet-low" / name).unlink()
-    monkeypatch.setattr(hub, "snapshot_download", lambda *args, **options: str(bundle / "attention-unet-low"))
-    assert f"has no {name}" in refusal("someone/model")
+def test_a_hub_repo_is_not_asked_for_offline():
+    message = refusal("someone/some-model")
+    assert "unset HF_HUB_OFFLINE" in message and "bundled model" in message
 
 
 def test_a_folder_with_only_a_pickle_is_refused(tmp_path):

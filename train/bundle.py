@@ -6,18 +6,20 @@ python -m train.bundle                                            # write the ca
 """
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 
 from fer_denoise.hub import BUNDLE, CONFIG_FILE, WEIGHTS_FILE, bundled_models
 from fer_denoise.zoo import MODELS
-from train.cards import make_card
+from train.cards import CardError, is_unedited, make_card
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="NAME=FOLDER", help="the folder model/ of a run, and its name")
     parser.add_argument("--results", type=Path, default=Path("results/benchmark.json"), help="default: %(default)s")
+    parser.add_argument("--overwrite-card", action="store_true", help="also write over cards that a person has edited")
     args = parser.parse_args(argv)
     for pair in args.models:
         name, _, folder = pair.partition("=")
@@ -28,8 +30,16 @@ def main(argv: list[str] | None = None) -> None:
             shutil.copyfile(Path(folder) / file, BUNDLE / name / file)
     if args.models:
         return
+    results = json.loads(args.results.read_text(encoding="utf-8"))
     for name in bundled_models():
-        make_card(name, BUNDLE / name, args.results).save(BUNDLE / name / "README.md")
+        file = BUNDLE / name / "README.md"
+        if file.exists() and not is_unedited(file.read_text(encoding="utf-8")) and not args.overwrite_card:
+            print(f"kept the card of {name}, which was edited by hand; --overwrite-card replaces it")
+            continue
+        try:
+            make_card(name, BUNDLE / name, results).save(file)
+        except CardError as error:
+            raise SystemExit(str(error)) from None
         print(f"wrote the card of {name}")
 
 

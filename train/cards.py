@@ -1,92 +1,216 @@
-"""Model cards: the README.md of a model repo, made from `hub_cards/`, its config and the benchmark's results."""
+"""Model cards: the README.md of a model repo, made from `hub_cards/`, its config and the benchmark's results.
 
-import json
+A card ends with the checksum of what stands above it, so that one which a person has edited is known and kept.
+"""
+
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
+import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from fer_denoise.data import HUB_DATASET, HUB_REVISION
 from fer_denoise.evaluate import NOISY
 from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.zoo import MODELS
 
+CODE_URL = "https://github.com/fer-denoise/fer-denoise"
 TEMPLATES = Path(__file__).parents[1] / "hub_cards"
 NOISE = {
     "low": "low Gaussian noise (sigma 0.02 on [0, 1], 5.1 of 255)",
     "high": "high Gaussian noise (sigma 0.06 on [0, 1], 15.3 of 255)",
     "salt_pepper": "salt-and-pepper noise (amount 0.1)",
 }
+HARDWARE = {
+    "attention-unet-low": "two CPU cores",
+    "attention-unet-high": "two CPU cores",
+    "attention-unet-salt-pepper": "two CPU cores",
+}
+"""Of bundled models whose training record does not tell."""
+
+_MARK = re.compile(r"\n*<!-- Generated, sha256 ([0-9a-f]{64})\. [^>]*-->\s*$")
 
 
-def make_card(name: str, folder: Path, results_file: Path) -> ModelCard:
+class CardError(ValueError):
+    """A card cannot be made; the message says what to do."""
+
+
+def make_card(
+    name: str,
+    folder: Path,
+    results: dict[str, Any] | None = None,
+    source: str | None = None,
+    revision: str | None = None,
+) -> ModelCard:
     """The card of the model `name`, whose files are in `folder`.
 
+    Args:
+        results: what the benchmark wrote; without it, the card says that the model is not yet measured.
+        source, revision: what the card's code loads; by default the bundled model.
+
     Raises:
-        KeyError: the model is not among the results; run the benchmark first.
+        CardError: there is no template for the model, or it is not among the results.
+        ModelNotFoundError: `folder` holds no model.
     """
     config = read_config(folder)
-    training = config["training"]
-    task = training["task"]
-    results = _results(name, task, json.loads(results_file.read_text(encoding="utf-8")))
+    training = config.get("training") or {}
+    if "task" not in training:
+        raise CardError(f"{folder}: its config.json has no training record; give the folder model/ of a training run")
+    task, recipe = training["task"], training.get("recipe", {})
+    noise = NOISE.get(task, f"the noise of the task {task}")
+    family, template = _template(name)
+    shown = _results(name, task, results) if results else None
     parameters = sum(p.numel() for p in ARCHITECTURES[config["architecture"]](**config["config"]).parameters())
-    dataset = {"dataset_type": "fer2013", "dataset_name": "FER2013", "dataset_split": "test"}
-    measured = [
-        EvalResult(task_type="image-to-image", metric_type=metric, metric_value=value, task_name=NOISE[task], **dataset)
-        for metric, value in (("psnr", float(results["psnr"])), ("ssim", float(results["ssim"])))
-    ]
     data = ModelCardData(
         model_name=f"fer-denoise {name}",
         license="other",
         license_name="research-only",
         library_name="fer-denoise",
         pipeline_tag="image-to-image",
-        tags=["image-denoising", "image-restoration", "fer2013", "attention-unet"],
-        eval_results=measured,
+        datasets=[HUB_DATASET],
+        metrics=["psnr", "ssim"],
+        tags=["image-denoising", "image-restoration", "fer2013", family],
+        eval_results=_eval_results(name, task, noise, results) if results else None,
     )
-    return ModelCard.from_template(
-        data,
-        template_path=str(TEMPLATES / "attention-unet.md"),
-        name=name,
-        title=MODELS[name].title,
-        noise=NOISE[task],
-        residual=config["config"]["residual"],
+    text = template.render(
+        card_data=data.to_yaml(),
+        title=MODELS[name].title if name in MODELS else name,
+        task=task.replace("_", "-"),
+        noise=noise,
+        residual=config["config"].get("residual", False),
         parameters=f"{parameters:,}",
+        code_url=CODE_URL,
+        source=source or name,
+        revision=revision,
         images=f"{training['data']['images']:,}",
-        recipe=describe_recipe(training["recipe"]),
-        best_epoch=training["best_epoch"],
-        epochs=training["recipe"]["epochs"],
-        seed=training["seed"],
-        init=training["init"],
-        results=results,
+        train_sha256=training["data"]["sha256"],
+        script=training.get("script", "train.unet"),
+        preset=training.get("preset"),
+        seed=training.get("seed"),
+        init=_describe_init(training.get("init")),
+        settings=recipe,
+        recipe=describe_recipe(recipe),
+        best_epoch=training.get("best_epoch"),
+        validation_psnr=training.get("validation_psnr"),
+        hardware=training.get("hardware") or HARDWARE.get(name),
+        results=shown,
     )
+    card = ModelCard(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+    return ModelCard(sign(str(card)))
+
+
+def model_name(folder: Path) -> str:
+    """What the model in `folder` is called here, by its training record.
+
+    Raises:
+        CardError: the record doesn't tell.
+    """
+    training = read_config(folder).get("training") or {}
+    family = {"train.unet": "attention-unet", "train.gan": "patchgan"}.get(training.get("script", "train.unet"))
+    if family is None or "task" not in training:
+        raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")
+    return f"{family}-{training['task'].replace('_', '-')}"
 
 
 def describe_recipe(recipe: dict[str, Any]) -> str:
-    """A recipe in one line of prose."""
+    """A recipe in one line: switches that are on, and the values of all other settings that are set."""
     parts = [
-        f"{recipe['loss']} loss",
-        f"Adam at {recipe['learning_rate']:g}",
-        "warm-up and cosine decay" if recipe["schedule"] == "cosine" else "rate halved on plateaus",
-        f"batches of {recipe['batch_size']}",
-        f"{recipe['epochs']} epochs at most",
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {_short(value)}"
+        for name, value in recipe.items()
+        if value is not None and value is not False
     ]
-    if recipe["flips"]:
-        parts.append("horizontal flips")
-    if recipe["ema"]:
-        parts.append(f"moving average of the weights ({recipe['ema']} per step)")
-    return ", ".join(parts)
+    return ", ".join(parts) or "not recorded"
+
+
+def sign(text: str) -> str:
+    """`text` with a last line that tells later whether somebody has edited it."""
+    text = _MARK.sub("", text).rstrip() + "\n"
+    return f"{text}\n<!-- Generated, sha256 {_digest(text)}. Once it is edited, our scripts keep it as it is. -->\n"
+
+
+def is_unedited(text: str) -> bool:
+    """Whether `text` is as `sign` left it."""
+    mark = _MARK.search(text)
+    return mark is not None and _digest(text[: mark.start()]) == mark[1]
+
+
+def _digest(text: str) -> str:
+    # Editors and Git may change line ends; nobody's words are lost with them.
+    return hashlib.sha256("\n".join(text.rstrip().splitlines()).encode()).hexdigest()
+
+
+def _template(name: str) -> tuple[str, jinja2.Template]:
+    """The family that `name` belongs to, and its template."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    families = sorted(file.stem for file in TEMPLATES.glob("*.md") if file.stem != "base")
+    for family in families:
+        if name.startswith(family):
+            return family, environment.get_template(f"{family}.md")
+    raise CardError(f"{name}: has no card template; its name must begin with one of {', '.join(families)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _describe_init(init: str | None) -> str | None:
+    """A folder on the trainer's machine means nothing to a reader."""
+    if init in (None, "none"):
+        return None
+    return f"`{init}`" if init in MODELS else "the weights of an earlier run"
+
+
+def _row(rows: list[dict[str, Any]], name: str, task: str) -> dict[str, Any]:
+    for row in rows:
+        if row["model"] == name:
+            return row
+    raise CardError(f"{name}: is not among the results of task {task}; run: python -m train.benchmark --models {name}")
+
+
+def _eval_results(name: str, task: str, noise: str, results: dict[str, Any]) -> list[EvalResult]:
+    row, data = _row(results["tasks"].get(task, []), name, task), results["data"]
+    unseen = f"{data['unseen']:,} images that do not also stand in train"
+    metrics = {
+        "psnr": ("psnr", "PSNR, dB"),
+        "ssim": ("ssim", "SSIM"),
+        "psnr_unseen": ("psnr", f"PSNR, dB, {unseen}"),
+        "ssim_unseen": ("ssim", f"SSIM, {unseen}"),
+    }
+    return [
+        EvalResult(
+            task_type="image-to-image",
+            task_name=f"Restoring faces from {noise}",
+            dataset_type=HUB_DATASET,
+            dataset_name="FER2013",
+            dataset_split="test",
+            dataset_revision=data.get("revision", HUB_REVISION),
+            dataset_args={"sha256_of_pixels": data["sha256"], "noise_seed": results["seed"]},
+            metric_type=kind,
+            metric_name=title,
+            metric_value=round(float(row[column]), 4),
+        )
+        for column, (kind, title) in metrics.items()
+    ]
 
 
 def _results(name: str, task: str, results: dict[str, Any]) -> dict[str, Any]:
-    rows = {row["model"]: row for row in results["tasks"][task]}
+    rows, data = results["tasks"].get(task, []), results["data"]
+    row, noisy = _row(rows, name, task), _row(rows, NOISY, task)
     places = {"psnr": 2, "ssim": 3, "psnr_unseen": 2, "ssim_unseen": 3}
-    shown = {metric: f"{rows[name][metric]:.{digits}f}" for metric, digits in places.items()}
-    shown |= {f"noisy_{metric}": f"{rows[NOISY][metric]:.{digits}f}" for metric, digits in places.items()}
-    data = results["data"]
+    shown = {metric: f"{row[metric]:.{digits}f}" for metric, digits in places.items()}
+    shown |= {f"noisy_{metric}": f"{noisy[metric]:.{digits}f}" for metric, digits in places.items()}
     return {
         **shown,
         "images": f"{data['images']:,}",
         "seen": data["images"] - data["unseen"],
+        "sha256": data["sha256"],
         "seed": results["seed"],
     }

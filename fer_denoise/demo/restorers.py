@@ -28,6 +28,13 @@ class Restorers:
         """Load every bundled network now, so that no visitor waits for it."""
         for name in hub.bundled_models():
             self.get(name)
+            if self._hub_failed:
+                break
+        if self._hub_failed:
+            # All from one place: those that the Hub gave before it failed are loaded again.
+            self.get.cache_clear()
+            for name in hub.bundled_models():
+                self.get(name)
 
     def weights_source(self) -> str:
         """Where the networks' weights came from, for a person to read."""

@@ -50,8 +50,12 @@ class PretrainedModel(nn.Module):
         Raises:
             ModelNotFoundError: no such model, or its files do not fit this class.
         """
-        folder = model_folder(source, revision)
-        record = read_config(folder)
+        return cls.from_folder(model_folder(source, revision), source)
+
+    @classmethod
+    def from_folder(cls, folder: Path, source: str | Path) -> Self:
+        """As `from_pretrained`, with the files of `source` in `folder`."""
+        record = read_config(folder, source)
         if record["architecture"] != cls.__name__:
             raise ModelNotFoundError(
                 f"{source}: holds a {record['architecture']}, not a {cls.__name__}; load it with that class"
@@ -67,14 +71,30 @@ class PretrainedModel(nn.Module):
         return model.to(torch.float32).eval()
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The parsed `config.json` of a model folder."""
+def read_config(folder: Path, source: str | Path | None = None) -> dict[str, Any]:
+    """The parsed `config.json` of a model folder.
+
+    Args:
+        source: what a person calls the model, for the error.
+
+    Raises:
+        ModelNotFoundError: the file is missing or none of this package's; the message says what is wrong with it.
+    """
+    where = source or folder
     try:
         record = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        if not (isinstance(record["architecture"], str) and isinstance(record["config"], dict)):
-            raise TypeError("architecture must be text and config an object")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelNotFoundError(
-            f"{folder / CONFIG_FILE}: is no model configuration of this package ({error!r})"
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _no_configuration(where, str(error)) from error
+    for key, kind, name in (("architecture", str, "text"), ("config", dict, "an object")):
+        if not isinstance(record, dict) or key not in record:
+            raise _no_configuration(where, f"it has no {key!r}")
+        if not isinstance(record[key], kind):
+            raise _no_configuration(where, f"its {key!r} is not {name}")
     return record
+
+
+def _no_configuration(where: str | Path, reason: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        f"{where}: its {CONFIG_FILE} is no model configuration of this package ({reason}); take the one that "
+        "save_pretrained or training wrote"
+    )

@@ -1,0 +1,158 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from huggingface_hub.utils import validate_repo_id
+
+from fer_denoise.data import HUB_DATASET
+from fer_denoise.hub import BUNDLE, bundled_models
+from fer_denoise.models import AttentionUNet
+from train import bundle
+from train import gan as train_gan
+from train.cards import CardError, describe_recipe, is_unedited, make_card, model_name, sign
+
+RESULTS = json.loads((Path(__file__).parents[1] / "results" / "benchmark.json").read_text())
+GAN_RECORD = {
+    "task": "salt_pepper",
+    "preset": "improved",
+    "recipe": {"epochs": 3, "adversarial_weight": 0.001, "something_new": [2, 1], "flips": True, "ema": None},
+    "seed": 4,
+    "init": "/somewhere/on/my/disk/model",
+    "data": {"name": "FER2013", "images": 28709, "sha256": "ab" * 32},
+    "script": "train.gan",
+}
+
+
+@pytest.fixture
+def gan(tmp_path) -> Path:
+    torch.manual_seed(0)
+    model = AttentionUNet(widths=(4, 8), residual=True)
+    model.training_record = GAN_RECORD
+    model.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def code_of(card: ModelCard) -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", card.text, flags=re.DOTALL)
+    return code
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_the_bundled_cards_are_current(name):
+    text = (BUNDLE / name / "README.md").read_text()
+    assert is_unedited(text)
+    assert text == str(make_card(name, BUNDLE / name, RESULTS)), "run: python -m train.bundle"
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_the_code_of_a_card_runs_as_printed(name):
+    found: dict = {}
+    exec(code_of(ModelCard.load(BUNDLE / name / "README.md")), found)
+    assert found["restored"].shape == found["noisy"].shape == (48, 48)
+    assert found["restored"].dtype == found["noisy"].dtype
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_a_card_stands_huggingface_hubs_own_checks(name):
+    text = (BUNDLE / name / "README.md").read_text()
+    card = ModelCard(text)  # raises on wrong metadata, eval results among it
+    assert str(card) == text
+    validate_repo_id(card.data.datasets[0])
+    assert card.data.license == "other" and card.data.license_name
+    task = AttentionUNet.from_pretrained(name).training_record["task"]
+    row = next(row for row in RESULTS["tasks"][task] if row["model"] == name)
+    measured = {(result.metric_type, result.metric_name): result for result in card.data.eval_results}
+    assert len(measured) == 4
+    assert measured["psnr", "PSNR, dB"].metric_value == pytest.approx(row["psnr"], abs=1e-4)
+    for result in measured.values():
+        assert (result.dataset_type, result.dataset_split, result.dataset_revision) == (HUB_DATASET, "test", "main")
+        assert result.dataset_args["sha256_of_pixels"] == RESULTS["data"]["sha256"]
+
+
+@pytest.mark.parametrize("heading", ["Use", "Training", "Results", "Limits", "Bias", "Intended use", "Licence"])
+def test_a_card_tells_all(gan, heading):
+    for name, folder in (("attention-unet-low", BUNDLE / "attention-unet-low"), ("patchgan-salt-pepper", gan)):
+        assert f"\n## {heading}\n" in make_card(name, folder).text
+
+
+def test_the_card_of_a_gan(gan):
+    assert model_name(gan) == "patchgan-salt-pepper"
+    card = make_card("patchgan-salt-pepper", gan)
+    assert "Isola et al. 2017" in card.text and "patchgan" in card.data.tags
+    assert "epochs 3, adversarial weight 0.001, something new [2, 1], flips." in card.text
+    assert "relativistic" not in card.text
+    assert "a little less PSNR than from\n`attention-unet-salt-pepper`" in card.text
+    assert "Not yet measured" in card.text and card.data.eval_results is None
+    assert "my/disk" not in str(card) and "the weights of an earlier run" in card.text
+    assert "\n\n\n" not in card.text
+
+
+def test_the_card_of_a_real_run(make_faces, tmp_path):
+    """Whatever the script records, its card can be made."""
+    data = tmp_path / "fer2013.csv"
+    usages = ["Training"] * 8 + ["PublicTest"] * 4
+    rows = [f"{i % 7},{' '.join(map(str, face.ravel()))},{usages[i]}" for i, face in enumerate(make_faces(12))]
+    data.write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    AttentionUNet(widths=(4, 8), residual=True).save_pretrained(tmp_path / "init")
+    options = ["--task", "high", "--preset", "improved", "--init", str(tmp_path / "init"), "--epochs", "1"]
+    train_gan.main(
+        [*options, "--batch-size", "4", "--device", "cpu", "--data", str(data), "--out", str(tmp_path / "run")]
+    )
+    folder = tmp_path / "run" / "model"
+    card = make_card(model_name(folder), folder)
+    assert "# PatchGAN, high Gaussian" in card.text and "Huang et al. 2024" in card.text
+    assert "Kept: epoch 1 of 1, the last;" in card.text
+    assert "8 faces" in card.text and str(tmp_path) not in str(card)
+
+
+def test_results_of_another_model_are_never_shown(gan):
+    with pytest.raises(CardError, match=r"train\.benchmark --models patchgan-salt-pepper"):
+        make_card("patchgan-salt-pepper", gan, RESULTS)
+
+
+def test_a_model_without_record_or_template_has_no_card(gan, tmp_path):
+    with pytest.raises(CardError, match="attention-unet"):
+        make_card("unheard-of", gan)
+    AttentionUNet(widths=(4, 8)).save_pretrained(tmp_path / "bare")
+    with pytest.raises(CardError, match="training record"):
+        make_card("attention-unet-low", tmp_path / "bare")
+    with pytest.raises(CardError, match="--name"):
+        model_name(tmp_path / "bare")
+
+
+def test_an_edit_is_noticed_and_new_line_ends_are_none():
+    signed = sign("# Title\n\nText.\n")
+    assert is_unedited(signed) and is_unedited(signed.replace("\n", "\r\n")) and is_unedited(signed.rstrip())
+    assert sign(signed) == signed
+    assert not is_unedited(signed.replace("Text", "My text"))
+    assert not is_unedited(signed + "My text.\n")
+    assert not is_unedited("# Title\n")
+    assert not is_unedited("")
+
+
+def test_a_recipe_in_words():
+    assert describe_recipe({"epochs": 8, "learning_rate": 1e-4, "flips": True, "ema": None, "residual": False}) == (
+        "epochs 8, learning rate 0.0001, flips"
+    )
+    assert describe_recipe({}) == "not recorded"
+
+
+def test_bundling_keeps_an_edited_card(gan, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "bundle" / "attention-unet-low"
+    folder.mkdir(parents=True)
+    for file in ("config.json", "model.safetensors"):
+        (folder / file).write_bytes((BUNDLE / "attention-unet-low" / file).read_bytes())
+    monkeypatch.setattr("fer_denoise.hub.BUNDLE", tmp_path / "bundle")
+    monkeypatch.setattr(bundle, "BUNDLE", tmp_path / "bundle")
+    card = folder / "README.md"
+    bundle.main([])
+    written = card.read_text()
+    assert is_unedited(written)
+    card.write_text(written.replace("## Bias", "## Bias, as I see it"))
+    bundle.main([])
+    assert "as I see it" in card.read_text() and "edited by hand" in capsys.readouterr().out
+    bundle.main(["--overwrite-card"])
+    assert card.read_text() == written
