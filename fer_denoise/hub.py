@@ -4,6 +4,7 @@ A model folder is a complete Hub model repo: `config.json`, `model.safetensors`,
 fetched or read, so no pickle is ever loaded.
 """
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
     if is_repo_id(str(source)):
         return _download(str(source), revision)
     raise UnknownModelError(source, bundled_models())
+
+
+def weights_checksum(folder: Path) -> str:
+    """SHA-256 of the weights in a model folder."""
+    return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
 def _download(repo_id: str, revision: str | None) -> Path:

@@ -72,6 +72,14 @@ def test_a_card_stands_huggingface_hubs_own_checks(name):
         assert result.dataset_args["sha256_of_pixels"] == RESULTS["data"]["sha256"]
 
 
+def test_results_of_other_weights_are_refused(tmp_path):
+    results = json.loads(json.dumps(RESULTS))
+    row = next(row for row in results["tasks"]["low"] if row["model"] == "attention-unet-low")
+    row["weights"] = "0" * 64
+    with pytest.raises(CardError, match="of other weights; run"):
+        make_card("attention-unet-low", BUNDLE / "attention-unet-low", results)
+
+
 @pytest.mark.parametrize("heading", ["Use", "Training", "Results", "Limits", "Bias", "Intended use", "Licence"])
 def test_a_card_tells_all(gan, heading):
     for name, folder in (("attention-unet-low", BUNDLE / "attention-unet-low"), ("patchgan-salt-pepper", gan)):

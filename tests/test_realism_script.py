@@ -46,7 +46,6 @@ def results(tmp_path_factory, make_faces) -> dict:
     for seed, split in enumerate(("validation", "test")):
         rows = {"pixels": [image.ravel().tolist() for image in make_faces(IMAGES, seed=seed)], "emotion": [0] * IMAGES}
         datasets.Dataset.from_dict(rows).to_parquet(folder / f"{split}.parquet")
-    fidelity, _ = specialists("high")
     sweep = Restorer.from_pretrained(specialists("high")[1]).model
     sweep.training_record["recipe"]["adversarial_weight"] = 0.123
     sweep.save_pretrained(folder / "other")

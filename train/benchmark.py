@@ -23,7 +23,7 @@ from tqdm import tqdm
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands_in
 from fer_denoise.evaluate import NOISY, restore_task, score
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
 from train.report import ORIGIN_RECIPE, markdown_tables, plot_samples, update_readme
@@ -109,7 +109,10 @@ def main(argv: list[str] | None = None) -> None:
             samples = {}
             for restorer in tqdm(chosen, task):
                 restored = restore_task(restorer, task, noisy, pool)
-                rows[restorer.name] = score(restorer.name, restored, clean, unseen).as_dict()
+                row = score(restorer.name, restored, clean, unseen).as_dict()
+                if restorer.name in bundled_models():
+                    row["weights"] = weights_checksum(model_folder(restorer.name))
+                rows[restorer.name] = row
                 samples[restorer.name] = restored[:SAMPLES]
                 write(file, conditions, results)
             if args.samples:

@@ -13,6 +13,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fer_denoise.data import HUB_DATASET, HUB_REVISION
 from fer_denoise.evaluate import NOISY
+from fer_denoise.hub import weights_checksum
 from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.zoo import MODELS
@@ -52,7 +53,7 @@ def make_card(
         source, revision: what the card's code loads; by default the bundled model.
 
     Raises:
-        CardError: there is no template for the model, or it is not among the results.
+        CardError: there is no template for the model, or the results are not of it or not of these weights.
         ModelNotFoundError: `folder` holds no model.
     """
     config = read_config(folder)
@@ -62,7 +63,14 @@ def make_card(
     task, recipe = training["task"], training.get("recipe", {})
     noise = NOISE.get(task, f"the noise of the task {task}")
     family, template = _template(name)
-    shown = _results(name, task, results) if results else None
+    shown = None
+    if results:
+        measured = _row(results["tasks"].get(task, []), name, task).get("weights")
+        if measured not in (None, weights_checksum(folder)):
+            raise CardError(
+                f"{name}: the results are those of other weights; run: python -m train.benchmark --models {name}"
+            )
+        shown = _results(name, task, results)
     parameters = sum(p.numel() for p in ARCHITECTURES[config["architecture"]](**config["config"]).parameters())
     data = ModelCardData(
         model_name=f"fer-denoise {name}",

@@ -316,7 +316,8 @@ def train(args: argparse.Namespace) -> None:
                 f"discriminator loss {means[2]:.3f}"
             )
             if recipe.keep == "last" or validation_loss < best:
-                record = {**settings, "best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
+                scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
+                record = {**settings, "hardware": run.hardware(device), **scores}
                 kept.training_record = discriminator.training_record = record
                 kept.save_pretrained(args.out / run.MODEL_FOLDER)
                 discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)

@@ -199,7 +199,7 @@ def train(args: argparse.Namespace) -> None:
             tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.6f}, PSNR {validation_psnr:.3f} dB")
             if best is None or validation_loss < best["validation_loss"]:
                 best_scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
-                kept.training_record = {**settings, **best_scores}
+                kept.training_record = {**settings, "hardware": run.hardware(device), **best_scores}
                 kept.save_pretrained(args.out / run.MODEL_FOLDER)
             state = {
                 "model": model.state_dict(),
