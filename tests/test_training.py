@@ -25,6 +25,7 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
+from train import supervised
 from train.faces import VALIDATION_SEED
 from train.state import save_state
 
@@ -49,7 +50,7 @@ def interrupt_after(saves: int, monkeypatch) -> None:
         if len(done) == saves:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.unet, "save_state", save_then_interrupt)
+    monkeypatch.setattr(supervised, "save_state", save_then_interrupt)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,8 @@ def test_the_kept_model_is_that_of_the_lowest_validation_loss(data, tmp_path, mo
         heads.append(state["model"]["head.weight"].clone())
         save_state(path, state)
 
-    monkeypatch.setattr(train.unet, "validate", lambda *args: (next(losses), 20.0))
-    monkeypatch.setattr(train.unet, "save_state", save_and_remember)
+    monkeypatch.setattr(supervised, "validate", lambda *args: (next(losses), 20.0))
+    monkeypatch.setattr(supervised, "save_state", save_and_remember)
     train.unet.main(options(data, tmp_path))
     kept = AttentionUNet.from_pretrained(tmp_path / "model")
     assert kept.training_record["best_epoch"] == 2
@@ -157,8 +158,8 @@ def test_the_kept_model_is_that_of_the_lowest_validation_loss(data, tmp_path, mo
 
 
 def test_the_origins_recipe_halves_the_rate_and_stops_early(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(train.unet, "validate", lambda *args: (1.0, 20.0))
-    monkeypatch.setattr(train.unet.run, "batches", lambda *args: iter(()))
+    monkeypatch.setattr(supervised, "validate", lambda *args: (1.0, 20.0))
+    monkeypatch.setattr(supervised.run, "batches", lambda *args: iter(()))
     train.unet.main(options(data, tmp_path, epochs=20))
     rates = [row["learning_rate"] for row in read_log(tmp_path)]
     assert rates == [1e-3] * 4 + [5e-4] * 2

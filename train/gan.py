@@ -261,7 +261,7 @@ def train(args: argparse.Namespace) -> None:
         "recipe": asdict(recipe) | {"betas": list(recipe.betas)},
         "seed": args.seed,
         "init": args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None),
-        "widths": generator.config["widths"],
+        "network": generator.config,
         "data": faces.record,
     }
     log: list[dict[str, Any]] = []

@@ -1,0 +1,167 @@
+"""Train one network to restore faces: the loop that every restorer without an adversary shares."""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import Adam
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from fer_denoise.models import PretrainedModel
+from fer_denoise.noise import Noise
+from train import run
+from train.faces import NoisyFaces, validate
+from train.state import load_optimizer, save_state
+
+WARM_UP_STEPS = 200
+CALIBRATION_BATCHES = 50
+"""From which the statistics of batch norm are measured for averaged weights, which no step ran with."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the defaults are the origin's."""
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    loss: str = "mse"
+    schedule: str = "plateau"
+    """"plateau" halves the rate after 3 epochs without gain; "cosine" warms up, then decays to 0."""
+    early_stop: int | None = 5
+    """Stop after this many epochs without gain."""
+    fresh_noise: bool = False
+    """Draw new noise in every step instead of once per image."""
+    flips: bool = False
+    ema: float | None = None
+    """Decay per step of the moving average of the weights that is validated and kept."""
+    residual: bool = False
+
+
+def charbonnier(restored: Tensor, clean: Tensor, eps: float = 1e-3) -> Tensor:
+    """Charbonnier loss, a smooth L1 (Charbonnier et al. 1994, https://doi.org/10.1109/ICIP.1994.413553)."""
+    return torch.sqrt((restored - clean) ** 2 + eps**2).mean()
+
+
+LOSSES = {"mse": F.mse_loss, "charbonnier": charbonnier}
+
+
+def train_restorer(
+    args: argparse.Namespace,
+    recipe: Recipe,
+    make_model: Callable[[], PretrainedModel],
+    noise: Noise,
+    settings: dict[str, Any],
+) -> None:
+    """Train and validate; fill the folder `args.out` as the scripts promise.
+
+    Args:
+        args: the options of `run.add_run_options`.
+        recipe: how to train.
+        make_model: called once the data is there.
+        noise: what corrupts the faces.
+        settings: what else decides the outcome; kept with the weights, and compared where a run is resumed.
+    """
+    accelerator, splits = run.start_run(args)
+    device = accelerator.device
+    loss = LOSSES[recipe.loss]
+    faces = NoisyFaces(splits, noise, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
+    steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
+
+    model = make_model().to(device, memory_format=torch.channels_last)
+    averaged = None
+    if recipe.ema:
+        averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
+    optimizer = Adam(model.parameters(), lr=recipe.learning_rate)
+    if recipe.schedule == "cosine":
+        steps = recipe.epochs * steps_per_epoch
+        scheduler = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, steps))
+    else:
+        scheduler = ReduceLROnPlateau(optimizer, patience=3, factor=0.5)
+    kept = averaged.module if averaged else model
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+
+    settings = {
+        **settings,
+        "recipe": asdict(recipe),
+        "seed": args.seed,
+        "network": model.config,
+        "data": faces.record,
+    }
+
+    log: list[dict[str, Any]] = []
+    if checkpoint := run.load_checkpoint(args.out, settings):
+        model.load_state_dict(checkpoint["model"])
+        if averaged:
+            averaged.load_state_dict(checkpoint["averaged"])
+        load_optimizer(optimizer.optimizer, checkpoint["optimizer"])
+        scheduler.load_state_dict(checkpoint["scheduler"])
+        log = checkpoint["log"]
+
+    for epoch in range(len(log), recipe.epochs):
+        best = min(log, key=lambda row: row["validation_loss"], default=None)
+        if recipe.early_stop and best and epoch - best["epoch"] > recipe.early_stop:
+            break
+        started = time.perf_counter()
+        wrapped.train()
+        train_loss = torch.zeros((), device=device)
+        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        progress = tqdm(
+            indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
+        )
+        for step, index in enumerate(progress):
+            rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
+            noisy, target = faces.draw(index, rng)
+            step_loss = loss(wrapped(noisy).float(), target)
+            optimizer.zero_grad()
+            accelerator.backward(step_loss)
+            optimizer.step()
+            if averaged:
+                averaged.update_parameters(model)
+            if recipe.schedule == "cosine":
+                scheduler.step()
+            train_loss += step_loss.detach()
+        train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
+        if averaged:
+            indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+            rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
+            with accelerator.autocast():
+                seen = (faces.draw(index, rng)[0] for index in islice(indices, CALIBRATION_BATCHES))
+                run.calibrate_batch_norm(kept, seen)
+        run.share_buffers(kept, accelerator)
+        validation_loss, validation_psnr = validate(kept, faces, loss, accelerator)
+        if recipe.schedule == "plateau":
+            scheduler.step(validation_loss)
+        row = {
+            "epoch": epoch,
+            "train_loss": train_loss,
+            "validation_loss": validation_loss,
+            "validation_psnr": validation_psnr,
+            "learning_rate": optimizer.param_groups[0]["lr"],
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        log.append(row)
+        if accelerator.is_main_process:
+            tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.6f}, PSNR {validation_psnr:.3f} dB")
+            if best is None or validation_loss < best["validation_loss"]:
+                best_scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
+                kept.training_record = {**settings, "hardware": run.hardware(device), **best_scores}
+                kept.save_pretrained(args.out / run.MODEL_FOLDER)
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "scheduler": scheduler.state_dict(),
+            }
+            if averaged:
+                state["averaged"] = averaged.state_dict()
+            save_state(args.out / run.CHECKPOINT_FILE, {**state, "settings": settings, "log": log})
+            run.write_log(args.out, log)
+    accelerator.end_training()
