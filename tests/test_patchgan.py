@@ -50,6 +50,23 @@ def test_a_score_sees_the_documented_window(options, side):
     assert rows.max() - rows.min() + 1 == columns.max() - columns.min() + 1 == side
 
 
+def test_an_unconditional_one_judges_the_candidate_alone():
+    model = make(conditional=False)
+    noisy, candidate = pair()
+    assert torch.equal(model(noisy, candidate), model(noisy.flip(-1), candidate))
+    assert not torch.allclose(model(noisy, candidate), model(noisy, candidate.flip(-1)))
+
+
+def test_fine_texture_survives_half_precision():
+    model = make(norm="none", conditional=False)
+    flat = torch.full((1, 1, 48, 48), 0.8)
+    textured = flat + 0.0003 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = [model(face, face) for face in (flat, textured)]
+    assert flat.bfloat16().equal(textured.bfloat16())
+    assert not torch.equal(*scores)
+
+
 @pytest.mark.parametrize("options", OPTIONS)
 def test_both_pictures_count(options):
     model = make(**options)

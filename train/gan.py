@@ -56,6 +56,8 @@ class Recipe:
     """Weight of the squared gradient of the score by real and restored faces (R1 and R2)."""
     penalty_every: int = 4
     """Steps between two gradient penalties, each counted as often."""
+    conditional: bool = True
+    """Whether the discriminator sees the noisy face beside the candidate."""
     discriminator_norm: str = "batch"
     third_block: bool = False
     dense_head: bool = False
@@ -75,11 +77,13 @@ class Recipe:
 ORIGIN = Recipe()
 IMPROVED = Recipe(
     epochs=4,
+    batch_size=32,
     learning_rate=1e-4,
-    discriminator_learning_rate=4e-4,
+    discriminator_learning_rate=5e-4,
     betas=(0.5, 0.99),
     adversarial_loss="relativistic",
-    gradient_penalty=0.01,
+    gradient_penalty=0.02,
+    conditional=False,
     discriminator_norm="none",
     schedule="cosine",
     fresh_noise=True,
@@ -243,7 +247,10 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     generator = make_generator(args, recipe).to(device, memory_format=torch.channels_last)
     discriminator = PatchGANDiscriminator(
-        third_block=recipe.third_block, dense_head=recipe.dense_head, norm=recipe.discriminator_norm
+        third_block=recipe.third_block,
+        dense_head=recipe.dense_head,
+        conditional=recipe.conditional,
+        norm=recipe.discriminator_norm,
     ).to(device, memory_format=torch.channels_last)
     averaged = None
     if recipe.ema:

@@ -13,7 +13,7 @@ NORMS = ("batch", "spectral", "none")
 
 
 class PatchGANDiscriminator(PretrainedModel):
-    """Conditional patch discriminator for one-channel pictures.
+    """Patch discriminator for one-channel pictures, conditional by default.
 
     Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks",
     https://arxiv.org/abs/1611.07004. Two encoder blocks, the first with an attention gate on its own features, and a
@@ -24,6 +24,9 @@ class PatchGANDiscriminator(PretrainedModel):
         strides: of the first convolution of each block.
         third_block: adds a block of twice the last width and stride 2; a score then sees 31x31 pixels.
         dense_head: judge the face as a whole: global average pooling and two fully connected tanh layers to one score.
+        conditional: see the noisy picture beside the candidate. What a candidate takes away must then look like noise,
+            as with a real one, which costs up to twice the squared error of the best estimate. Otherwise a candidate
+            need only look real by itself.
         norm: "batch" (batch norm after the first convolution of each block), "spectral" (spectral norm on every
             convolution, Miyato et al. 2018, https://arxiv.org/abs/1802.05957) or "none".
     """
@@ -34,10 +37,16 @@ class PatchGANDiscriminator(PretrainedModel):
         strides: Sequence[int] = (2, 1),
         third_block: bool = False,
         dense_head: bool = False,
+        conditional: bool = True,
         norm: str = "batch",
     ) -> None:
         super().__init__(
-            widths=list(widths), strides=list(strides), third_block=third_block, dense_head=dense_head, norm=norm
+            widths=list(widths),
+            strides=list(strides),
+            third_block=third_block,
+            dense_head=dense_head,
+            conditional=conditional,
+            norm=norm,
         )
         if len(widths) != len(strides) or not widths:
             raise ValueError(f"widths and strides must be of one length, got {list(widths)} and {list(strides)}")
@@ -45,8 +54,10 @@ class PatchGANDiscriminator(PretrainedModel):
             raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
         if third_block:
             widths, strides = [*widths, 2 * widths[-1]], [*strides, 2]
+        self.conditional = conditional
+        inputs = [2 if conditional else 1, *widths[:-1]]
         self.blocks = nn.ModuleList(
-            _block(i, o, stride, norm) for i, o, stride in zip([2, *widths[:-1]], widths, strides, strict=True)
+            _block(i, o, stride, norm) for i, o, stride in zip(inputs, widths, strides, strict=True)
         )
         self.attention = AttentionGate(widths[0])
         if dense_head:
@@ -68,12 +79,14 @@ class PatchGANDiscriminator(PretrainedModel):
         Returns:
             Logits, high for real: (B, 1, h, w), a score per patch; (B, 1) with the fully connected head.
         """
-        # A linear layer reads the pair as well from the difference, which keeps its digits in half precision.
-        features = torch.cat([noisy, candidate - noisy], dim=1)
-        for index, block in enumerate(self.blocks):
+        first, *others = self.blocks
+        # Fine texture is lost where pixels are rounded to half precision.
+        with torch.autocast(candidate.device.type, enabled=False):
+            features = first[0](torch.cat([noisy, candidate], dim=1) if self.conditional else candidate)
+        features = first[1:](features)
+        features = self.attention(features, features)
+        for block in others:
             features = block(features)
-            if index == 0:
-                features = self.attention(features, features)
         return self.head(features)
 
 
