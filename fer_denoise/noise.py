@@ -110,6 +110,58 @@ class SaltAndPepperNoise:
         return noisy.view_as(clean)
 
 
+@dataclass(frozen=True)
+class RandomNoise:
+    """Gaussian noise, impulses, both, or none: a kind and a level of its own for each image.
+
+    Sigma is drawn from 0 to `max_sigma`, low levels more often (its root is uniform), amount and salt share uniformly.
+
+    Args:
+        max_sigma, max_amount: the highest levels.
+        gaussian, impulses, both: shares of images with that kind alone, or with impulses on Gaussian noise; the rest
+            stays clean.
+    """
+
+    max_sigma: float = 0.3
+    max_amount: float = 0.5
+    gaussian: float = 0.4
+    impulses: float = 0.25
+    both: float = 0.3
+
+    def __call__(self, clean: np.ndarray, *, seed: int, first_index: int = 0) -> np.ndarray:
+        """Corrupt (H, W) or (N, H, W); image `i` draws kind, level and noise from (seed, first_index + i) alone."""
+
+        def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            sigma, amount, salt_vs_pepper = self._levels(*rng.random(4))
+            noisy = image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
+            noisy = np.clip(noisy, 0, 1)
+            salt, pepper = _impulse_counts(image.size, amount, salt_vs_pepper)
+            noisy.flat[rng.integers(image.size, size=salt)] = 1
+            noisy.flat[rng.integers(image.size, size=pepper)] = 0
+            return noisy
+
+        return _corrupt_each(clean, corrupt, seed, first_index)
+
+    def corrupt(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """Corrupt a float batch (B, 1, H, W) in [0, 1] on the generator's device."""
+        draws = torch.rand(4, len(clean), 1, 1, 1, generator=generator, device=clean.device)
+        sigma, amount, salt_vs_pepper = self._levels(*draws)
+        noisy = clean + sigma * torch.randn(clean.shape, generator=generator, device=clean.device)
+        noisy = noisy.clamp_(0, 1)
+        for share, value in ((salt_vs_pepper, 1.0), (1 - salt_vs_pepper, 0.0)):
+            # The chance of a pixel to be among positions that are drawn with replacement.
+            hit = torch.rand(clean.shape, generator=generator, device=clean.device) < 1 - (-amount * share).exp()
+            noisy = noisy.masked_fill_(hit, value)
+        return noisy
+
+    def _levels(self, kind, level, amount, salt_vs_pepper):
+        """Sigma, amount and salt share out of uniform draws, floats or tensors."""
+        # Along the unit interval: Gaussian alone, both, impulses alone, clean.
+        with_gaussian = kind < self.gaussian + self.both
+        with_impulses = (kind >= self.gaussian) & (kind < self.gaussian + self.both + self.impulses)
+        return with_gaussian * self.max_sigma * level**2, with_impulses * self.max_amount * amount, salt_vs_pepper
+
+
 def sigma_from_std(std: float, factor: float) -> float:
     """`sigma` on [0, 1] of the origin's noise `factor * N(0, std)`, which it adds on [-1, 1]."""
     return std * factor / 2

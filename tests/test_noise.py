@@ -5,6 +5,7 @@ import torch
 from fer_denoise.noise import (
     TASKS,
     GaussianNoise,
+    RandomNoise,
     SaltAndPepperNoise,
     gaussian_noise,
     salt_and_pepper_noise,
@@ -251,3 +252,47 @@ def test_corrupt_takes_channels_last_batches(task):
     clean = torch.rand(4, 1, 16, 16, generator=rng(0))
     expected = TASKS[task].corrupt(clean, rng(1))
     assert torch.equal(TASKS[task].corrupt(clean.contiguous(memory_format=torch.channels_last), rng(1)), expected)
+
+
+RANDOM = RandomNoise()
+
+
+def mixed_stats(noisy: np.ndarray, clean: float) -> dict[str, float]:
+    """Over gray images (N, H, W): shares of black, white and untouched images, and the median spread."""
+    return {
+        "black": (noisy == 0).mean(),
+        "white": (noisy == 1).mean(),
+        "untouched": (noisy == np.float32(clean)).all(axis=(1, 2)).mean(),
+        "spread": np.median(noisy.std(axis=(1, 2))),
+    }
+
+
+def test_random_noise_is_the_same_in_both_forms():
+    clean = np.full((3000, 12, 12), 0.5, np.float32)
+    from_arrays = mixed_stats(RANDOM(clean, seed=0), 0.5)
+    rng = torch.Generator().manual_seed(0)
+    from_tensors = mixed_stats(RANDOM.corrupt(torch.from_numpy(clean).unsqueeze(1), rng).squeeze(1).numpy(), 0.5)
+    for name, tolerance in {"black": 0.01, "white": 0.01, "untouched": 0.02, "spread": 0.02}.items():
+        assert from_arrays[name] == pytest.approx(from_tensors[name], abs=tolerance), name
+    # A twentieth is left clean; another few draw a level of zero impulses.
+    assert 0.04 < from_arrays["untouched"] < 0.08
+
+
+def test_random_noise_has_each_kind_at_its_share():
+    clean = np.full((3000, 12, 12), 0.5, np.float32)
+    noisy = RandomNoise(gaussian=1, impulses=0, both=0)(clean, seed=0)
+    levels = noisy.std(axis=(1, 2))
+    # The root of sigma is uniform, so its mean is a third of the highest.
+    assert levels.mean() == pytest.approx(0.1, abs=0.01) and levels.max() < 0.36
+    noisy = RandomNoise(gaussian=0, impulses=1, both=0)(clean, seed=0)
+    assert set(np.unique(noisy)) == {0, 0.5, 1}
+    hit = (noisy != 0.5).mean(axis=(1, 2))
+    assert hit.max() < 0.5 and hit.mean() == pytest.approx(0.22, abs=0.02)
+
+
+def test_random_noise_of_an_image_depends_on_seed_and_index_alone(make_faces):
+    faces = make_faces(6)
+    whole = RANDOM(faces, seed=3)
+    np.testing.assert_array_equal(RANDOM(faces[4:], seed=3, first_index=4), whole[4:])
+    assert not np.array_equal(RANDOM(faces, seed=4), whole)
+    assert len({float(np.abs(noisy - face / 255).mean()) for noisy, face in zip(whole, faces, strict=True)}) == 6

@@ -25,7 +25,6 @@ from torch.optim import Adam
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.noise import TASKS
 from train import run
@@ -76,7 +75,7 @@ class Recipe:
 
 ORIGIN = Recipe()
 IMPROVED = Recipe(
-    epochs=4,
+    epochs=2,
     batch_size=32,
     learning_rate=1e-4,
     discriminator_learning_rate=5e-4,
@@ -95,7 +94,7 @@ IMPROVED = Recipe(
 )
 """Fine-tunes the U-Net of the same task against a relativistic loss with zero-centred gradient penalties (Huang et al.
 2024, "The GAN is dead; long live the GAN!", https://arxiv.org/abs/2501.05441)."""
-IMPROVED_WEIGHTS = {"low": 1e-4, "high": 1e-4, "salt_pepper": 1e-4}
+IMPROVED_WEIGHTS = {"low": 2.5e-4, "high": 1e-3, "salt_pepper": 2.5e-4}
 """Adversarial weight of each task."""
 IMPROVED_INIT = {
     "low": "attention-unet-low",
@@ -337,10 +336,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    try:
-        train(parse_args(argv))
-    except ModelNotFoundError as error:
-        raise SystemExit(str(error)) from None
+    run.with_message(train, parse_args(argv))
 
 
 if __name__ == "__main__":

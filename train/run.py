@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+from fer_denoise.hub import ModelNotFoundError
 from train.state import load_state
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -51,6 +52,14 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
         raise SystemExit(str(error)) from None
     args.out.mkdir(parents=True, exist_ok=True)
     return accelerator, faces
+
+
+def with_message(train: Callable[..., None], *args: Any) -> None:
+    """Call `train`; ends with the message of an error that a person can mend."""
+    try:
+        train(*args)
+    except ModelNotFoundError as error:
+        raise SystemExit(str(error)) from None
 
 
 def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -180,9 +189,11 @@ def plot_curves(rows: list[dict[str, Any]], path: Path) -> None:
 
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for name in ("train_loss", "validation_loss"):
-        left.plot(epochs, [row[name] for row in rows], marker=".", label=name.replace("_", " "))
-    left.set(xlabel="epoch", ylabel="loss", yscale="log")
+    losses = {name: [row[name] for row in rows] for name in ("train_loss", "validation_loss")}
+    for name, values in losses.items():
+        left.plot(epochs, values, marker=".", label=name.replace("_", " "))
+    logarithmic = min(min(values) for values in losses.values()) > 0
+    left.set(xlabel="epoch", ylabel="loss", yscale="log" if logarithmic else "linear")
     left.legend()
     right.plot(epochs, [row["validation_psnr"] for row in rows], marker=".", color="tab:green")
     right.set(xlabel="epoch", ylabel="validation PSNR, dB")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Adam
+from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
@@ -32,7 +32,10 @@ class Recipe:
 
     epochs: int = 20
     batch_size: int = 64
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
+    clip_gradient: float | None = None
+    """The largest norm of a step's gradient."""
     loss: str = "mse"
     schedule: str = "plateau"
     """"plateau" halves the rate after 3 epochs without gain; "cosine" warms up, then decays to 0."""
@@ -51,7 +54,13 @@ def charbonnier(restored: Tensor, clean: Tensor, eps: float = 1e-3) -> Tensor:
     return torch.sqrt((restored - clean) ** 2 + eps**2).mean()
 
 
-LOSSES = {"mse": F.mse_loss, "charbonnier": charbonnier}
+def log_mse(restored: Tensor, clean: Tensor, floor: float = 1e-7) -> Tensor:
+    """Mean of the log of each image's squared error: PSNR itself, so that every noise level weighs the same."""
+    return (floor + (restored - clean).square().mean(dim=(1, 2, 3))).log().mean()
+
+
+LOSSES = {"mse": F.mse_loss, "charbonnier": charbonnier, "log_mse": log_mse}
+OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
 
 
 def train_restorer(
@@ -80,7 +89,7 @@ def train_restorer(
     averaged = None
     if recipe.ema:
         averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
-    optimizer = Adam(model.parameters(), lr=recipe.learning_rate)
+    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate)
     if recipe.schedule == "cosine":
         steps = recipe.epochs * steps_per_epoch
         scheduler = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, steps))
@@ -123,6 +132,8 @@ def train_restorer(
             step_loss = loss(wrapped(noisy).float(), target)
             optimizer.zero_grad()
             accelerator.backward(step_loss)
+            if recipe.clip_gradient:
+                accelerator.clip_grad_norm_(model.parameters(), recipe.clip_gradient)
             optimizer.step()
             if averaged:
                 averaged.update_parameters(model)

@@ -74,10 +74,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    try:
-        train(parse_args(argv))
-    except ModelNotFoundError as error:
-        raise SystemExit(str(error)) from None
+    run.with_message(train, parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 from fer_denoise.models.attention_unet import AttentionUNet
 from fer_denoise.models.patchgan import PatchGANDiscriminator
 from fer_denoise.models.pretrained import PretrainedModel
+from fer_denoise.models.universal import UniversalRestorer
 
-ARCHITECTURES: dict[str, type[PretrainedModel]] = {"AttentionUNet": AttentionUNet}
+ARCHITECTURES: dict[str, type[PretrainedModel]] = {
+    "AttentionUNet": AttentionUNet,
+    "UniversalRestorer": UniversalRestorer,
+}
 """The restorers that a `config.json` may name."""
 
-__all__ = ["ARCHITECTURES", "AttentionUNet", "PatchGANDiscriminator", "PretrainedModel"]
+__all__ = ["ARCHITECTURES", "AttentionUNet", "PatchGANDiscriminator", "PretrainedModel", "UniversalRestorer"]
