@@ -10,7 +10,7 @@ from torch import Tensor
 from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
 from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import to_dtype, to_float
-from fer_denoise.models import ARCHITECTURES
+from fer_denoise.models import ARCHITECTURES, AttentionUNet
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.pictures import MIN_SIDE
 from fer_denoise.zoo import list_models
@@ -102,6 +102,18 @@ class Restorer:
         else:
             restored = self._restore_with_network(batch)
         return to_dtype(np.clip(restored, 0, 1).reshape(images.shape), noisy.dtype)
+
+    @torch.inference_mode()
+    def attention(self, noisy: np.ndarray) -> list[np.ndarray]:
+        """Where the attention gates of an Attention U-Net look at `noisy` (H, W), float in [0, 1].
+
+        Returns:
+            The coefficients in [0, 1], float32 (H, W), of each gate from the finest level down; none for other models.
+        """
+        if not isinstance(self.model, AttentionUNet):
+            return []
+        batch = torch.tensor(to_float(noisy))[None, None].to(self.device)
+        return [level[0, 0].cpu().numpy() for level in self.model.attention(batch)]
 
     @torch.inference_mode()
     def _restore_with_network(self, batch: np.ndarray) -> np.ndarray:

@@ -137,11 +137,14 @@ def test_the_presets_of_the_controls_are_the_tasks(task):
 
 @pytest.mark.parametrize("model", list_models())
 def test_every_model_restores_a_face_in_the_tab(clean, model):
-    shown, noisy, restored, table = restore_face(clean, Restorers(), model, TASKS["high"], 3)
+    shown, noisy, restored, error, pair, attention, table = restore_face(clean, Restorers(), model, TASKS["high"], 3)
     assert [picture.size for picture in (shown, noisy, restored)] == [(48, 48)] * 3
     assert np.array_equal(np.asarray(shown), clean)
     assert not np.array_equal(np.asarray(noisy), np.asarray(restored))
     assert "Restored" in table
+    assert error.size == (48, 48) and [picture.size for picture in pair] == [(480, 480)] * 2
+    assert np.array_equal(np.asarray(pair[1])[::10, ::10], np.asarray(restored))
+    assert len(attention) == (3 if MODELS[model].task else 0)
 
 
 def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):

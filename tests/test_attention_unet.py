@@ -172,3 +172,23 @@ def test_config_records_the_arguments():
 def test_too_few_levels_are_refused(widths):
     with pytest.raises(ValueError, match="widths"):
         AttentionUNet(widths=widths)
+
+
+@torch.no_grad()
+def test_attention_gives_the_coefficients_of_each_gate_over_the_picture(small):
+    noisy = images(2, 1, 30, 44)
+    maps = small.attention(noisy)
+    assert [level.shape for level in maps] == [noisy.shape] * 3
+    assert all(((level >= 0) & (level <= 1)).all() for level in maps)
+    # The finest gate stands at half of the resolution, the next at a quarter.
+    for level, side in zip(maps, (2, 4, 8), strict=True):
+        blocks = level[..., :24, :40].unfold(2, side, side).unfold(3, side, side)
+        assert (blocks.flatten(-2).std(dim=-1) == 0).all()
+        assert len(blocks[..., 0, 0].unique()) > 1
+    # They are those that the forward pass uses.
+    before = small(noisy)
+    for gate in small.gates:
+        nn.init.zeros_(gate.psi.weight)
+        nn.init.constant_(gate.psi.bias, 2.0)
+    torch.testing.assert_close(small.attention(noisy)[0], torch.full_like(noisy, torch.tensor(2.0).sigmoid().item()))
+    assert not torch.allclose(small(noisy), before)

@@ -11,7 +11,8 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.hub import BUNDLE
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS
-from train import benchmark, cards, report, tune_classical
+from fer_denoise.origin import ORIGIN_RECIPE
+from train import benchmark, cards, tune_classical
 
 IMAGES = 12
 
@@ -74,8 +75,8 @@ def test_rows_measured_before_are_kept_and_repeat_exactly(run):
 
 def test_a_model_by_the_origins_recipe_stands_beside_ours(run, tmp_path):
     results = run("--models", "median", "--tasks", "low", "--origin-recipe", f"low={BUNDLE / 'attention-unet-low'}")
-    assert report.ORIGIN_RECIPE in rows_of(results, "low")
-    assert report.ORIGIN_RECIPE in (tmp_path / "README.md").read_text()
+    assert ORIGIN_RECIPE in rows_of(results, "low")
+    assert ORIGIN_RECIPE in (tmp_path / "README.md").read_text()
     with pytest.raises(SystemExit, match="TASK=MODEL"):
         run("--models", "median", "--origin-recipe", "nonsense")
 

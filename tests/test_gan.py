@@ -182,7 +182,8 @@ def test_the_run_folder_holds_both_networks_and_the_log(finished, preset):
     assert generator.training_record == discriminator.training_record
     record = generator.training_record
     assert record["script"] == "train.gan" and record["preset"] == preset and record["task"] == "low"
-    assert discriminator.config["norm"] == {"origin": "batch", "improved": "none"}[preset]
+    assert discriminator.config["conditional"] == (preset == "origin")
+    assert discriminator.config["high_pass"] == (preset == "improved")
     rows = read_log(out)
     assert [row["epoch"] for row in rows] == list(range(EPOCHS))
     assert all(np.isfinite(list(row.values())).all() for row in rows)

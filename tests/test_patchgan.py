@@ -4,12 +4,14 @@ from safetensors.torch import load_file
 
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
+from fer_denoise.models.patchgan import HIGH_PASS_GAIN, high_pass
 
 OPTIONS = [
     {},
     {"third_block": True},
     {"dense_head": True},
     {"third_block": True, "dense_head": True},
+    {"high_pass": True},
     {"norm": "spectral"},
     {"norm": "none"},
     {"widths": (8,), "strides": (1,)},
@@ -55,6 +57,14 @@ def test_an_unconditional_one_judges_the_candidate_alone():
     noisy, candidate = pair()
     assert torch.equal(model(noisy, candidate), model(noisy.flip(-1), candidate))
     assert not torch.allclose(model(noisy, candidate), model(noisy, candidate.flip(-1)))
+
+
+def test_the_high_pass_sees_texture_and_no_slope():
+    ramp = torch.linspace(0, 1, 48).expand(1, 1, 48, 48)
+    assert high_pass(ramp)[..., 1:-1].abs().max() < 1e-6
+    texture = torch.zeros(1, 1, 48, 48)
+    texture[0, 0, 20, 20] = 0.9
+    assert high_pass(texture)[0, 0, 20, 20].item() == pytest.approx(HIGH_PASS_GAIN * 0.8)
 
 
 def test_fine_texture_survives_half_precision():

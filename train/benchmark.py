@@ -25,8 +25,9 @@ from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands
 from fer_denoise.evaluate import NOISY, restore_task, score
 from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.noise import TASKS
+from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
-from train.report import ORIGIN_RECIPE, markdown_tables, plot_samples, update_readme
+from train.report import markdown_tables, plot_samples, update_readme
 
 RESULTS = Path("results")
 PRIVATE = Path("outputs")

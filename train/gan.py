@@ -26,6 +26,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
+from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
 from train import run
 from train.faces import NoisyFaces, validate
@@ -57,6 +58,8 @@ class Recipe:
     """Steps between two gradient penalties, each counted as often."""
     conditional: bool = True
     """Whether the discriminator sees the noisy face beside the candidate."""
+    high_pass: bool = False
+    """Whether the discriminator also sees the candidate's fine texture by itself."""
     discriminator_norm: str = "batch"
     third_block: bool = False
     dense_head: bool = False
@@ -75,15 +78,14 @@ class Recipe:
 
 ORIGIN = Recipe()
 IMPROVED = Recipe(
-    epochs=2,
+    epochs=1,
     batch_size=32,
     learning_rate=1e-4,
-    discriminator_learning_rate=5e-4,
     betas=(0.5, 0.99),
     adversarial_loss="relativistic",
     gradient_penalty=0.02,
     conditional=False,
-    discriminator_norm="none",
+    high_pass=True,
     schedule="cosine",
     fresh_noise=True,
     flips=True,
@@ -94,7 +96,7 @@ IMPROVED = Recipe(
 )
 """Fine-tunes the U-Net of the same task against a relativistic loss with zero-centred gradient penalties (Huang et al.
 2024, "The GAN is dead; long live the GAN!", https://arxiv.org/abs/2501.05441)."""
-IMPROVED_WEIGHTS = {"low": 2.5e-4, "high": 1e-3, "salt_pepper": 2.5e-4}
+IMPROVED_WEIGHTS = {"low": 1.25e-4, "high": 5e-4, "salt_pepper": 1.25e-4}
 """Adversarial weight of each task."""
 IMPROVED_INIT = {
     "low": "attention-unet-low",
@@ -118,9 +120,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--discriminator-learning-rate", type=float, help="instead of the preset's")
     parser.add_argument("--adversarial-weight", type=float, help="instead of the preset's")
     parser.add_argument("--gradient-penalty", type=float, help="instead of the preset's")
-    for name, meaning in (("third-block", "a third encoder block"), ("dense-head", "one score for the whole face")):
-        option = argparse.BooleanOptionalAction
-        parser.add_argument(f"--{name}", action=option, default=None, help=f"give the discriminator {meaning}")
+    parser.add_argument("--discriminator-norm", choices=NORMS, help="instead of the preset's")
+    for name, meaning in (
+        ("third-block", "give the discriminator a third encoder block"),
+        ("dense-head", "let it give one score for the whole face"),
+        ("conditional", "show it the noisy face beside the candidate"),
+        ("high-pass", "show it the fine texture of the candidate by itself"),
+    ):
+        parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=meaning)
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64, 128, 256], help="channels of each level")
     return parser.parse_args(argv)
 
@@ -249,6 +256,7 @@ def train(args: argparse.Namespace) -> None:
         third_block=recipe.third_block,
         dense_head=recipe.dense_head,
         conditional=recipe.conditional,
+        high_pass=recipe.high_pass,
         norm=recipe.discriminator_norm,
     ).to(device, memory_format=torch.channels_last)
     averaged = None

@@ -9,22 +9,10 @@ import numpy as np
 from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import psnr
+from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, TITLES
 from fer_denoise.zoo import MODELS, specialists
 
 matplotlib.use("Agg")
-
-ORIGIN_RECIPE = "attention-unet, origin's recipe"
-TITLES = {
-    "low": "Task 1, low Gaussian (sigma 0.02, 5.1 of 255)",
-    "high": "Task 2, high Gaussian (sigma 0.06, 15.3 of 255)",
-    "salt_pepper": "Task 3, salt-and-pepper (amount 0.1)",
-}
-ORIGIN_REPORTED = {
-    "low": {"Attention U-Net": (30.1480, 0.9593), "PatchGAN": (21.9678, 0.9221)},
-    "high": {"Attention U-Net": (23.9465, 0.8720), "PatchGAN": (15.6816, 0.7745)},
-    "salt_pepper": {"Attention U-Net": (30.3950, 0.9774)},
-}
-"""PSNR and SSIM that the origin reports; those of its PatchGAN were computed with `data_range=1`."""
 
 
 def update_readme(file: Path, name: str, text: str) -> None:
@@ -100,7 +88,7 @@ def _realism_table(rows: list[dict[str, Any]]) -> str:
         "| --- | --: | --: | --: | --: | --: | --: |",
     ]
     for row in rows:
-        if row["method"] == "sweep" or (row["method"] == "sharpened" and "tuned" not in row):
+        if not row["shown"]:
             continue
         lines.append(
             f"| {_realism_name(row)} | {row['psnr']:.2f} | {row['ssim']:.3f} | {row['spectral_distance']:.2f} "
@@ -144,7 +132,8 @@ def plot_realism(results: dict[str, Any], path: Path) -> None:
             "U-Net, sharpened": [*plain, *(row for row in rows if row["method"] == "sharpened")],
         }
         for axes, (measure, label) in zip(grid[:, column], measures.items(), strict=True):
-            for name, points in lines.items():
+            for name, line in lines.items():
+                points = [row for row in line if measure in row]
                 axes.plot(
                     [row["psnr"] for row in points], [row[measure] for row in points], marker="o", ms=4, label=name
                 )

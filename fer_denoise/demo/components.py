@@ -25,12 +25,12 @@ class PictureInput(gr.Image):
         return payload.path if payload else None
 
 
-def pixel_image(label: str, **options: Any) -> gr.Image:
-    """A display of a small picture: enlarged with sharp edges, lossless."""
+def pixel_image(label: str, mode: str = "L", **options: Any) -> gr.Image:
+    """A display of a small picture, gray ("L") or in colour ("RGB"): enlarged with sharp edges, lossless."""
     return gr.Image(
         label=label,
         format="png",
-        image_mode="L",
+        image_mode=mode,
         interactive=False,
         buttons=["download", "fullscreen"],
         elem_classes="pixels result",

@@ -8,6 +8,7 @@ import gradio as gr
 import fer_denoise
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.results_tab import build_results_tab, has_results
 from fer_denoise.demo.task_tab import build_task_tab
 
 TABS = {"low": "Low Gaussian noise", "high": "High Gaussian noise", "salt_pepper": "Salt and pepper"}
@@ -32,6 +33,9 @@ def build() -> gr.Blocks:
                 build_task_tab(task, restorers)
         with gr.Tab("Your own picture"):
             build_own_tab(restorers)
+        if has_results():
+            with gr.Tab("Results"):
+                build_results_tab()
         gr.Markdown(
             f"fer-denoise {fer_denoise.__version__}. Weights: {restorers.weights_source()}. "
             "What you upload is deleted within two hours and sent nowhere."

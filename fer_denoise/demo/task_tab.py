@@ -5,8 +5,11 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
+from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table
 from fer_denoise.demo.components import PictureInput, as_picture, in_plain_words, pixel_image
+from fer_denoise.demo.heat import attention_picture, error_legend, error_picture
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.images import to_float
@@ -18,6 +21,8 @@ from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models, specialists
 
 MAX_SEED = 2**31 - 1
+ENLARGED = 480
+"""Pixels a side of the pictures that lie over each other; a multiple of 48 keeps their edges sharp."""
 
 
 def build_task_tab(task: str, restorers: Restorers) -> None:
@@ -36,7 +41,9 @@ def build_task_tab(task: str, restorers: Restorers) -> None:
         )
 
     first_face = samples[0][1]
-    level, hint, clean, noisy, restored, table = run(first_face, specialist, 1.0, 0, *controls.preset)
+    level, hint, clean, noisy, restored, error, pair, attention, table = run(
+        first_face, specialist, 1.0, 0, *controls.preset
+    )
 
     face = gr.State(first_face)
     with gr.Row(equal_height=False):
@@ -95,9 +102,63 @@ def build_task_tab(task: str, restorers: Restorers) -> None:
                 restored_image = pixel_image("Restored", value=restored)
             table_html = gr.HTML(table, padding=False)
             hint_text = gr.Markdown(hint)
+            with gr.Row(equal_height=False, elem_classes="closer"):
+                before_after = gr.ImageSlider(
+                    pair,
+                    label="Drag: noisy | restored",
+                    format="png",
+                    image_mode="L",
+                    interactive=False,
+                    buttons=["fullscreen"],
+                    min_width=200,
+                    elem_classes="pixels result",
+                )
+                with gr.Column(min_width=200):
+                    error_image = pixel_image("Error", value=error, mode="RGB")
+                    gr.HTML(error_legend(), padding=False)
+            with gr.Accordion("Where the network looks", open=False):
+                gr.Markdown(
+                    "An Attention U-Net weighs the details that it passes on. Light is much, dark is little; fine "
+                    "details are on the left, coarse ones on the right. Filters have no attention."
+                )
+                attention_gallery = gr.Gallery(
+                    attention,
+                    show_label=False,
+                    format="png",
+                    columns=3,
+                    rows=1,
+                    height="auto",
+                    object_fit="contain",
+                    buttons=["download"],
+                    allow_preview=False,
+                    elem_classes="pixels wide-gallery",
+                )
+            with gr.Accordion("Compare all methods on this face", open=False):
+                compare_button = gr.Button("Compare all", variant="primary")
+                compare_table = gr.HTML(padding=False)
+                compare_gallery = gr.Gallery(
+                    show_label=False,
+                    format="png",
+                    columns=4,
+                    height="auto",
+                    object_fit="contain",
+                    buttons=["download"],
+                    visible=False,
+                    elem_classes="pixels wide-gallery",
+                )
 
     inputs = [face, model, dial, seed, *sliders]
-    outputs = [level_text, hint_text, clean_image, noisy_image, restored_image, table_html]
+    outputs = [
+        level_text,
+        hint_text,
+        clean_image,
+        noisy_image,
+        restored_image,
+        error_image,
+        before_after,
+        attention_gallery,
+        table_html,
+    ]
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "restore"}
 
     def pick_sample(event: gr.SelectData) -> np.ndarray:
@@ -115,23 +176,42 @@ def build_task_tab(task: str, restorers: Restorers) -> None:
     changes = [control.change for control in (*sliders, seed, model, dial)]
     gr.on(changes, run, inputs, outputs, trigger_mode="always_last", **options)
     model.change(lambda name: gr.Slider(visible=is_realist(name)), model, dial, **options)
+
+    @in_plain_words
+    def compare_all(face: np.ndarray, seed: int | None, *values: float) -> tuple[str, gr.Gallery]:
+        results = compare(face, restorers, controls.noise(*values), int(seed or 0))
+        return comparison_table(results), gr.Gallery(comparison_gallery(results), visible=True)
+
+    compare_options = {**options, "show_progress": "full"}
+    compare_button.click(compare_all, [face, seed, *sliders], [compare_table, compare_gallery], **compare_options)
     preset.click(lambda: controls.preset, None, sliders, **options)
 
 
 def restore_face(
     face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, share: float = 1.0
 ) -> tuple[Any, ...]:
-    """The clean, noisy and restored picture of a face, uint8 (48, 48), and the table of what was measured.
+    """What the tab shows of a face, uint8 (48, 48), when noise is added and removed again.
 
     A PatchGAN's result is blended with that of the U-Net of its task: `share` 1 takes the PatchGAN's alone.
+
+    Returns:
+        The clean, noisy and restored picture; the error; noisy and restored enlarged, to be compared; what the gates
+        of the network let through, level by level; the table of what was measured.
     """
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
-    restored = restorers.get(model)(noisy, sigma=noise.sigma if isinstance(noise, GaussianNoise) else None)
+    restorer = restorers.get(model)
+    restored = restorer(noisy, sigma=noise.sigma if isinstance(noise, GaussianNoise) else None)
     if is_realist(model) and share != 1:
         truest, _ = specialists(MODELS[model].task)
         restored = blend(restorers.get(truest)(noisy), restored, share)
-    return as_picture(clean), as_picture(noisy), as_picture(restored), metrics_table(clean, noisy, restored)
+    pictures = as_picture(clean), as_picture(noisy), as_picture(restored)
+    enlarged = tuple(picture.resize((ENLARGED, ENLARGED), Image.Resampling.NEAREST) for picture in pictures[1:])
+    attention = [
+        (attention_picture(noisy, level), name)
+        for level, name in zip(restorer.attention(noisy), ("Fine", "Middle", "Coarse"), strict=False)
+    ]
+    return *pictures, error_picture(restored, clean), enlarged, attention, metrics_table(clean, noisy, restored)
 
 
 def is_realist(model: str) -> bool:
@@ -150,15 +230,15 @@ def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) ->
     better = [gain[0] < 0, gain[1] > 0, gain[2] > 0]
     formats = ("{:.5f}", "{:.2f} dB", "{:.4f}")
 
-    def row(name: str, values: list[float], classes: list[str], sign: str = "") -> str:
+    def row(name: str, values: list[float], classes: list[str], sign: str = "", kind: str = "") -> str:
         cells = "".join(
-            f"<td class='{kind}'>{form.replace(':', ':' + sign).format(value)}</td>"
-            for form, value, kind in zip(formats, values, classes, strict=True)
+            f"<td class='{verdict}'>{form.replace(':', ':' + sign).format(value)}</td>"
+            for form, value, verdict in zip(formats, values, classes, strict=True)
         )
-        return f"<tr><th scope='row'>{name}</th>{cells}</tr>"
+        return f"<tr class='{kind}'><th scope='row'>{name}</th>{cells}</tr>"
 
     verdicts = ["better" if good else "worse" if value else "" for good, value in zip(better, gain, strict=True)]
-    rows = row("Noisy", before, [""] * 3) + row("Restored", after, [""] * 3) + row("Gain", gain, verdicts, "+")
+    rows = row("Noisy", before, [""] * 3) + row("Restored", after, [""] * 3) + row("Gain", gain, verdicts, "+", "gain")
     return (
         "<table class='metrics'><thead><tr><th scope='col'>Against clean</th>"
         "<th scope='col' title='mean squared error, lower is better'>MSE &darr;</th>"

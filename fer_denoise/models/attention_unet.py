@@ -93,6 +93,19 @@ class AttentionUNet(PretrainedModel):
             restored = padded + restored
         return restored[..., :height, :width]
 
+    def attention(self, noisy: Tensor) -> list[Tensor]:
+        """Where the gates look: their coefficients in [0, 1] for `noisy` (B, 1, H, W), from the finest level down.
+
+        Returns:
+            One (B, 1, H, W) for each skip connection that has a gate, enlarged to the size of `noisy`.
+        """
+        height, width = noisy.shape[-2:]
+        padded = pad_to_multiple(noisy, self.multiple)
+        coefficients: list[Tensor] = []
+        self._decode(*self._encode(padded), coefficients)
+        enlarged = [F.interpolate(level.float(), size=padded.shape[-2:], mode="nearest") for level in coefficients]
+        return [level[..., :height, :width] for level in reversed(enlarged)]
+
     def _encode(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         skips = []
         features = images
@@ -102,11 +115,15 @@ class AttentionUNet(PretrainedModel):
             features = F.max_pool2d(features, 2)
         return self.bottleneck(features), skips
 
-    def _decode(self, features: Tensor, skips: list[Tensor]) -> Tensor:
+    def _decode(self, features: Tensor, skips: list[Tensor], coefficients: list[Tensor] | None = None) -> Tensor:
+        """The output; what the gates let through is appended to `coefficients`, the coarsest level first."""
         for level in reversed(range(len(skips))):
             features = self.upsamplers[level](features)
             skip = skips[level]
             if level > 0:
-                skip = self.gates[level - 1](skip, features)
+                gate = self.gates[level - 1]
+                if coefficients is not None:
+                    coefficients.append(gate.coefficients(skip, features))
+                skip = gate(skip, features)
             features = self.decoders[level](torch.cat([skip, features], dim=1))
         return self.head(features)

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from fer_denoise.models.attention_unet import AttentionGate
 from fer_denoise.models.pretrained import PretrainedModel
 
 NORMS = ("batch", "spectral", "none")
+
+HIGH_PASS_GAIN = 4.0
+"""Brings fine texture about to the range of the pixels."""
 
 
 class PatchGANDiscriminator(PretrainedModel):
@@ -27,6 +31,7 @@ class PatchGANDiscriminator(PretrainedModel):
         conditional: see the noisy picture beside the candidate. What a candidate takes away must then look like noise,
             as with a real one, which costs up to twice the squared error of the best estimate. Otherwise a candidate
             need only look real by itself.
+        high_pass: also see what a 3x3 mean takes from the candidate, enlarged, in which fine texture is plain.
         norm: "batch" (batch norm after the first convolution of each block), "spectral" (spectral norm on every
             convolution, Miyato et al. 2018, https://arxiv.org/abs/1802.05957) or "none".
     """
@@ -38,6 +43,7 @@ class PatchGANDiscriminator(PretrainedModel):
         third_block: bool = False,
         dense_head: bool = False,
         conditional: bool = True,
+        high_pass: bool = False,
         norm: str = "batch",
     ) -> None:
         super().__init__(
@@ -46,6 +52,7 @@ class PatchGANDiscriminator(PretrainedModel):
             third_block=third_block,
             dense_head=dense_head,
             conditional=conditional,
+            high_pass=high_pass,
             norm=norm,
         )
         if len(widths) != len(strides) or not widths:
@@ -54,8 +61,8 @@ class PatchGANDiscriminator(PretrainedModel):
             raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {norm!r}")
         if third_block:
             widths, strides = [*widths, 2 * widths[-1]], [*strides, 2]
-        self.conditional = conditional
-        inputs = [2 if conditional else 1, *widths[:-1]]
+        self.conditional, self.high_pass = conditional, high_pass
+        inputs = [1 + conditional + high_pass, *widths[:-1]]
         self.blocks = nn.ModuleList(
             _block(i, o, stride, norm) for i, o, stride in zip(inputs, widths, strides, strict=True)
         )
@@ -82,12 +89,20 @@ class PatchGANDiscriminator(PretrainedModel):
         first, *others = self.blocks
         # Fine texture is lost where pixels are rounded to half precision.
         with torch.autocast(candidate.device.type, enabled=False):
-            features = first[0](torch.cat([noisy, candidate], dim=1) if self.conditional else candidate)
+            inputs = [noisy, candidate] if self.conditional else [candidate]
+            if self.high_pass:
+                inputs.append(high_pass(candidate))
+            features = first[0](torch.cat(inputs, dim=1))
         features = first[1:](features)
         features = self.attention(features, features)
         for block in others:
             features = block(features)
         return self.head(features)
+
+
+def high_pass(images: Tensor) -> Tensor:
+    """Fine texture: what a 3x3 mean takes from `images` (B, 1, H, W), times `HIGH_PASS_GAIN`."""
+    return HIGH_PASS_GAIN * (images - F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1))
 
 
 def _conv(in_channels: int, out_channels: int, size: int, norm: str, **options: int) -> nn.Module:

@@ -1,0 +1,68 @@
+"""Every model on the same noisy face: pictures and a table, best first."""
+
+import time
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from fer_denoise.demo.components import as_picture
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.images import to_float
+from fer_denoise.metrics import psnr, ssim
+from fer_denoise.noise import GaussianNoise, Noise
+from fer_denoise.zoo import MODELS, list_models
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One method on one face; PSNR in dB, time in seconds."""
+
+    title: str
+    restored: np.ndarray
+    psnr: float
+    ssim: float
+    seconds: float | None = None
+
+
+def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> list[Comparison]:
+    """Restore `face`, uint8 (48, 48), with every model; the noisy input is among the results, which are best first."""
+    clean = to_float(face)
+    noisy = noise(clean, seed=seed)
+    sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
+    results = [Comparison("Noisy input", noisy, psnr(noisy, clean), ssim(noisy, clean))]
+    for name in list_models():
+        restorer = restorers.get(name)
+        restorer(noisy, sigma)  # the first call prepares what later ones reuse
+        started = time.perf_counter()
+        restored = restorer(noisy, sigma)
+        seconds = time.perf_counter() - started
+        results.append(Comparison(MODELS[name].title, restored, psnr(restored, clean), ssim(restored, clean), seconds))
+    return sorted(results, key=lambda result: -result.psnr)
+
+
+def comparison_gallery(results: list[Comparison]) -> list[tuple[Any, str]]:
+    """Pictures with their captions."""
+    return [(as_picture(result.restored), f"{result.title}: {result.psnr:.2f} dB") for result in results]
+
+
+def comparison_table(results: list[Comparison]) -> str:
+    """The measurements as an HTML table, the best of each column marked."""
+    best_psnr, best_ssim = (max(getattr(result, name) for result in results) for name in ("psnr", "ssim"))
+
+    def cell(text: str, best: bool) -> str:
+        return f"<td class='best'>{text}</td>" if best else f"<td>{text}</td>"
+
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(result.title)}</th>"
+        + cell(f"{result.psnr:.2f} dB", result.psnr == best_psnr)
+        + cell(f"{result.ssim:.4f}", result.ssim == best_ssim)
+        + cell("" if result.seconds is None else f"{1000 * result.seconds:.1f} ms", False)
+        + "</tr>"
+        for result in results
+    )
+    return (
+        "<table class='metrics'><thead><tr><th scope='col'>Method</th><th scope='col'>PSNR &uarr;</th>"
+        f"<th scope='col'>SSIM &uarr;</th><th scope='col'>Time</th></tr></thead><tbody>{rows}</tbody></table>"
+    )

@@ -1,0 +1,111 @@
+"""The tab of results: what the benchmark measured on FER2013's test faces, read from its committed files."""
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from fer_denoise.evaluate import NOISY
+from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET, TITLES
+from fer_denoise.zoo import MODELS
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+INTRODUCTION = """
+{images:,} test faces of FER2013, the same noise for every method; PSNR in dB and SSIM, higher is better. Networks work
+blind; filters know the true noise level and were tuned on other faces. The columns on the right repeat the convention
+of the notebook that this project comes from; compare its own numbers, the last rows, with those columns only. Bars
+begin 2 dB below the lowest PSNR.
+"""
+
+ORIGIN_NOTE = f"""
+That notebook normalised its images twice and pooled the error of 64 images, which lowers every figure. Its PatchGAN was
+scored on yet another scale, which costs it {PATCHGAN_OFFSET} dB more, and for task 3 its PatchGAN was never trained.
+"""
+
+REALISM = """
+The face with the highest PSNR is the average of all that could be behind the noisy one, so it is too smooth. A PatchGAN
+gives some PSNR for texture. *Spectrum*: how far the power spectrum is from that of clean faces, in dB. *Told from
+clean*: how often a fresh classifier tells a restored face from a clean one; 50% is a guess.
+"""
+
+
+def has_results() -> bool:
+    """Whether the benchmark's file is there; an installed package comes without it."""
+    return (RESULTS / "benchmark.json").is_file()
+
+
+def build_results_tab() -> None:
+    """Fill the current tab."""
+    benchmark = _read("benchmark.json")
+    gr.Markdown(INTRODUCTION.format(images=benchmark["data"]["images"]))
+    for task, rows in benchmark["tasks"].items():
+        gr.Markdown(f"### {TITLES[task]}")
+        gr.HTML(benchmark_table(task, rows), padding=False)
+    gr.Markdown(ORIGIN_NOTE)
+    if (RESULTS / "realism.json").is_file():
+        gr.Markdown(f"## Truth against texture\n{REALISM}")
+        for task, rows in _read("realism.json")["tasks"].items():
+            gr.Markdown(f"### {TITLES[task]}")
+            gr.HTML(realism_table(rows), padding=False)
+
+
+def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
+    """A task's rows, best first, with a bar for PSNR, and what the origin reports."""
+    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].task in (None, task)]
+    shown.sort(key=lambda row: -row["psnr"])
+    low = min(row["psnr"] for row in shown) - 2
+    span = shown[0]["psnr"] - low
+    body = "".join(
+        f"<tr><th scope='row'>{escape(_title(row['model']))}</th>"
+        f"<td class='bar'><span style='width: {100 * (row['psnr'] - low) / span:.1f}%'></span></td>"
+        f"<td{' class=best' if row is shown[0] else ''}>{row['psnr']:.2f}</td><td>{row['ssim']:.3f}</td>"
+        f"<td>{row['origin_psnr']:.2f}</td><td>{row['origin_ssim']:.3f}</td></tr>"
+        for row in shown
+    )
+    body += "".join(
+        f"<tr class='origin'><th scope='row'>Reported there: {name}</th><td class='bar'></td><td></td><td></td>"
+        f"<td>{psnr:.2f}</td><td>{ssim:.3f}</td></tr>"
+        for name, (psnr, ssim) in ORIGIN_REPORTED[task].items()
+    )
+    return _table(["Method", "", "PSNR", "SSIM", "PSNR, there", "SSIM, there"], body)
+
+
+def realism_table(rows: list[dict[str, Any]]) -> str:
+    """Truth and texture of the methods of a task."""
+    body = "".join(
+        f"<tr><th scope='row'>{escape(realism_title(row))}</th><td>{row['psnr']:.2f}</td>"
+        f"<td>{row['spectral_distance']:.2f}</td><td>{row['detection_accuracy']:.0%}</td></tr>"
+        for row in rows
+        if row["shown"]
+    )
+    return _table(["Method", "PSNR", "Spectrum", "Told from clean"], body)
+
+
+def realism_title(row: dict[str, Any]) -> str:
+    """What a row of `realism.json` is called."""
+    match row["method"]:
+        case "sharpened":
+            return f"U-Net, sharpened ({row['strength']:g})"
+        case "blend":
+            return f"Blend, {row['share']:.0%} PatchGAN"
+    return _title(row["method"])
+
+
+def _title(model: str) -> str:
+    titles = {NOISY: "Noisy input", ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe"}
+    return titles.get(model) or MODELS[model].title
+
+
+def _table(heads: list[str], body: str) -> str:
+    columns = "".join(f"<th scope='col'>{head}</th>" if head else "<td class='bar'></td>" for head in heads)
+    return (
+        "<div class='scrolling'><table class='metrics results-table'>"
+        f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))

@@ -1,0 +1,92 @@
+"""The parts of the app that need no server."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fer_denoise import Restorer
+from fer_denoise.demo import results_tab
+from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table
+from fer_denoise.demo.heat import COLOURS, ERROR_LIMIT, attention_picture, colour, error_legend, error_picture
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.metrics import psnr
+from fer_denoise.noise import TASKS
+from fer_denoise.origin import ORIGIN_REPORTED
+from fer_denoise.zoo import MODELS, list_models
+
+
+@pytest.fixture
+def face(samples) -> np.ndarray:
+    return samples[0]
+
+
+def test_a_comparison_holds_every_model_and_the_input_best_first(face):
+    noise = TASKS["high"]
+    results = compare(face, Restorers(), noise, 3)
+    assert {result.title for result in results} == {"Noisy input", *(MODELS[name].title for name in list_models())}
+    values = [result.psnr for result in results]
+    assert values == sorted(values, reverse=True)
+    noisy = noise(face, seed=3)
+    by_title = {result.title: result for result in results}
+    assert by_title["Noisy input"].psnr == pytest.approx(psnr(noisy, face))
+    expected = Restorer.from_pretrained("tv")(noisy, sigma=noise.sigma)
+    np.testing.assert_array_equal(by_title["Total variation"].restored, expected)
+    assert by_title["Noisy input"].seconds is None and by_title["Total variation"].seconds > 0
+    table = comparison_table(results)
+    assert table.count("class='best'") >= 2
+    assert table.index(results[0].title) < table.index(results[-1].title)
+    assert comparison_gallery(results)[0][1] == f"{results[0].title}: {results[0].psnr:.2f} dB"
+
+
+def test_colours_go_from_dark_to_light_and_stop_at_the_ends():
+    ramp = colour(np.linspace(0, 1, 50)[None])[0]
+    luminance = ramp @ [0.299, 0.587, 0.114]
+    assert (np.diff(luminance) > 0).all()
+    np.testing.assert_array_equal(colour(np.array([[-1.0, 2.0]]))[0], COLOURS[[0, -1]])
+
+
+def test_the_error_picture_is_dark_where_the_face_is_right():
+    clean = np.full((48, 48), 0.5, np.float32)
+    restored = clean.copy()
+    restored[3, 4] += 2 * ERROR_LIMIT
+    picture = np.array(error_picture(restored, clean))
+    np.testing.assert_array_equal(picture[3, 4], COLOURS[-1])
+    picture[3, 4] = COLOURS[0]
+    assert (picture == COLOURS[0]).all()
+    assert f"{ERROR_LIMIT * 255:.0f} or more" in error_legend()
+
+
+def test_the_attention_picture_shows_the_differences_of_the_coefficients():
+    coefficients = np.full((48, 48), 0.4)
+    coefficients[:, 24:] = 0.6
+    picture = np.asarray(attention_picture(np.zeros((48, 48)), coefficients)).astype(int)
+    assert picture[:, 24:].sum() > 5 * picture[:, :24].sum()
+    assert np.isfinite(np.asarray(attention_picture(np.ones((48, 48)), np.ones((48, 48))))).all()
+
+
+def test_only_attention_unets_have_attention(face):
+    levels = Restorer.from_pretrained("attention-unet-high").attention(face / 255)
+    assert [level.shape for level in levels] == [(48, 48)] * 3
+    assert Restorer.from_pretrained("median").attention(face / 255) == []
+
+
+@pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
+def test_the_results_tab_shows_what_was_measured():
+    benchmark = json.loads((results_tab.RESULTS / "benchmark.json").read_text())
+    for task, rows in benchmark["tasks"].items():
+        table = results_tab.benchmark_table(task, rows)
+        best = max((row for row in rows if row["model"] in MODELS), key=lambda row: row["psnr"])
+        assert f"<td class=best>{best['psnr']:.2f}</td>" in table
+        assert table.index(MODELS[best["model"]].title) < table.index("Noisy input")
+        for psnr_reported, _ in ORIGIN_REPORTED[task].values():
+            assert f"{psnr_reported:.2f}" in table
+        others = [MODELS[name].title for name in MODELS if MODELS[name].task not in (None, task)]
+        assert not any(title in table for title in others)
+
+
+def test_a_realism_row_is_named_by_its_method():
+    assert results_tab.realism_title({"method": "blend", "share": 0.25}) == "Blend, 25% PatchGAN"
+    assert results_tab.realism_title({"method": "sharpened", "strength": 0.3}) == "U-Net, sharpened (0.3)"
+    assert results_tab.realism_title({"method": "noisy"}) == "Noisy input"
+    assert results_tab.realism_title({"method": "patchgan-low"}) == "PatchGAN, low Gaussian"
