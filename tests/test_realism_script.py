@@ -72,7 +72,7 @@ def test_every_method_has_its_row_on_the_same_noise(results, make_faces):
     for row in rows:
         assert row["spectral_distance"] >= 0
         if row["shown"] or row["method"] == "sweep":
-            assert row["detection_accuracy"] == max(row["detection_accuracies"]) <= 1
+            assert 0 <= row["detection_accuracy"] <= 1
 
 
 def test_the_sharpening_shown_is_the_best_on_validation(results):

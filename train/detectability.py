@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import update_bn
 
 from fer_denoise.models.patchgan import high_pass
 from train import run
@@ -63,6 +64,9 @@ def detection_accuracy(
             loss.backward()
             optimizer.step()
             scheduler.step()
+    # What batch norm gathered on the way belongs to weights that have moved since.
+    shuffled = torch.randperm(len(images), generator=run.generator(seed, EPOCHS))
+    update_bn((_centred(images[index]) for index in shuffled.split(256)), model)
     model.eval()
     images, labels = _labelled(*test, device)
     with torch.inference_mode():
