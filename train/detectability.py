@@ -9,7 +9,7 @@ from torch.optim.swa_utils import update_bn
 from fer_denoise.models.patchgan import high_pass
 from train import run
 
-EPOCHS = 8
+EPOCHS = 5
 BATCH_SIZE = 64
 LEARNING_RATE = 2e-3
 

@@ -98,7 +98,7 @@ def _weight(restorer: Restorer) -> float:
 def measure(
     task: str, test: np.ndarray, validation: np.ndarray, sweep: list[str], pool: Executor
 ) -> list[dict[str, Any]]:
-    """A row per method; the slow training of classifiers is spared where sharpening is not at its tuned strength."""
+    """A row per method, complete for those that a table shows; the rest are points of a curve."""
     known, unknown = Split(validation, task, DETECTOR_SEED), Split(test, task, SEED)
     rows, restorations = [], []
     for description, restore in methods(task, sweep):
@@ -107,11 +107,8 @@ def measure(
             {
                 **description,
                 "psnr": mean_psnr(psnr(restored, test)),
-                "ssim": float(ssim(restored, test).mean()),
                 "spectral_distance": spectral_distance(restored, test),
                 "validation_spectral_distance": spectral_distance(seen, validation),
-                "gradient_distance": gradient_distance(restored, test),
-                "sharpness": sharpness(restored, test),
             }
         )
         restorations.append((seen, restored))
@@ -119,10 +116,13 @@ def measure(
     tuned = min(sharpened, key=lambda row: row["validation_spectral_distance"])
     jobs = []
     for row, (seen, restored) in zip(rows, restorations, strict=True):
-        row["shown"] = row is tuned or row["method"] not in ("sharpened", "sweep")
+        row["shown"] = row is tuned or (row["method"] not in ("sharpened", "sweep") and row.get("share") in (None, 0.5))
         if row["shown"] or row["method"] == "sweep":
-            jobs.append((row, pool.submit(detection_accuracy, (seen, validation), (restored, test))))
-    for row, future in tqdm(jobs, task):
+            jobs.append((row, restored, pool.submit(detection_accuracy, (seen, validation), (restored, test))))
+    for row, restored, future in tqdm(jobs, task):
+        row["ssim"] = float(ssim(restored, test).mean())
+        row["gradient_distance"] = gradient_distance(restored, test)
+        row["sharpness"] = sharpness(restored, test)
         row["detection_accuracy"] = future.result()
     return rows
 
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
         clean, known = test.images[: args.images], validation.images[: args.images]
         # Small networks gain more from processes than from threads.
         with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            tasks = {task: measure(task, clean, known, args.sweep, pool) for task in args.tasks}
+            tasks = {task: measure(task, clean, known, args.sweep, pool) for task in TASKS if task in args.tasks}
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
     data = {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint}
