@@ -79,3 +79,13 @@ def test_the_sharpening_shown_is_the_best_on_validation(results):
     sharpened = [row for row in results["tasks"]["high"] if row["method"] == "sharpened"]
     (tuned,) = [row for row in sharpened if row["shown"]]
     assert tuned["validation_spectral_distance"] == min(row["validation_spectral_distance"] for row in sharpened)
+
+
+def test_the_committed_results_hold_the_claims():
+    committed = json.loads((Path(__file__).parents[1] / "results" / "realism.json").read_text())
+    for task, rows in committed["tasks"].items():
+        fidelity, realist = ({row["method"]: row for row in rows}[name] for name in specialists(task))
+        assert fidelity["psnr"] - realist["psnr"] < 0.7
+        assert realist["spectral_distance"] < fidelity["spectral_distance"]
+        assert realist["gradient_distance"] < fidelity["gradient_distance"]
+        assert realist["detection_accuracy"] < fidelity["detection_accuracy"]
