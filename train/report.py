@@ -108,6 +108,10 @@ def _realism_name(row: dict[str, Any]) -> str:
     return f"`{row['method']}`"
 
 
+LIMITS = {"spectral_distance": (0, 1.3), "detection_accuracy": (0.45, 1)}
+"""Of the axes of realism, the same for every task."""
+
+
 def plot_realism(results: dict[str, Any], path: Path) -> None:
     """Distortion against realism, a column per task: PSNR against the distance of spectra and the detection accuracy.
 
@@ -147,6 +151,9 @@ def plot_realism(results: dict[str, Any], path: Path) -> None:
                 )
             for points, marker, name in ((plain, "s", "U-Net"), (gan, "*", "PatchGAN")):
                 axes.plot(points[0]["psnr"], points[0][measure], marker, color="black", ms=9, label=name, zorder=5)
+            # Where sharpening goes from there is of no interest.
+            axes.set_xlim(plain[0]["psnr"] - 1.1, plain[0]["psnr"] + 0.15)
+            axes.set_ylim(LIMITS[measure])
             axes.set(xlabel="PSNR, dB: truer to the right", ylabel=label, title=TITLES[task])
             axes.grid(alpha=0.3)
     grid[0, 0].legend(fontsize=8)
