@@ -36,7 +36,7 @@ class Restorer:
         name: str,
         device: str | torch.device | None = None,
         tile: int = 512,
-        tile_overlap: int = 96,
+        tile_overlap: int = 160,
     ) -> None:
         if tile < 16 or tile % 16 or tile_overlap < 0 or tile_overlap % 16:
             raise ValueError(f"tile and tile_overlap must be multiples of 16, got {tile} and {tile_overlap}")

@@ -12,7 +12,14 @@ from fer_denoise.models import AttentionUNet, PretrainedModel
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import MODELS
 
-LEAST_GAINS = {"attention-unet-low": 1.0, "attention-unet-high": 4.0, "attention-unet-salt-pepper": 12.0}
+LEAST_GAINS = {
+    "attention-unet-low": 1.0,
+    "attention-unet-high": 4.0,
+    "attention-unet-salt-pepper": 12.0,
+    "patchgan-low": 0.7,
+    "patchgan-high": 3.6,
+    "patchgan-salt-pepper": 12.0,
+}
 """In mean PSNR on the sample faces, in the task that the model was trained for; in dB."""
 
 
