@@ -38,8 +38,7 @@ def gaussian_noise(clean: np.ndarray, sigma: float, *, seed: int, first_index: i
     _check_range("sigma", sigma, 0, np.inf)
 
     def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        noise = rng.standard_normal(image.shape, dtype=np.float32)
-        return np.clip(image + np.float32(sigma) * noise, 0, 1)
+        return _add_gaussian(image, sigma, rng)
 
     return _corrupt_each(clean, corrupt, seed, first_index)
 
@@ -66,11 +65,7 @@ def salt_and_pepper_noise(
     _check_range("salt_vs_pepper", salt_vs_pepper, 0, 1)
 
     def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        salt, pepper = _impulse_counts(image.size, amount, salt_vs_pepper)
-        noisy = image.copy()
-        noisy.flat[rng.integers(image.size, size=salt)] = 1
-        noisy.flat[rng.integers(image.size, size=pepper)] = 0
-        return noisy
+        return _set_impulses(image.copy(), amount, salt_vs_pepper, rng)
 
     return _corrupt_each(clean, corrupt, seed, first_index)
 
@@ -110,6 +105,24 @@ class SaltAndPepperNoise:
         return noisy.view_as(clean)
 
 
+def mixed_noise(
+    clean: np.ndarray, sigma: float, amount: float, salt_vs_pepper: float = 0.5, *, seed: int, first_index: int = 0
+) -> np.ndarray:
+    """White Gaussian noise, and impulses over it; arguments and result as those of the two above.
+
+    With `sigma` 0 it is `salt_and_pepper_noise`, with `amount` 0 `gaussian_noise`, down to the last bit.
+    """
+    _check_range("sigma", sigma, 0, np.inf)
+    _check_range("amount", amount, 0, 1)
+    _check_range("salt_vs_pepper", salt_vs_pepper, 0, 1)
+
+    def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noisy = _add_gaussian(image, sigma, rng) if sigma else image.copy()
+        return _set_impulses(noisy, amount, salt_vs_pepper, rng)
+
+    return _corrupt_each(clean, corrupt, seed, first_index)
+
+
 @dataclass(frozen=True)
 class RandomNoise:
     """Gaussian noise, impulses, both, or none: a kind and a level of its own for each image.
@@ -133,12 +146,7 @@ class RandomNoise:
 
         def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             sigma, amount, salt_vs_pepper = self._levels(*rng.random(4))
-            noisy = image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
-            noisy = np.clip(noisy, 0, 1)
-            salt, pepper = _impulse_counts(image.size, amount, salt_vs_pepper)
-            noisy.flat[rng.integers(image.size, size=salt)] = 1
-            noisy.flat[rng.integers(image.size, size=pepper)] = 0
-            return noisy
+            return _set_impulses(_add_gaussian(image, sigma, rng), amount, salt_vs_pepper, rng)
 
         return _corrupt_each(clean, corrupt, seed, first_index)
 
@@ -183,6 +191,19 @@ def _corrupt_each(clean, corrupt, seed: int, first_index: int) -> np.ndarray:
     for index, image in enumerate(batch):
         noisy[index] = corrupt(image, np.random.default_rng([seed, first_index + index]))
     return noisy.reshape(clean.shape)
+
+
+def _add_gaussian(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    return np.clip(image + np.float32(sigma) * noise, 0, 1)
+
+
+def _set_impulses(image: np.ndarray, amount: float, salt_vs_pepper: float, rng: np.random.Generator) -> np.ndarray:
+    """`image` itself, with impulses in it."""
+    salt, pepper = _impulse_counts(image.size, amount, salt_vs_pepper)
+    image.flat[rng.integers(image.size, size=salt)] = 1
+    image.flat[rng.integers(image.size, size=pepper)] = 0
+    return image
 
 
 def _impulse_counts(pixels: int, amount: float, salt_vs_pepper: float) -> tuple[int, int]:

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from fer_denoise.images import to_float
 from fer_denoise.noise import (
     TASKS,
     GaussianNoise,
     RandomNoise,
     SaltAndPepperNoise,
     gaussian_noise,
+    mixed_noise,
     salt_and_pepper_noise,
     sigma_from_std,
 )
@@ -296,3 +298,28 @@ def test_random_noise_of_an_image_depends_on_seed_and_index_alone(make_faces):
     np.testing.assert_array_equal(RANDOM(faces[4:], seed=3, first_index=4), whole[4:])
     assert not np.array_equal(RANDOM(faces, seed=4), whole)
     assert len({float(np.abs(noisy - face / 255).mean()) for noisy, face in zip(whole, faces, strict=True)}) == 6
+
+
+def test_mixed_noise_is_each_kind_alone_where_the_other_is_off(make_faces):
+    clean = make_faces(3)
+    np.testing.assert_array_equal(mixed_noise(clean, 0.05, 0, seed=1), gaussian_noise(clean, 0.05, seed=1))
+    np.testing.assert_array_equal(
+        mixed_noise(clean, 0, 0.2, 0.3, seed=1), salt_and_pepper_noise(clean, 0.2, 0.3, seed=1)
+    )
+    np.testing.assert_array_equal(mixed_noise(clean, 0, 0, seed=1), to_float(clean))
+
+
+def test_mixed_noise_lays_impulses_over_gaussian_noise():
+    clean = np.full((400, 400), 0.5, np.float32)
+    noisy = mixed_noise(clean, 0.05, 0.2, 0.75, seed=2)
+    hit = (noisy == 0) | (noisy == 1)
+    # Positions are drawn with replacement.
+    assert hit.mean() == pytest.approx(1 - np.exp(-0.2), abs=0.005)
+    assert (noisy[hit] == 1).mean() == pytest.approx(0.75, abs=0.02)
+    assert (noisy - clean)[~hit].std() == pytest.approx(0.05, rel=0.01)
+
+
+@pytest.mark.parametrize(("name", "value"), [("sigma", -0.1), ("amount", 1.1), ("salt_vs_pepper", np.nan)])
+def test_mixed_noise_refuses_invalid_levels(name, value):
+    with pytest.raises(ValueError, match=name):
+        mixed_noise(GRAY, **{"sigma": 0.1, "amount": 0.1, name: value}, seed=0)
