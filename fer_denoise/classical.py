@@ -146,7 +146,36 @@ def tuned_parameters(name: str, task: str) -> dict[str, Any]:
 
     Those for salt-and-pepper noise hold a `sigma` too, since that noise has none to be told.
     """
-    return _tuned()[name][task]["parameters"]
+    return _tuned()["filters"][name][task]["parameters"]
+
+
+def restore_level(name: str, noisy: np.ndarray, sigma: float, amount: float) -> np.ndarray:
+    """What a filter makes of float32 (N, H, W) when it is told all of the noise, and tuned for it.
+
+    Where there are impulses, filters for Gaussian noise stand behind the switching median.
+
+    Args:
+        sigma: true standard deviation of the Gaussian noise.
+        amount: true share of the pixels that are impulses.
+    """
+    if amount and name not in IMPULSE_FILTERS:
+        noisy = restore_level("switching-median", noisy, sigma, amount)
+    parameters = level_parameters(name, sigma, amount)
+    return ClassicalFilter(name)(noisy, parameters.pop("sigma", sigma), parameters)
+
+
+def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
+    """The parameters of a filter that were best on the validation split at the nearest tuned level of both noises."""
+    levels = [level for level in _tuned()["levels"][name] if bool(level["amount"]) == bool(amount)]
+
+    def distance(level: dict[str, Any]) -> float:
+        def ratio(one: float, other: float) -> float:
+            return abs(math.log(max(one, 1e-3) / max(other, 1e-3)))
+
+        # The strength depends on sigma first.
+        return 10 * ratio(level["sigma"], sigma) + ratio(level["amount"], amount)
+
+    return dict(min(levels, key=distance)["parameters"])
 
 
 def nearest_task(name: str, sigma: float) -> str:
@@ -166,4 +195,4 @@ def _estimate_sigma(image: np.ndarray) -> float:
 
 @cache
 def _tuned() -> dict[str, Any]:
-    return json.loads(TUNED_FILE.read_text(encoding="utf-8"))["filters"]
+    return json.loads(TUNED_FILE.read_text(encoding="utf-8"))

@@ -269,3 +269,15 @@ def test_tiles_of_a_bundled_network_leave_no_seam(name):
     whole = Restorer.from_pretrained(name)
     tiled = Restorer(whole.model, name, tile=128)
     np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=0.01 / 255)
+
+
+def test_a_self_ensemble_is_the_mean_over_the_mirror_image(samples):
+    # Far from black and white, where clipping would part the two.
+    clean = (60 + 0.5 * samples).astype(np.uint8)
+    noisy = TASKS["high"](clean, seed=0)
+    plain = Restorer.from_pretrained("attention-unet-high")
+    both = Restorer.from_pretrained("attention-unet-high", self_ensemble=True)
+    expected = (plain(noisy) + plain(noisy[..., ::-1])[..., ::-1]) / 2
+    np.testing.assert_allclose(both(noisy), expected, atol=1e-5)
+    np.testing.assert_allclose(both(noisy[..., ::-1])[..., ::-1], both(noisy), atol=1e-5)
+    assert mean_psnr(psnr(both(noisy), clean)) > mean_psnr(psnr(plain(noisy), clean))

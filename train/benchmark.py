@@ -5,6 +5,7 @@
     python -m train.benchmark --seed 7 --out outputs/again     # other noise; the README stays as it is
     python -m train.benchmark --images 400 --out results/first-400
     python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
+    python -m train.benchmark --surface                        # every noise level of the sliders, on 500 faces
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
 networks work blind. Grids of samples go to `outputs/`, which is ignored, since they show FER2013; the grid of faces
@@ -27,12 +28,14 @@ from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, we
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
+from train import surface
 from train.report import markdown_tables, plot_samples, update_readme
 
 RESULTS = Path("results")
 PRIVATE = Path("outputs")
 README = Path("README.md")
 SAMPLES = 6
+UNIVERSAL = "universal"
 SEED = 3
 """Of the test noise; training, validation and tuning draw from 0, 1 and 2."""
 
@@ -49,9 +52,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=[],
         help="also measure these models, trained by the origin's recipe, each on its task",
     )
+    parser.add_argument(
+        "--surface",
+        action="store_true",
+        help="instead of the tasks, measure every pair of levels of Gaussian noise and impulses",
+    )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=SEED, help="of the noise (default: %(default)s)")
-    parser.add_argument("--images", type=int, help="only the first so many test images")
+    parser.add_argument("--images", type=int, help="only the first so many test images (--surface: 500)")
     parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
     parser.add_argument("--workers", type=int, help="processes for the classical filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
@@ -87,6 +95,9 @@ def main(argv: list[str] | None = None) -> None:
         recipes = origin_recipes(args.origin_recipe)
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
+    if args.surface:
+        measure_surface(args, test, restorers)
+        return
     clean = test.images[: args.images]
     unseen = ~stands_in(clean, train.images)
     conditions = {
@@ -121,6 +132,21 @@ def main(argv: list[str] | None = None) -> None:
                 plot_samples(*restore_showable(task), args.out / f"samples-{task}.png")
             print_table(task, rows)
     update_readme(README, args.out.name, markdown_tables(json.loads(file.read_text(encoding="utf-8"))))
+
+
+def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    clean = test.images[: args.images or surface.IMAGES]
+    conditions = {
+        "data": {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint},
+        "seed": args.seed,
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    results = surface.measure(clean, restorers, args.out / surface.FILE, conditions, args.workers)
+    if UNIVERSAL in results["models"]:
+        surface.print_tables(results, UNIVERSAL)
+        surface.plot(results, UNIVERSAL, args.out / "surface.png")
+        if args.out == RESULTS:
+            update_readme(README, "surface", surface.markdown_table(results, UNIVERSAL))
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:

@@ -16,14 +16,20 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.hub import weights_checksum
 from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
+from fer_denoise.noise import TASKS
+from fer_denoise.origin import TITLES
 from fer_denoise.zoo import MODELS
 
 CODE_URL = "https://github.com/fer-denoise/fer-denoise"
+ANY = "universal"
+"""The task of a model that serves all of them."""
+
 TEMPLATES = Path(__file__).parents[1] / "hub_cards"
 NOISE = {
     "low": "low Gaussian noise (sigma 0.02 on [0, 1], 5.1 of 255)",
     "high": "high Gaussian noise (sigma 0.06 on [0, 1], 15.3 of 255)",
     "salt_pepper": "salt-and-pepper noise (amount 0.1)",
+    ANY: "Gaussian noise, salt-and-pepper noise or both, at any level",
 }
 HARDWARE = {
     "attention-unet-low": "two CPU cores",
@@ -63,14 +69,16 @@ def make_card(
     task, recipe = training["task"], training.get("recipe", {})
     noise = NOISE.get(task, f"the noise of the task {task}")
     family, template = _template(name)
+    tasks = list(TASKS) if task == ANY else [task]
     shown = None
     if results:
-        measured = _row(results["tasks"].get(task, []), name, task).get("weights")
-        if measured not in (None, weights_checksum(folder)):
-            raise CardError(
-                f"{name}: the results are those of other weights; run: python -m train.benchmark --models {name}"
-            )
-        shown = _results(name, task, results)
+        for measured in tasks:
+            weights = _row(results["tasks"].get(measured, []), name, measured).get("weights")
+            if weights not in (None, weights_checksum(folder)):
+                raise CardError(
+                    f"{name}: the results are those of other weights; run: python -m train.benchmark --models {name}"
+                )
+        shown = _results(name, tasks, results)
     parameters = sum(p.numel() for p in ARCHITECTURES[config["architecture"]](**config["config"]).parameters())
     data = ModelCardData(
         model_name=f"fer-denoise {name}",
@@ -81,7 +89,7 @@ def make_card(
         datasets=[HUB_DATASET],
         metrics=["psnr", "ssim"],
         tags=["image-denoising", "image-restoration", "fer2013", family],
-        eval_results=_eval_results(name, task, noise, results) if results else None,
+        eval_results=[each for task in tasks for each in _eval_results(name, task, results)] if results else None,
     )
     text = template.render(
         card_data=data.to_yaml(),
@@ -99,6 +107,7 @@ def make_card(
         preset=training.get("preset"),
         seed=training.get("seed"),
         init=_describe_init(training.get("init")),
+        trained_on=training.get("noise"),
         settings=recipe,
         recipe=describe_recipe(recipe),
         best_epoch=training.get("best_epoch"),
@@ -117,7 +126,10 @@ def model_name(folder: Path) -> str:
         CardError: the record doesn't tell.
     """
     training = read_config(folder).get("training") or {}
-    family = {"train.unet": "attention-unet", "train.gan": "patchgan"}.get(training.get("script", "train.unet"))
+    script = training.get("script", "train.unet")
+    if script == "train.universal":
+        return "universal"
+    family = {"train.unet": "attention-unet", "train.gan": "patchgan"}.get(script)
     if family is None or "task" not in training:
         raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")
     return f"{family}-{training['task'].replace('_', '-')}"
@@ -183,7 +195,7 @@ def _row(rows: list[dict[str, Any]], name: str, task: str) -> dict[str, Any]:
     raise CardError(f"{name}: is not among the results of task {task}; run: python -m train.benchmark --models {name}")
 
 
-def _eval_results(name: str, task: str, noise: str, results: dict[str, Any]) -> list[EvalResult]:
+def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalResult]:
     row, data = _row(results["tasks"].get(task, []), name, task), results["data"]
     unseen = f"{data['unseen']:,} images that do not also stand in train"
     metrics = {
@@ -195,7 +207,7 @@ def _eval_results(name: str, task: str, noise: str, results: dict[str, Any]) -> 
     return [
         EvalResult(
             task_type="image-to-image",
-            task_name=f"Restoring faces from {noise}",
+            task_name=f"Restoring faces from {NOISE[task]}",
             dataset_type=HUB_DATASET,
             dataset_name="FER2013",
             dataset_split="test",
@@ -209,14 +221,18 @@ def _eval_results(name: str, task: str, noise: str, results: dict[str, Any]) -> 
     ]
 
 
-def _results(name: str, task: str, results: dict[str, Any]) -> dict[str, Any]:
-    rows, data = results["tasks"].get(task, []), results["data"]
-    row, noisy = _row(rows, name, task), _row(rows, NOISY, task)
+def _results(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, Any]:
+    """What a card's table shows: a row of the noisy input and one of the model for each task."""
+    data = results["data"]
     places = {"psnr": 2, "ssim": 3, "psnr_unseen": 2, "ssim_unseen": 3}
-    shown = {metric: f"{row[metric]:.{digits}f}" for metric, digits in places.items()}
-    shown |= {f"noisy_{metric}": f"{noisy[metric]:.{digits}f}" for metric, digits in places.items()}
+    rows = []
+    for task in tasks:
+        for model, label in ((NOISY, "noisy input"), (name, "this model")):
+            row = _row(results["tasks"].get(task, []), model, task)
+            label = label if len(tasks) == 1 else f"{TITLES[task]}: {label}"
+            rows.append([label, *(f"{row[metric]:.{digits}f}" for metric, digits in places.items())])
     return {
-        **shown,
+        "rows": rows,
         "images": f"{data['images']:,}",
         "seen": data["images"] - data["unseen"],
         "sha256": data["sha256"],

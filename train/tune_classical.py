@@ -1,6 +1,7 @@
 """Give each classical filter its best parameters on the validation split, by mean PSNR per image, the true sigma known.
 
     python -m train.tune_classical --data ../fer2013
+    python -m train.tune_classical --levels --images 40       # also for Gaussian noise and impulses at many levels
 
 Writes `fer_denoise/classical.json`, which the filters take their defaults from.
 """
@@ -16,10 +17,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from fer_denoise.classical import FILTERS, TUNED_FILE, ClassicalFilter, available_filters
+from fer_denoise.classical import (
+    FILTERS,
+    IMPULSE_FILTERS,
+    TUNED_FILE,
+    ClassicalFilter,
+    available_filters,
+)
 from fer_denoise.data import HUB_DATASET, load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 
 SEED = 2
 GRIDS: dict[str, dict[str, list]] = {
@@ -33,16 +40,20 @@ GRIDS: dict[str, dict[str, list]] = {
 IMPULSE_SIGMAS = [0.1, 0.2, 0.3, 0.4]
 """What to tell a filter for Gaussian noise when the noise is salt and pepper."""
 
+LEVEL_SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
+LEVEL_AMOUNTS = (0, 0.05, 0.3)
+REMAINING_SIGMAS = [0, 0.005, 0.01, 0.02, 0.04]
+"""What to tell a filter for Gaussian noise where only impulses were, which the switching median has removed."""
+
 NEEDS_SIGMA = ("tv", "wavelet", "nl-means", "bm3d")
 FEWER_IMAGES = {"bm3d": 20, "nl-means": 40}
 """For the slow ones."""
 
 
-def candidates(name: str, task: str) -> Iterator[dict[str, Any]]:
+def candidates(name: str, sigmas: list[float]) -> Iterator[dict[str, Any]]:
     grid = dict(GRIDS[name])
     if name in NEEDS_SIGMA:
-        noise = TASKS[task]
-        grid["sigma"] = [noise.sigma] if isinstance(noise, GaussianNoise) else IMPULSE_SIGMAS
+        grid["sigma"] = sigmas
     for values in itertools.product(*grid.values()):
         yield dict(zip(grid, values, strict=True))
 
@@ -52,14 +63,47 @@ def score(parameters: dict[str, Any], name: str, noisy: np.ndarray, clean: np.nd
     return mean_psnr(psnr(np.clip(restored, 0, 1), clean))
 
 
-def tune(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor) -> dict[str, Any]:
+def tune_task(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor) -> dict[str, Any]:
     clean = clean[: FEWER_IMAGES.get(name, len(clean))]
-    noisy = TASKS[task](clean, seed=SEED)
-    choices = list(candidates(name, task))
+    noise = TASKS[task]
+    sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
+    return tune(name, noise(clean, seed=SEED), clean, sigma, IMPULSE_SIGMAS, pool)
+
+
+def tune_levels(
+    name: str, clean: np.ndarray, switching: list[dict[str, Any]], pool: ProcessPoolExecutor
+) -> list[dict[str, Any]]:
+    """Tune a filter for both noises at once, at many levels.
+
+    Args:
+        switching: what was found for the switching median, which goes before where there are impulses.
+    """
+    clean = clean[: FEWER_IMAGES.get(name, len(clean))]
+    first = {(level["sigma"], level["amount"]): level["parameters"] for level in switching}
+    levels = []
+    for sigma, amount in tqdm(list(itertools.product(LEVEL_SIGMAS, LEVEL_AMOUNTS)), name):
+        noisy = mixed_noise(clean, sigma, amount, seed=SEED)
+        if amount and name not in IMPULSE_FILTERS:
+            noisy = ClassicalFilter("switching-median")(noisy, sigma, first[sigma, amount])
+        best = tune(name, noisy, clean, sigma or None, REMAINING_SIGMAS, pool)
+        levels.append({"sigma": sigma, "amount": amount, **best})
+    return levels
+
+
+def tune(
+    name: str,
+    noisy: np.ndarray,
+    clean: np.ndarray,
+    sigma: float | None,
+    told: list[float],
+    pool: ProcessPoolExecutor,
+) -> dict[str, Any]:
+    """The best parameters for faces whose Gaussian noise has `sigma`; where there is none, the best of `told` too."""
+    choices = list(candidates(name, told if sigma is None else [sigma]))
     scores = list(pool.map(partial(score, name=name, noisy=noisy, clean=clean), choices))
     best = int(np.argmax(scores))
     parameters = choices[best]
-    if isinstance(TASKS[task], GaussianNoise):
+    if sigma is not None:
         # The caller's sigma takes its place.
         parameters.pop("sigma", None)
     return {
@@ -78,16 +122,22 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--filters", nargs="+", choices=list(FILTERS), default=available_filters(), help="tune only these"
     )
+    parser.add_argument("--levels", action="store_true", help="tune for many levels of both noises, not for the tasks")
     parser.add_argument("--workers", type=int, help="processes (default: one per core)")
     args = parser.parse_args(argv)
 
     clean = load_fer2013(args.data, "validation", args.revision).images[: args.images]
-    tuned = json.loads(TUNED_FILE.read_text(encoding="utf-8"))["filters"] if TUNED_FILE.exists() else {}
+    record = json.loads(TUNED_FILE.read_text(encoding="utf-8")) if TUNED_FILE.exists() else {}
+    record = {"split": "validation", "seed": SEED, "filters": {}, "levels": {}, **record}
     with ProcessPoolExecutor(args.workers) as pool:
         for name in args.filters:
-            tuned[name] = {task: tune(name, task, clean, pool) for task in tqdm(TASKS, name)}
-            print(name, json.dumps(tuned[name]))
-            record = {"split": "validation", "seed": SEED, "filters": tuned}
+            if args.levels:
+                switching = record["levels"].get("switching-median", [])
+                record["levels"][name] = tune_levels(name, clean, switching, pool)
+                print(name, json.dumps(record["levels"][name]))
+            else:
+                record["filters"][name] = {task: tune_task(name, task, clean, pool) for task in tqdm(TASKS, name)}
+                print(name, json.dumps(record["filters"][name]))
             TUNED_FILE.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

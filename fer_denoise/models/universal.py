@@ -67,7 +67,9 @@ class UniversalRestorer(PretrainedModel):
         height, width = noisy.shape[-2:]
         padded = pad_to_multiple(noisy, self.multiple)
         mask = extremes(padded)
-        filled = prefill(padded, mask)
+        # In bfloat16 the pre-fill would lose gray levels.
+        with torch.autocast(noisy.device.type, enabled=False):
+            filled = prefill(padded.float(), mask.float())
         correction, impulse = self._features(torch.cat([padded, filled, mask], dim=1)).float().chunk(2, dim=1)
         base = padded + mask * torch.sigmoid(impulse) * (filled - padded)
         return (base + correction)[..., :height, :width]

@@ -1,0 +1,160 @@
+"""The surface of the sliders: every method at every pair of noise levels, on the same noisy test faces.
+
+`python -m train.benchmark --surface` runs it. Filters know both levels: they are told the true sigma, have parameters
+tuned on the validation split at the nearest of a grid of levels, and, where there are impulses, stand behind a
+switching median. Networks work blind. What is measured is kept after every cell, so that an interrupted run goes on.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fer_denoise import Restorer
+from fer_denoise.classical import FILTERS, restore_level
+from fer_denoise.evaluate import CHUNK, NOISY
+from fer_denoise.hub import bundled_models, model_folder, weights_checksum
+from fer_denoise.metrics import mean_psnr, psnr
+from fer_denoise.noise import mixed_noise
+
+SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
+AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+FILE = "surface.json"
+IMAGES = 500
+
+
+def cells() -> Iterator[tuple[float, float]]:
+    """All pairs of sigma and amount."""
+    return ((sigma, amount) for sigma in SIGMAS for amount in AMOUNTS)
+
+
+def measure(
+    clean: np.ndarray, restorers: dict[str, Restorer], file: Path, conditions: dict[str, Any], workers: int | None
+) -> dict[str, Any]:
+    """Mean PSNR of `restorers` and of the noisy input in each cell; written to `file`, beside what it holds already.
+
+    Args:
+        clean: uint8 (N, H, W).
+        conditions: what the figures depend on besides the method: "seed" is that of the noise. What `file` holds of
+            other conditions is dropped, and so is what it holds of other weights.
+    """
+    results = _load(file, conditions)
+    models = results["models"]
+    for name in (NOISY, *restorers):
+        weights = weights_checksum(model_folder(name)) if name in bundled_models() else None
+        if name not in models or models[name].get("weights") != weights:
+            models[name] = {"weights": weights} if weights else {}
+            models[name]["psnr"] = [[None] * len(AMOUNTS) for _ in SIGMAS]
+    with ProcessPoolExecutor(workers) as pool:
+        for sigma, amount in tqdm(list(cells()), "cells"):
+            row, column = SIGMAS.index(sigma), AMOUNTS.index(amount)
+            todo = [name for name in (NOISY, *restorers) if models[name]["psnr"][row][column] is None]
+            if not todo:
+                continue
+            noisy = mixed_noise(clean, sigma, amount, seed=conditions["seed"])
+            for name in todo:
+                restored = noisy if name == NOISY else restore_cell(restorers[name], noisy, sigma, amount, pool)
+                models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
+                file.write_text(json.dumps(results, indent=None) + "\n", encoding="utf-8")
+    return results
+
+
+def restore_cell(restorer: Restorer, noisy: np.ndarray, sigma: float, amount: float, pool: Executor) -> np.ndarray:
+    """What a method makes of the noisy faces of a cell: a filter told everything, a network blind."""
+    if restorer.name not in FILTERS:
+        return restorer(noisy)
+    chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
+    parts = pool.map(partial(restore_level, restorer.name, sigma=sigma, amount=amount), chunks)
+    return np.clip(np.concatenate(list(parts)), 0, 1)
+
+
+def rivals(results: dict[str, Any]) -> dict[str, np.ndarray]:
+    """PSNR of the noisy input and the filters, (sigmas, amounts) each, NaN where they are not measured."""
+    return {name: _table(results, name) for name in results["models"] if name in (NOISY, *FILTERS)}
+
+
+def margin(results: dict[str, Any], name: str) -> np.ndarray:
+    """By how many dB `name` is above the best rival in each cell, (sigmas, amounts); NaN where nothing is measured."""
+    with np.errstate(invalid="ignore"):
+        return _table(results, name) - np.fmax.reduce(list(rivals(results).values()))
+
+
+def print_tables(results: dict[str, Any], name: str) -> None:
+    """PSNR of `name`, and its margin over the best rival, with that rival's name."""
+    of_rivals = rivals(results)
+    gains = margin(results, name)
+    print(f"{name}: PSNR in dB (margin over the best of {', '.join(of_rivals)}) on {results['data']['images']} faces")
+    print("sigma \\ amount" + "".join(f"{amount:>24g}" for amount in AMOUNTS))
+    for row, sigma in enumerate(SIGMAS):
+        line = f"{sigma:<14g}"
+        for column in range(len(AMOUNTS)):
+            values = {rival: table[row, column] for rival, table in of_rivals.items()}
+            best = max(values, key=lambda rival: -math.inf if math.isnan(values[rival]) else values[rival])
+            cell = f"{_table(results, name)[row, column]:.2f} ({gains[row, column]:+.2f} {best})"
+            line += f"{cell:>24}"
+        print(line)
+
+
+def markdown_table(results: dict[str, Any], name: str) -> str:
+    """PSNR of `name` in each cell, with its margin over the best rival, as a table for the README."""
+    values, gains = _table(results, name), margin(results, name)
+    lines = [
+        "| sigma \\ impulses | " + " | ".join(f"{amount:.0%}" for amount in AMOUNTS) + " |",
+        "| --: |" + " --: |" * len(AMOUNTS),
+    ]
+    for row, sigma in enumerate(SIGMAS):
+        cells = [f"{values[row, column]:.2f} ({gains[row, column]:+.2f})" for column in range(len(AMOUNTS))]
+        lines.append(f"| {sigma:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def plot(results: dict[str, Any], name: str, path: Path) -> None:
+    """Two heat maps over the sliders: PSNR of `name`, and its margin over the best rival."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    panels = (
+        (_table(results, name), f"{name}: PSNR, dB", "viridis", None),
+        (margin(results, name), "above the best filter and the input, dB", "RdYlGn", 3.0),
+    )
+    figure, grid = plt.subplots(1, 2, figsize=(13, 5.2), layout="constrained")
+    for axes, (values, title, colours, limit) in zip(grid, panels, strict=True):
+        image = axes.imshow(
+            np.clip(values, None, 45) if limit is None else values,
+            cmap=colours,
+            vmin=None if limit is None else -limit,
+            vmax=limit,
+            aspect="auto",
+        )
+        for (row, column), value in np.ndenumerate(values):
+            shown = f"{value:+.2f}" if limit else f"{value:.1f}"
+            red, green, blue, _ = image.cmap(image.norm(value))
+            dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
+            axes.text(column, row, shown, ha="center", va="center", fontsize=9, color="white" if dark else "black")
+        axes.set_xticks(range(len(AMOUNTS)), [f"{amount:.0%}" for amount in AMOUNTS])
+        axes.set_yticks(range(len(SIGMAS)), [f"{sigma:g}" for sigma in SIGMAS])
+        axes.set(xlabel="impulses: share of the pixels", ylabel="Gaussian noise: sigma", title=title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _table(results: dict[str, Any], name: str) -> np.ndarray:
+    return np.array(results["models"][name]["psnr"], dtype=float)
+
+
+def _load(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
+    fresh = {**conditions, "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
+    if file.exists():
+        previous = json.loads(file.read_text(encoding="utf-8"))
+        if {name: previous.get(name) for name in fresh} == fresh:
+            return previous
+    return {**fresh, "models": {}}
