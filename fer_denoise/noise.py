@@ -137,9 +137,9 @@ class RandomNoise:
 
     max_sigma: float = 0.3
     max_amount: float = 0.5
-    gaussian: float = 0.4
+    gaussian: float = 0.45
     impulses: float = 0.25
-    both: float = 0.3
+    both: float = 0.25
 
     def __call__(self, clean: np.ndarray, *, seed: int, first_index: int = 0) -> np.ndarray:
         """Corrupt (H, W) or (N, H, W); image `i` draws kind, level and noise from (seed, first_index + i) alone."""
@@ -152,8 +152,15 @@ class RandomNoise:
 
     def corrupt(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Corrupt a float batch (B, 1, H, W) in [0, 1] on the generator's device."""
-        draws = torch.rand(4, len(clean), 1, 1, 1, generator=generator, device=clean.device)
-        sigma, amount, salt_vs_pepper = self._levels(*draws)
+        return self.corrupt_at(clean, self.draw_levels(len(clean), generator), generator)
+
+    def draw_levels(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Sigma, amount and salt share of `count` images, (count, 1, 1, 1) each, on the generator's device."""
+        return self._levels(*torch.rand(4, count, 1, 1, 1, generator=generator, device=generator.device))
+
+    def corrupt_at(self, clean: Tensor, levels: tuple[Tensor, Tensor, Tensor], generator: torch.Generator) -> Tensor:
+        """As `corrupt`, at levels that `draw_levels` gave."""
+        sigma, amount, salt_vs_pepper = levels
         noisy = clean + sigma * torch.randn(clean.shape, generator=generator, device=clean.device)
         noisy = noisy.clamp_(0, 1)
         for share, value in ((salt_vs_pepper, 1.0), (1 - salt_vs_pepper, 0.0)):

@@ -19,7 +19,9 @@ from train import run
 from train.supervised import Recipe, train_restorer
 
 RECIPE = Recipe(
-    epochs=40,
+    epochs=30,
+    batch_size=16,
+    learning_rate=2e-3,
     optimizer="adamw",
     loss="log_mse",
     schedule="cosine",
@@ -38,16 +40,20 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=RECIPE.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate, help="default: %(default)s")
-    parser.add_argument("--widths", type=int, nargs="+", default=[24, 48, 96], help="channels of each level")
-    parser.add_argument("--blocks", type=int, nargs="+", default=[2, 2, 4], help="residual blocks of each level")
+    parser.add_argument("--widths", type=int, nargs="+", default=[32, 64], help="channels of each level")
+    parser.add_argument("--blocks", type=int, nargs="+", default=[2, 3], help="residual blocks of each level")
     return parser.parse_args(argv)
 
 
 def make_model(args: argparse.Namespace) -> UniversalRestorer:
     torch.manual_seed(args.seed)
     if args.init:
-        return UniversalRestorer.from_pretrained(args.init)
-    return UniversalRestorer(widths=args.widths, blocks=args.blocks)
+        model = UniversalRestorer.from_pretrained(args.init)
+    else:
+        model = UniversalRestorer(widths=args.widths, blocks=args.blocks)
+    # Trained afterwards, by train.noise_level.
+    model.level_head.requires_grad_(False)
+    return model
 
 
 def main(argv: list[str] | None = None) -> None:

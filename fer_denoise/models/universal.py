@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.second(F.relu(self.first(features)))
+        return self.second(F.relu(self.first(features), inplace=True)).add_(features)
 
 
 class UniversalRestorer(PretrainedModel):
@@ -39,7 +39,7 @@ class UniversalRestorer(PretrainedModel):
         blocks: residual blocks of each level, in the encoder and again in the decoder.
     """
 
-    def __init__(self, widths: Sequence[int] = (24, 48, 96), blocks: Sequence[int] = (2, 2, 4)) -> None:
+    def __init__(self, widths: Sequence[int] = (32, 64), blocks: Sequence[int] = (2, 3)) -> None:
         super().__init__(widths=list(widths), blocks=list(blocks))
         if len(widths) < 2 or len(widths) != len(blocks):
             raise ValueError(f"widths and blocks must be of one length, at least 2; got {list(widths)}, {list(blocks)}")
@@ -57,6 +57,7 @@ class UniversalRestorer(PretrainedModel):
         self.gates = nn.ModuleList(AttentionGate(widths[i]) for i in levels)
         self.decoders = nn.ModuleList(stage(level) for level in levels)
         self.head = nn.Conv2d(widths[0], 2, 3, padding=1)
+        self.level_head = nn.Sequential(nn.Linear(2 * widths[-1], 64), nn.ReLU(), nn.Linear(64, 2))
         with torch.no_grad():
             # Start with the pre-fill at every masked pixel and no correction.
             self.head.weight.zero_()
@@ -65,28 +66,49 @@ class UniversalRestorer(PretrainedModel):
     def forward(self, noisy: Tensor) -> Tensor:
         """Restore `noisy`, float (B, 1, H, W) in [0, 1], any H and W; the result has its shape and is not clipped."""
         height, width = noisy.shape[-2:]
+        padded, filled, mask = self._inputs(noisy)
+        correction, impulse = self._decode(*self._encode(padded, filled, mask)).float().chunk(2, dim=1)
+        base = padded + mask * torch.sigmoid(impulse) * (filled - padded)
+        return (base + correction)[..., :height, :width]
+
+    def noise_level(self, noisy: Tensor) -> Tensor:
+        """Estimate the noise of each picture of `noisy`, float (B, 1, H, W) in [0, 1].
+
+        Returns:
+            (B, 2): standard deviation of the Gaussian noise on [0, 1], and share of the pixels that are impulses.
+        """
+        features, _ = self._encode(*self._inputs(noisy))
+        return F.softplus(self.level_head(pooled(features)))
+
+    def _inputs(self, noisy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The picture padded, its pre-fill, and the mask of what was filled."""
         padded = pad_to_multiple(noisy, self.multiple)
         mask = extremes(padded)
         # In bfloat16 the pre-fill would lose gray levels.
         with torch.autocast(noisy.device.type, enabled=False):
-            filled = prefill(padded.float(), mask.float())
-        correction, impulse = self._features(torch.cat([padded, filled, mask], dim=1)).float().chunk(2, dim=1)
-        base = padded + mask * torch.sigmoid(impulse) * (filled - padded)
-        return (base + correction)[..., :height, :width]
+            return padded, prefill(padded.float(), mask.float()), mask
 
-    def _features(self, inputs: Tensor) -> Tensor:
-        features = self.stem(inputs)
+    def _encode(self, *inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        features = self.stem(torch.cat(inputs, dim=1))
         skips = []
         for encoder, downsampler in zip(self.encoders, self.downsamplers, strict=True):
             features = encoder(features)
             skips.append(features)
             features = downsampler(features)
-        features = self.bottleneck(features)
+        return self.bottleneck(features), skips
+
+    def _decode(self, features: Tensor, skips: list[Tensor]) -> Tensor:
         for level in reversed(range(len(skips))):
             features = self.upsamplers[level](features)
             features = features + self.gates[level](skips[level], features)
             features = self.decoders[level](features)
         return self.head(features)
+
+
+def pooled(features: Tensor) -> Tensor:
+    """Mean and standard deviation of each channel of (B, C, H, W) over its pixels: (B, 2C)."""
+    features = features.float()
+    return torch.cat([features.mean(dim=(2, 3)), features.std(dim=(2, 3), correction=0)], dim=1)
 
 
 def extremes(images: Tensor) -> Tensor:
