@@ -1,7 +1,7 @@
 """The door to every model: pictures of any size in, the restored ones out."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -10,12 +10,22 @@ from torch import Tensor
 from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
 from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import to_dtype, to_float
-from fer_denoise.models import ARCHITECTURES, AttentionUNet
+from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.pictures import MIN_SIDE
 from fer_denoise.zoo import list_models
 
 BATCH_SIZE = 64
+
+
+class NoiseLevel(NamedTuple):
+    """How noisy a picture is: standard deviation of its Gaussian noise on [0, 1], and its amount of impulses.
+
+    `amount` is that of `salt_and_pepper_noise`, which hits slightly fewer pixels.
+    """
+
+    sigma: float
+    amount: float
 
 
 class Restorer:
@@ -26,8 +36,8 @@ class Restorer:
         name: what to call it.
         device: where a network runs; by default a GPU where there is one.
         tile, tile_overlap: a picture larger than `tile` pixels a side goes through a network in tiles that see
-            `tile_overlap` pixels of their neighbours, which bounds the memory. Both are multiples of 16. The default
-            overlap covers the receptive field of the bundled networks.
+            `tile_overlap` pixels of their neighbours, which bounds the memory. Both are multiples of 16. By default
+            a tile sees all that the network looks at, so that no seam shows.
         self_ensemble: restore the mirror image too and take the mean, for twice the time (Timofte et al. 2016,
             "Seven ways to improve example-based single image super resolution", https://arxiv.org/abs/1511.02228).
             Networks only.
@@ -39,9 +49,11 @@ class Restorer:
         name: str,
         device: str | torch.device | None = None,
         tile: int = 512,
-        tile_overlap: int = 160,
+        tile_overlap: int | None = None,
         self_ensemble: bool = False,
     ) -> None:
+        if tile_overlap is None:
+            tile_overlap = -(-model.reach // 16) * 16 if isinstance(model, PretrainedModel) else 0
         if tile < 16 or tile % 16 or tile_overlap < 0 or tile_overlap % 16:
             raise ValueError(f"tile and tile_overlap must be multiples of 16, got {tile} and {tile_overlap}")
         self.name = name
@@ -122,8 +134,37 @@ class Restorer:
         """
         if not isinstance(self.model, AttentionUNet):
             return []
-        batch = torch.tensor(to_float(noisy))[None, None].to(self.device)
-        return [level[0, 0].cpu().numpy() for level in self.model.attention(batch)]
+        return [level[0, 0].cpu().numpy() for level in self.model.attention(self._as_batch(to_float(noisy)[None]))]
+
+    @torch.inference_mode()
+    def impulses(self, noisy: np.ndarray) -> np.ndarray | None:
+        """Which pixels of `noisy` (H, W), float in [0, 1], the universal restorer takes for impulses.
+
+        Returns:
+            Its certainty in [0, 1], float32 (H, W), 0 at every pixel that is not black or white; None for other models.
+        """
+        if not isinstance(self.model, UniversalRestorer):
+            return None
+        return self.model.impulses(self._as_batch(to_float(noisy)[None]))[0, 0].cpu().numpy()
+
+    @torch.inference_mode()
+    def noise_level(self, noisy: np.ndarray) -> NoiseLevel | None:
+        """Estimate the noise of one picture (H, W), uint8 or float in [0, 1]; None for models that cannot.
+
+        The universal restorer learned it on faces with Gaussian noise and impulses.
+        """
+        if not isinstance(self.model, UniversalRestorer):
+            return None
+        image = to_float(np.asarray(noisy))
+        total, pixels = torch.zeros(2), 0
+        for top in range(0, image.shape[0], self.tile):
+            for left in range(0, image.shape[1], self.tile):
+                part = image[top : top + self.tile, left : left + self.tile]
+                if min(part.shape) >= min(MIN_SIDE, *image.shape):
+                    total += part.size * self.model.noise_level(self._as_batch(part[None]))[0].cpu()
+                    pixels += part.size
+        sigma, amount = (total / pixels).tolist()
+        return NoiseLevel(sigma, amount)
 
     @torch.inference_mode()
     def _restore_with_network(self, batch: np.ndarray) -> np.ndarray:
@@ -145,6 +186,10 @@ class Restorer:
                 output = self._forward(window[None, None])[0, 0]
                 restored[top:bottom, left:right] = output[top - above : bottom - above, left - before : right - before]
         return restored.numpy()
+
+    def _as_batch(self, images: np.ndarray) -> Tensor:
+        """(N, H, W) as (N, 1, H, W) on the device."""
+        return torch.tensor(np.ascontiguousarray(images)).unsqueeze(1).to(self.device)
 
     def _forward(self, batch: Tensor) -> Tensor:
         batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)

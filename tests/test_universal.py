@@ -10,6 +10,7 @@ import train.universal
 from fer_denoise import Restorer
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.universal import extremes, prefill
+from train import noise_level
 from train.supervised import log_mse
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
@@ -93,6 +94,24 @@ def test_the_prefill_keeps_what_is_far_from_everything_known():
 
 
 @torch.no_grad()
+def test_impulses_are_black_or_white_pixels_by_the_gate():
+    noisy = picture(1, 1, 9, 13)
+    noisy[0, 0, 5, 5], noisy[0, 0, 8, 2] = 1, 0
+    expected = torch.zeros_like(noisy)
+    expected[0, 0, 5, 5] = expected[0, 0, 8, 2] = torch.tensor(2.0).sigmoid()
+    torch.testing.assert_close(make().impulses(noisy), expected)
+
+
+@torch.no_grad()
+def test_the_noise_level_is_one_of_each_picture_and_does_not_depend_on_the_batch():
+    noisy = picture(3, 1, 20, 20)
+    model = make()
+    levels = model.noise_level(noisy)
+    assert levels.shape == (3, 2) and (levels > 0).all()
+    torch.testing.assert_close(model.noise_level(noisy[1:2]), levels[1:2])
+
+
+@torch.no_grad()
 def test_saved_and_loaded_it_restores_the_same(tmp_path):
     model = trained_like(make())
     model.save_pretrained(tmp_path, half=False)
@@ -142,3 +161,26 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
     assert_same_tensors(models[0].state_dict(), models[1].state_dict())
     record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
     assert record["script"] == "train.universal" and record["noise"]["max_sigma"] == 0.3
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_the_noise_level_is_learned_and_what_is_restored_stays_the_same(tmp_path, make_faces, capsys):
+    data, folder = tmp_path / "data", tmp_path / "model"
+    data.mkdir()
+    write_faces(data, make_faces)
+    model = trained_like(make())
+    model.training_record = {"task": "universal"}
+    model.save_pretrained(folder)
+    noisy = picture(2, 1, 20, 20)
+    before = UniversalRestorer.from_pretrained(folder)(noisy)
+
+    def error(steps: int) -> float:
+        options = ["--steps", str(steps), "--batch-size", "8", "--device", "cpu"]
+        noise_level.main(["--model", str(folder), "--data", str(data), *options])
+        return json.loads((folder / "config.json").read_text())["training"]["noise_level"]["validation_error"]["sigma"]
+
+    assert error(60) < 0.7 * error(1)
+    assert "mean absolute error" in capsys.readouterr().out
+    assert torch.equal(UniversalRestorer.from_pretrained(folder)(noisy), before)
+    with pytest.raises(SystemExit, match="no such model"):
+        noise_level.main(["--model", str(tmp_path / "nothing"), "--data", str(data)])

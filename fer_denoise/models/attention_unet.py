@@ -84,6 +84,13 @@ class AttentionUNet(PretrainedModel):
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away an input can change an output."""
+        levels = len(self.config["widths"])
+        # Two 3x3 convolutions on the way down, two on the way up, and the rim of a 2x2 window between levels.
+        return 2 * (2**levels - 1) + 2 * (2 ** (levels - 1) - 1) + 2 ** (levels - 1)
+
     def forward(self, noisy: Tensor) -> Tensor:
         """Restore `noisy`, float (B, 1, H, W) in [0, 1], any H and W; the result has its shape and is not clipped."""
         height, width = noisy.shape[-2:]

@@ -71,11 +71,27 @@ class UniversalRestorer(PretrainedModel):
         base = padded + mask * torch.sigmoid(impulse) * (filled - padded)
         return (base + correction)[..., :height, :width]
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away an input can change an output."""
+        reach = PREFILL_STEPS + 2
+        for level, blocks in enumerate(self.config["blocks"]):
+            passes = 1 if level == len(self.config["blocks"]) - 1 else 2
+            reach += (2 * blocks * passes + 1) * 2**level
+        return reach
+
+    def impulses(self, noisy: Tensor) -> Tensor:
+        """How sure the network is, in [0, 1], that a pixel is an impulse; shape of `noisy` (B, 1, H, W)."""
+        height, width = noisy.shape[-2:]
+        padded, filled, mask = self._inputs(noisy)
+        impulse = self._decode(*self._encode(padded, filled, mask))[:, 1:]
+        return (mask * torch.sigmoid(impulse.float()))[..., :height, :width]
+
     def noise_level(self, noisy: Tensor) -> Tensor:
         """Estimate the noise of each picture of `noisy`, float (B, 1, H, W) in [0, 1].
 
         Returns:
-            (B, 2): standard deviation of the Gaussian noise on [0, 1], and share of the pixels that are impulses.
+            (B, 2): standard deviation of the Gaussian noise on [0, 1], and amount of impulses.
         """
         features, _ = self._encode(*self._inputs(noisy))
         return F.softplus(self.level_head(pooled(features)))
