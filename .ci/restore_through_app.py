@@ -31,7 +31,7 @@ noisy = np.rint(TASKS["high"](clean, seed=0) * 255).astype(np.uint8)
 with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "noisy.png"
     Image.fromarray(noisy).save(file)
-    result = client.predict(handle_file(file), "attention-unet-high", api_name="/restore")
+    result = client.predict(handle_file(file), "universal", api_name="/restore")
 restored = np.asarray(Image.open(result))
 before, after = psnr(noisy, clean), psnr(restored, clean)
 print(f"through the app: {before:.2f} dB noisy, {after:.2f} dB restored")

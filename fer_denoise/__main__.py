@@ -1,21 +1,26 @@
-"""Restore from the command line.
+"""Clean pictures and datasets from the command line, or make reproducible noisy ones.
 
     python -m fer_denoise restore noisy.png restored.png
-    python -m fer_denoise restore pictures/ restored/ --model attention-unet-salt-pepper
-    python -m fer_denoise restore train.parquet restored.parquet --model nl-means --sigma 0.06
+    python -m fer_denoise restore pictures/ restored/
+    python -m fer_denoise restore train.parquet restored.parquet --model nl-means --sigma 0.06 --processes 4
+    python -m fer_denoise restore AutumnQiu/fer2013 restored/ --stream
+    python -m fer_denoise corrupt clean/ noisy/ --sigma 0.06 --amount 0.1 --seed 3
+    accelerate launch --num_processes 2 -m fer_denoise restore train.parquet restored.parquet
 
-Nothing is ever written over what is read.
+Nothing is ever written over what is read. The same command goes on after an interruption.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from fer_denoise.batch import print_report, restore_path
+from fer_denoise.batch import Options, process_path
 from fer_denoise.data import DataError
 from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub_writing import HubWriteError
 from fer_denoise.pictures import PictureError
-from fer_denoise.restore import Restorer
+from fer_denoise.push import prepare_repo, push
+from fer_denoise.work import Corruption, Restoration, Work
 from fer_denoise.zoo import DEFAULT_MODEL, list_models
 
 
@@ -25,34 +30,79 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     restore = commands.add_parser("restore", help="remove the noise from a picture, a folder or a dataset")
-    restore.add_argument("source", metavar="IN", help="picture, folder, Parquet or CSV file, or Hub dataset id")
-    restore.add_argument("target", metavar="OUT", type=Path, help="where the result goes, in the same layout")
+    corrupt = commands.add_parser("corrupt", help="add noise to a picture, a folder or a dataset, always the same")
+    for command in (restore, corrupt):
+        command.add_argument("source", metavar="IN", help="picture, folder, Parquet or CSV file, or Hub dataset id")
+        command.add_argument("target", metavar="OUT", type=Path, help="where the result goes, in the same layout")
+        command.add_argument("--processes", type=at_least_one, default=1, help="how many work at once")
+        command.add_argument("--push-to-hub", metavar="USER/REPO", help="also send the result to this dataset repo")
+        command.add_argument("--private", action="store_true", help="only you can see a repo that is made for it")
+        command.add_argument("--stream", action="store_true", help="read datasets as a stream, in bounded memory")
     restore.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         help=f"{', '.join(list_models())}, a folder, or a Hub repo id (default: %(default)s)",
     )
     restore.add_argument("--revision", help="commit, tag or branch of a model on the Hub")
-    restore.add_argument("--sigma", type=noise_level, help="true noise level on [0, 1], for the models that use it")
+    restore.add_argument("--sigma", type=share, help="true noise level on [0, 1], for the models that use it")
+    restore.add_argument("--device", help="where a network runs; by default a GPU where there is one")
+    corrupt.add_argument("--sigma", type=share, default=0.0, help="of Gaussian noise, on [0, 1]")
+    corrupt.add_argument("--amount", type=share, default=0.0, help="share of the pixels that turn black or white")
+    corrupt.add_argument("--salt-vs-pepper", type=share, default=0.5, help="share of white among those")
+    corrupt.add_argument("--seed", type=int, default=0, help="the noise of an image depends on it and on its row")
     return parser.parse_args(argv)
 
 
-def noise_level(text: str) -> float:
+def share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must lie in [0, 1], got {text}; divide a level out of 255 by 255")
     return value
 
 
+def at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def make_work(args: argparse.Namespace) -> Work:
+    """What the command is to do.
+
+    Raises:
+        ModelNotFoundError: there is no such model.
+    """
+    if args.command == "corrupt":
+        return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed)
+    work = Restoration(args.model, args.revision, args.sigma, args.device)
+    work.check()
+    return work
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
+    options = Options.of_environment(args.processes, args.stream)
     try:
-        restorer = Restorer.from_pretrained(args.model, args.revision)
-        report = restore_path(args.source, args.target, restorer, args.sigma)
-    except (DataError, ModelNotFoundError, PictureError, OSError) as error:
+        if args.push_to_hub and options.share.of > 1:
+            raise DataError("--push-to-hub is for one process: send the result of several with hf upload")
+        work = make_work(args)
+        if args.push_to_hub:
+            prepare_repo(args.push_to_hub, args.private)
+        report = process_path(args.source, args.target, work, options)
+    except (DataError, HubWriteError, ModelNotFoundError, PictureError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print_report(report)
+    for line in report.skipped:
+        print(f"skipped: {line}", file=sys.stderr)
+    print("\n".join(report.lines(work)))
+    if args.push_to_hub:
+        try:
+            print(f"sent to {push(args.target, args.push_to_hub, args.source, work, report)}")
+        except HubWriteError as error:
+            by_hand = f"hf upload {args.push_to_hub} {args.target} --repo-type dataset"
+            print(f"error: {error}; all is in {args.target}, and can be sent with: {by_hand}", file=sys.stderr)
+            return 2
     return 1 if report.skipped else 0
 
 

@@ -16,6 +16,9 @@ from fer_denoise.restore import Restorer
 NOISY = "noisy"
 """The name of the row of the input itself."""
 
+SELF_ENSEMBLE = "universal, x2 self-ensemble"
+"""The name of the row of `universal` with its mirror image."""
+
 CHUNK = 32
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fer_denoise.download import DownloadError, download
 
+CODE_URL = "https://github.com/fer-denoise/fer-denoise"
 BUNDLE = Path(__file__).parent / "weights"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"

@@ -17,11 +17,14 @@ class PictureError(ValueError):
     """A file is no usable picture; the message says what to do."""
 
 
-def read_picture(path: str | Path) -> np.ndarray:
+def read_picture(path: str | Path, colour: bool = False) -> np.ndarray:
     """Read a picture as grayscale uint8 (H, W).
 
     Colour becomes luminance (ITU-R 601), transparency is laid on white, EXIF rotation is applied, 16 bits are rounded
     to 8, and of an animation the first frame is taken.
+
+    Args:
+        colour: keep it, as uint8 (H, W, 3), in a picture that has some.
 
     Raises:
         PictureError: not a picture, damaged, under 8 pixels a side, over 36 megapixels, or with NaN or infinite pixels.
@@ -33,7 +36,7 @@ def read_picture(path: str | Path) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
                 _check_size(picture.size, name)
-                return _to_gray(picture, name)
+                return _to_pixels(picture, name, colour)
     except PictureError:
         raise
     except FileNotFoundError as error:
@@ -47,7 +50,7 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write grayscale uint8 (H, W); the suffix chooses the format, and PNG is the one that loses nothing."""
+    """Write uint8 (H, W) or (H, W, 3); the suffix chooses the format, and PNG is the one that loses nothing."""
     try:
         Image.fromarray(picture).save(path)
     except (OSError, ValueError) as error:
@@ -75,7 +78,7 @@ def _shrink_hint() -> str:
     return f"make it smaller, to {MAX_PIXELS // 10**6} megapixels (say 6000x6000) at most, or crop it"
 
 
-def _to_gray(picture: Image.Image, name: str) -> np.ndarray:
+def _to_pixels(picture: Image.Image, name: str, colour: bool) -> np.ndarray:
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
         return _rescale(np.asarray(picture, dtype=np.float64), picture.mode, name)
@@ -84,6 +87,10 @@ def _to_gray(picture: Image.Image, name: str) -> np.ndarray:
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
+    if colour and picture.mode == "RGB":
+        pixels = np.asarray(picture)
+        if (pixels != pixels[..., :1]).any():
+            return pixels
     return np.asarray(picture.convert("L"))
 
 

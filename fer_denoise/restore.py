@@ -1,5 +1,7 @@
 """The door to every model: pictures of any size in, the restored ones out."""
 
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -13,9 +15,11 @@ from fer_denoise.images import to_dtype, to_float
 from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.pictures import MIN_SIDE
+from fer_denoise.precision import bf16_is_fast
 from fer_denoise.zoo import list_models
 
 BATCH_SIZE = 64
+PRECISIONS = ("auto", "bf16", "fp32")
 
 
 class NoiseLevel(NamedTuple):
@@ -41,6 +45,8 @@ class Restorer:
         self_ensemble: restore the mirror image too and take the mean, for twice the time (Timofte et al. 2016,
             "Seven ways to improve example-based single image super resolution", https://arxiv.org/abs/1511.02228).
             Networks only.
+        precision: "fp32", "bf16", or "auto": bfloat16 where the processor or GPU is fast at it and the network only
+            corrects what it is given, so that rounding does no harm.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Restorer:
         tile: int = 512,
         tile_overlap: int | None = None,
         self_ensemble: bool = False,
+        precision: str = "auto",
     ) -> None:
         if tile_overlap is None:
             tile_overlap = -(-model.reach // 16) * 16 if isinstance(model, PretrainedModel) else 0
@@ -61,6 +68,10 @@ class Restorer:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.tile, self.tile_overlap = tile, tile_overlap
         self.self_ensemble = self_ensemble
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        may = isinstance(model, UniversalRestorer) and bf16_is_fast(self.device)
+        self.bf16 = precision == "bf16" or (precision == "auto" and may)
         if isinstance(model, PretrainedModel):
             model.to(self.device, memory_format=torch.channels_last).eval()
 
@@ -98,13 +109,17 @@ class Restorer:
             )
         return cls(ARCHITECTURES[architecture].from_folder(folder, source), name, device, **options)
 
-    def __call__(self, noisy: np.ndarray, sigma: float | None = None) -> np.ndarray:
+    def __call__(
+        self, noisy: np.ndarray, sigma: float | None = None, on_progress: Callable[[float], None] | None = None
+    ) -> np.ndarray:
         """Restore one picture or a batch.
 
         Args:
             noisy: (H, W) or (N, H, W), H and W at least 8; uint8, or float in [0, 1].
             sigma: true standard deviation of Gaussian noise on [0, 1], for the models that can use it; without it,
                 filters estimate it. The blind networks need none.
+            on_progress: called after each part of the work with the share that is done, in (0, 1]. What it raises ends
+                the work.
 
         Returns:
             The shape and dtype of `noisy`; floats are clipped to [0, 1].
@@ -119,33 +134,23 @@ class Restorer:
         if sigma is not None and not (np.isfinite(sigma) and sigma >= 0):
             raise ValueError(f"sigma must be a number from 0, got {sigma}")
         batch = images.reshape(-1, *images.shape[-2:])
+        report = on_progress or (lambda share: None)
         if isinstance(self.model, ClassicalFilter):
-            restored = self.model(batch, sigma)
+            restored = self._restore_with_filter(batch, sigma, report)
         else:
-            restored = self._restore_with_network(batch)
+            restored = self._restore_with_network(batch, report)
         return to_dtype(np.clip(restored, 0, 1).reshape(images.shape), noisy.dtype)
 
     @torch.inference_mode()
     def attention(self, noisy: np.ndarray) -> list[np.ndarray]:
-        """Where the attention gates of an Attention U-Net look at `noisy` (H, W), float in [0, 1].
+        """Where the attention gates of a network look at `noisy` (H, W), float in [0, 1].
 
         Returns:
-            The coefficients in [0, 1], float32 (H, W), of each gate from the finest level down; none for other models.
+            The coefficients in [0, 1], float32 (H, W), of each gate from the finest level down; none for filters.
         """
-        if not isinstance(self.model, AttentionUNet):
+        if not isinstance(self.model, AttentionUNet | UniversalRestorer):
             return []
         return [level[0, 0].cpu().numpy() for level in self.model.attention(self._as_batch(to_float(noisy)[None]))]
-
-    @torch.inference_mode()
-    def impulses(self, noisy: np.ndarray) -> np.ndarray | None:
-        """Which pixels of `noisy` (H, W), float in [0, 1], the universal restorer takes for impulses.
-
-        Returns:
-            Its certainty in [0, 1], float32 (H, W), 0 at every pixel that is not black or white; None for other models.
-        """
-        if not isinstance(self.model, UniversalRestorer):
-            return None
-        return self.model.impulses(self._as_batch(to_float(noisy)[None]))[0, 0].cpu().numpy()
 
     @torch.inference_mode()
     def noise_level(self, noisy: np.ndarray) -> NoiseLevel | None:
@@ -166,26 +171,42 @@ class Restorer:
         sigma, amount = (total / pixels).tolist()
         return NoiseLevel(sigma, amount)
 
-    @torch.inference_mode()
-    def _restore_with_network(self, batch: np.ndarray) -> np.ndarray:
-        images = torch.tensor(np.ascontiguousarray(batch))
-        if max(images.shape[-2:]) > self.tile:
-            return np.stack([self._restore_tiled(image) for image in images])
-        parts = images.unsqueeze(1).split(BATCH_SIZE)
-        return torch.cat([self._forward(part) for part in parts]).squeeze(1).numpy()
+    def _restore_with_filter(
+        self, batch: np.ndarray, sigma: float | None, report: Callable[[float], None]
+    ) -> np.ndarray:
+        restored = np.empty_like(batch)
+        for index, image in enumerate(batch):
+            restored[index] = self.model(image[None], sigma)[0]
+            report((index + 1) / len(batch))
+        return restored
 
-    def _restore_tiled(self, image: Tensor) -> np.ndarray:
-        """Restore (H, W) in tiles, each cut out of a larger window so that no seam shows."""
-        height, width = image.shape
-        restored = torch.empty_like(image)
-        for top in range(0, height, self.tile):
-            for left in range(0, width, self.tile):
-                above, before = max(0, top - self.tile_overlap), max(0, left - self.tile_overlap)
-                bottom, right = min(height, top + self.tile), min(width, left + self.tile)
-                window = image[above : bottom + self.tile_overlap, before : right + self.tile_overlap]
-                output = self._forward(window[None, None])[0, 0]
-                restored[top:bottom, left:right] = output[top - above : bottom - above, left - before : right - before]
-        return restored.numpy()
+    @torch.inference_mode()
+    def _restore_with_network(self, batch: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
+        images = torch.tensor(np.ascontiguousarray(batch)).unsqueeze(1)
+        if max(images.shape[-2:]) > self.tile:
+            return self._restore_tiled(images, report).squeeze(1).numpy()
+        restored = []
+        for part in images.split(BATCH_SIZE):
+            restored.append(self._forward(part))
+            report(sum(map(len, restored)) / len(images))
+        return torch.cat(restored).squeeze(1).numpy()
+
+    def _restore_tiled(self, images: Tensor, report: Callable[[float], None]) -> Tensor:
+        """Restore (N, 1, H, W) in tiles, each cut out of a larger window so that no seam shows."""
+        height, width = images.shape[-2:]
+        restored = torch.empty_like(images)
+        tiles = list(product(range(len(images)), range(0, height, self.tile), range(0, width, self.tile)))
+        for done, (index, top, left) in enumerate(tiles, 1):
+            above, before = max(0, top - self.tile_overlap), max(0, left - self.tile_overlap)
+            bottom, right = min(height, top + self.tile), min(width, left + self.tile)
+            rows = slice(above, bottom + self.tile_overlap)
+            columns = slice(before, right + self.tile_overlap)
+            output = self._forward(images[index : index + 1, :, rows, columns])[0]
+            restored[index, :, top:bottom, left:right] = output[
+                :, top - above : bottom - above, left - before : right - before
+            ]
+            report(done / len(tiles))
+        return restored
 
     def _as_batch(self, images: np.ndarray) -> Tensor:
         """(N, H, W) as (N, 1, H, W) on the device."""
@@ -193,7 +214,8 @@ class Restorer:
 
     def _forward(self, batch: Tensor) -> Tensor:
         batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
-        restored = self.model(batch)
-        if self.self_ensemble:
-            restored = (restored + self.model(batch.flip(-1)).flip(-1)) / 2
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            restored = self.model(batch)
+            if self.self_ensemble:
+                restored = (restored + self.model(batch.flip(-1)).flip(-1)) / 2
         return restored.float().cpu()

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from fer_denoise import classical, hub
 
-DEFAULT_MODEL = "attention-unet-high"
+UNIVERSAL = "universal"
+DEFAULT_MODEL = UNIVERSAL
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ _PATCHGAN = (
 _UNET = "Attention U-Net trained on FER2013 for {}; blind, and a specialist: best at the level it was trained at."
 
 MODELS: dict[str, ModelInfo] = {
+    UNIVERSAL: ModelInfo(
+        "Universal", "One network for every level of Gaussian noise, black and white pixels, and both together; blind."
+    ),
     "attention-unet-low": ModelInfo("Attention U-Net, low Gaussian", _UNET.format("low Gaussian noise"), "low"),
     "attention-unet-high": ModelInfo("Attention U-Net, high Gaussian", _UNET.format("high Gaussian noise"), "high"),
     "attention-unet-salt-pepper": ModelInfo(

@@ -123,3 +123,14 @@ def run_python(hub_server: FakeHub, tmp_path: Path) -> Callable[..., subprocess.
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def app_url() -> Iterator[str]:
+    """The app, on a port of its own."""
+    from fer_denoise.demo import build, launch_options
+
+    page = build()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield url
+    page.close()

@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 
@@ -9,22 +8,14 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from fer_denoise.demo import build, launch_options
+from fer_denoise.demo.face_view import advice, fits, is_realist, metrics_table, restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
+from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.task_tab import advice, is_realist, metrics_table, restore_face
 from fer_denoise.metrics import psnr
-from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models
-
-
-@pytest.fixture(scope="module")
-def app_url() -> Iterator[str]:
-    page = build()
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    yield url
-    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +36,9 @@ def save(path: Path, image: np.ndarray) -> str:
 @pytest.mark.parametrize(
     ("task", "model", "gain"),
     [
+        ("low", "universal", 1),
+        ("high", "universal", 4),
+        ("salt_pepper", "universal", 15),
         ("low", "attention-unet-low", 1),
         ("high", "attention-unet-high", 4),
         ("salt_pepper", "attention-unet-salt-pepper", 10),
@@ -60,15 +54,48 @@ def test_a_noisy_face_comes_back_better(client, clean, tmp_path, task, model, ga
     assert psnr(restored, clean) > psnr(noisy, clean) + gain
 
 
-def test_restore_is_the_one_public_endpoint_and_names_its_parameters(client):
+def test_the_public_endpoints_name_and_describe_their_parameters(client):
     api = client.view_api(return_format="dict", print_info=False)
-    assert list(api["named_endpoints"]) == ["/restore"]
-    assert [p["parameter_name"] for p in api["named_endpoints"]["/restore"]["parameters"]] == [
-        "image",
-        "model",
-        "sigma",
-    ]
+    parameters = {
+        "/restore": ["image", "model", "sigma", "strength", "keep_colour"],
+        "/add_noise": ["image", "sigma", "amount", "salt_vs_pepper", "seed"],
+        "/estimate_noise": ["image"],
+    }
+    assert {
+        name: [p["parameter_name"] for p in e["parameters"]] for name, e in api["named_endpoints"].items()
+    } == parameters
     assert api["unnamed_endpoints"] == {}
+    # Only the picture has to be given.
+    for endpoint in api["named_endpoints"].values():
+        assert [p["parameter_has_default"] for p in endpoint["parameters"]] == [False] + [True] * (
+            len(endpoint["parameters"]) - 1
+        )
+
+
+def test_noise_is_added_and_estimated_through_the_endpoints(client, clean, tmp_path):
+    file = handle_file(save(tmp_path / "clean.png", clean))
+    noisy = client.predict(file, sigma=0.1, amount=0.2, salt_vs_pepper=0.5, seed=3, api_name="/add_noise")
+    expected = np.rint(mixed_noise(clean, 0.1, 0.2, seed=3) * 255).astype(np.uint8)
+    with Image.open(noisy) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), expected)
+    level = client.predict(handle_file(noisy), api_name="/estimate_noise")
+    assert level["sigma"] == pytest.approx(0.1, abs=0.04) and level["amount"] == pytest.approx(0.2, abs=0.06)
+
+
+def test_colours_and_strength_are_the_callers_choice(client, tmp_path):
+    photo = noisy_astronaut()[:64, :64]
+    file = handle_file(save(tmp_path / "photo.png", photo))
+    results = {}
+    for strength in (0, 0.5, 1):
+        result = client.predict(file, "median", strength=strength, keep_colour=True, api_name="/restore")
+        with Image.open(result) as picture:
+            results[strength] = np.asarray(picture).astype(int)
+    np.testing.assert_array_equal(results[0], photo)
+    assert np.abs(results[0.5] - (results[0] + results[1]) / 2).max() <= 1
+    with pytest.raises(AppError, match="maximum"):
+        client.predict(file, strength=1.5, api_name="/restore")
+    with Image.open(client.predict(file, api_name="/restore")) as picture:
+        assert picture.mode == "L"
 
 
 def test_bad_uploads_get_a_message_with_a_remedy_and_the_app_stays_up(client, clean, tmp_path):
@@ -137,19 +164,20 @@ def test_the_presets_of_the_controls_are_the_tasks(task):
 
 @pytest.mark.parametrize("model", list_models())
 def test_every_model_restores_a_face_in_the_tab(clean, model):
-    shown, noisy, restored, error, pair, attention, table = restore_face(clean, Restorers(), model, TASKS["high"], 3)
-    assert [picture.size for picture in (shown, noisy, restored)] == [(48, 48)] * 3
-    assert np.array_equal(np.asarray(shown), clean)
-    assert not np.array_equal(np.asarray(noisy), np.asarray(restored))
-    assert "Restored" in table
-    assert error.size == (48, 48) and [picture.size for picture in pair] == [(480, 480)] * 2
-    assert np.array_equal(np.asarray(pair[1])[::10, ::10], np.asarray(restored))
-    assert len(attention) == (3 if MODELS[model].task else 0)
+    view = restore_face(clean, Restorers(), model, TASKS["high"], 3)
+    assert [picture.size for picture in (view.clean, view.noisy, view.restored)] == [(48, 48)] * 3
+    assert np.array_equal(np.asarray(view.clean), clean)
+    assert not np.array_equal(np.asarray(view.noisy), np.asarray(view.restored))
+    assert "Restored" in view.table
+    assert view.error.size == view.impulses.size == (48, 48)
+    assert [picture.size for picture in view.pair] == [(480, 480)] * 2
+    assert np.array_equal(np.asarray(view.pair[1])[::10, ::10], np.asarray(view.restored))
+    assert len(view.attention) == (3 if MODELS[model].task else 1 if model == "universal" else 0)
 
 
 def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):
     def restored(model: str, share: float) -> np.ndarray:
-        return np.asarray(restore_face(clean, Restorers(), model, TASKS["high"], 3, share)[2]).astype(float)
+        return np.asarray(restore_face(clean, Restorers(), model, TASKS["high"], 3, share).restored).astype(float)
 
     unet, gan = restored("attention-unet-high", 0.0), restored("patchgan-high", 1.0)
     assert np.abs(unet - gan).max() > 2
@@ -180,7 +208,9 @@ def test_a_specialist_away_from_its_noise_is_pointed_out():
     assert "not what it was trained for" not in advice("attention-unet-low", TASKS["low"])
     assert "not what it was trained for" in advice("attention-unet-low", GaussianNoise(0.1))
     assert "not what it was trained for" in advice("attention-unet-low", TASKS["salt_pepper"])
-    assert advice("median", GaussianNoise(0.1)) == MODELS["median"].summary
+    for model in ("median", "universal"):
+        assert fits(model, GaussianNoise(0.1))
+        assert advice(model, GaussianNoise(0.1)) == MODELS[model].summary
 
 
 def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):

@@ -1,18 +1,21 @@
+import contextlib
 import json
 from pathlib import Path
 
 import datasets
 import numpy as np
 import pytest
+import skimage
 from huggingface_hub import ModelCard
 
-from fer_denoise import classical
+from fer_denoise import classical, samples
+from fer_denoise.classical import ClassicalFilter
 from fer_denoise.evaluate import NOISY
-from fer_denoise.hub import BUNDLE
+from fer_denoise.hub import BUNDLE, bundled_models
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
-from train import benchmark, cards, tune_classical
+from train import benchmark, cards, generalisation, speed, surface, tune_classical
 
 IMAGES = 12
 
@@ -33,11 +36,16 @@ def data(tmp_path_factory, make_faces) -> Path:
 def run(data, tmp_path, monkeypatch):
     """Run the benchmark in an empty folder with a README to fill; returns its results."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "README.md").write_text("before\n<!-- results:start -->\nold\n<!-- results:end -->\nafter\n")
+    (tmp_path / "README.md").write_text(
+        "before\n<!-- results:start -->\nold\n<!-- results:end -->\n"
+        + "".join(f"<!-- {name}:start -->\n<!-- {name}:end -->\n" for name in benchmark.OTHERS)
+        + "after\n"
+    )
 
     def run_benchmark(*options: str) -> dict:
         benchmark.main(["--data", str(data), "--workers", "1", "--no-samples", *options])
-        return json.loads((tmp_path / "results" / "benchmark.json").read_text())
+        file = tmp_path / "results" / "benchmark.json"
+        return json.loads(file.read_text()) if file.exists() else {}
 
     return run_benchmark
 
@@ -121,3 +129,113 @@ def test_bundled_models_are_complete_model_repos(name):
     assert card.data.pipeline_tag == "image-to-image"
     config = json.loads((BUNDLE / name / "config.json").read_text())
     assert config["training"]["data"]["images"] == 28709
+
+
+@pytest.fixture
+def small_surface(monkeypatch):
+    monkeypatch.setattr(surface, "SIGMAS", (0, 0.06))
+    monkeypatch.setattr(surface, "AMOUNTS", (0, 0.1))
+
+
+@pytest.mark.usefixtures("small_surface")
+def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tmp_path, make_faces, capsys):
+    def run_surface(*models: str) -> dict:
+        run("--surface", "--models", *models)
+        return json.loads((tmp_path / "results" / surface.FILE).read_text())
+
+    results = run_surface("universal", "switching-median")
+    clean = make_faces(IMAGES, seed=5)
+    noisy = mixed_noise(clean, 0.06, 0.1, seed=benchmark.SEED)
+    values = {name: np.array(row["psnr"]) for name, row in results["models"].items()}
+    assert set(values) == {NOISY, "universal", "switching-median"}
+    assert values[NOISY][1, 1] == pytest.approx(mean_psnr(psnr(noisy, clean)), abs=1e-3)
+    assert values[NOISY][0, 0] == 100
+    restored = classical.restore_level("switching-median", noisy, 0.06, 0.1)
+    assert values["switching-median"][1, 1] == pytest.approx(mean_psnr(psnr(np.clip(restored, 0, 1), clean)), abs=1e-3)
+    best = np.maximum(values[NOISY], values["switching-median"])
+    np.testing.assert_allclose(surface.margin(results, "universal"), values["universal"] - best)
+    assert (tmp_path / "results" / "surface.png").is_file()
+    printed = capsys.readouterr().out
+    assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f}" in printed
+    readme = (tmp_path / "README.md").read_text()
+    assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f})" in readme
+    # What is there is not measured again.
+    assert set(run_surface("median")["models"]) == {*values, "median"}
+
+
+@pytest.mark.usefixtures("small_surface")
+def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
+    seen = []
+
+    def restore_cell(restorer, noisy, sigma, amount, pool):
+        seen.append((sigma, amount))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return noisy
+
+    monkeypatch.setattr(surface, "restore_cell", restore_cell)
+    for _ in range(2):
+        with contextlib.suppress(KeyboardInterrupt):
+            run("--surface", "--models", "median")
+    assert seen == [(0, 0), (0, 0.1), (0.06, 0), (0.06, 0), (0.06, 0.1)]
+
+
+def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make_faces):
+    clean = make_faces(2)
+    noisy = mixed_noise(clean, 0.06, 0.1, seed=0)
+    switched = classical.restore_level("switching-median", noisy, 0.06, 0.1)
+    parameters = classical.level_parameters("wavelet", 0.06, 0.1)
+    expected = ClassicalFilter("wavelet")(switched, 0.06, parameters)
+    np.testing.assert_array_equal(classical.restore_level("wavelet", noisy, 0.06, 0.1), expected)
+    # Alone where there are none.
+    noisy = mixed_noise(clean, 0.06, 0, seed=0)
+    expected = ClassicalFilter("wavelet")(noisy, 0.06, classical.level_parameters("wavelet", 0.06, 0))
+    np.testing.assert_array_equal(classical.restore_level("wavelet", noisy, 0.06, 0), expected)
+
+
+def test_generalisation_measures_pictures_and_unseen_noise(run, tmp_path, monkeypatch):
+    small = {
+        "a face": samples.sample_faces()["Astronaut (NASA)"][None],
+        "no face": skimage.data.camera()[None, 200:248, :48],
+    }
+    monkeypatch.setattr(generalisation, "pictures", lambda: small)
+    run("--generalisation", "--models", "universal", *specialists(), "median", "switching-median")
+    results = json.loads((tmp_path / "results" / generalisation.FILE).read_text())
+    assert [(row["task"], row["pictures"]) for row in results["pictures"]] == [
+        (task, title) for task in TASKS for title in small
+    ]
+    assert [row["noise"] for row in results["unseen"]] == list(generalisation.UNSEEN)
+    for row in [*results["pictures"], *results["unseen"]]:
+        name, value = row[generalisation.BEST_FILTER]
+        assert value == max(row["median"], row["switching-median"]) == row[name]
+    for row in results["colour"]:
+        assert row["each channel"] > row["luminance only"] > row[NOISY]
+    in_readme = (tmp_path / "README.md").read_text()
+    assert f"{results['unseen'][0]['universal']:.2f}" in in_readme
+
+
+def specialists() -> list[str]:
+    return [name for name in bundled_models() if name.startswith("attention-unet")]
+
+
+@pytest.mark.parametrize(("title", "corrupt"), generalisation.UNSEEN.items())
+def test_unseen_noise_is_reproducible_and_stays_in_range(title, corrupt):
+    image = np.linspace(0, 1, 48 * 48).reshape(48, 48)
+    one, again, other = (corrupt(image, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert one.min() >= 0 and one.max() <= 1
+    assert 0.002 < np.std(one - image) < 0.2
+    # JPEG has nothing that is random.
+    assert np.array_equal(one, other) == title.startswith("JPEG")
+
+
+def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(speed, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(speed, "ROUNDS", 2)
+    monkeypatch.setattr(speed, "BATCH", IMAGES)
+    run("--speed", "--models", "universal", "median")
+    results = json.loads((tmp_path / "results" / speed.FILE).read_text())
+    assert [row["model"] for row in results["models"]] == ["universal", "median"]
+    assert all(row[key] > 0 for row in results["models"] for key in ("single_ms", "batch_ms"))
+    assert all(seconds > 0 for seconds in results["start"].values())
+    assert "| `median` |" in capsys.readouterr().out

@@ -7,11 +7,24 @@ import pytest
 
 from fer_denoise import Restorer
 from fer_denoise.demo import results_tab
-from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table
-from fer_denoise.demo.heat import COLOURS, ERROR_LIMIT, attention_picture, colour, error_legend, error_picture
+from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
+from fer_denoise.demo.heat import (
+    COLOURS,
+    ERROR_LIMIT,
+    MISSED,
+    REPAINTED,
+    REPAIRED,
+    attention_picture,
+    colour,
+    error_legend,
+    error_picture,
+    impulse_legend,
+    impulse_picture,
+)
+from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.metrics import psnr
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASKS, gaussian_noise
 from fer_denoise.origin import ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, list_models
 
@@ -90,3 +103,52 @@ def test_a_realism_row_is_named_by_its_method():
     assert results_tab.realism_title({"method": "sharpened", "strength": 0.3}) == "U-Net, sharpened (0.3)"
     assert results_tab.realism_title({"method": "noisy"}) == "Noisy input"
     assert results_tab.realism_title({"method": "patchgan-low"}) == "PatchGAN, low Gaussian"
+
+
+def test_impulses_are_coloured_by_what_became_of_them():
+    clean = np.full((8, 8), 0.5)
+    clean[0, :2] = 0
+    noisy = clean.copy()
+    noisy[2, 2] = noisy[3, 3] = 1
+    restored = noisy.copy()
+    restored[2, 2] = restored[0, 0] = restored[5, 5] = 0.4
+    picture = np.asarray(impulse_picture(clean, noisy, restored))
+    assert tuple(picture[2, 2]) == REPAIRED and tuple(picture[3, 3]) == MISSED and tuple(picture[0, 0]) == REPAINTED
+    for untouched in ((0, 1), (5, 5), (6, 6)):
+        assert len(np.unique(picture[untouched])) == 1
+    assert "missed" in impulse_legend()
+
+
+def test_curves_hold_every_method_at_every_level(face):
+    controls = CONTROLS["high"]
+    curves = psnr_curves(face, Restorers(), ["tv", "median"], controls.sweep(*controls.preset), 3)
+    levels = [level for level, _ in controls.sweep(*controls.preset)]
+    for title in ("Noisy input", "Total variation", "Median filter"):
+        assert curves[curves["method"] == title]["level"].tolist() == levels
+    noisy = gaussian_noise(face, 0.06, seed=3)
+    at = curves[curves["level"] == 0.06].set_index("method")["PSNR, dB"]
+    assert at["Noisy input"] == pytest.approx(psnr(noisy, face))
+    assert at["Total variation"] == pytest.approx(psnr(Restorer.from_pretrained("tv")(noisy, 0.06), face))
+
+
+@pytest.mark.parametrize("controls", CONTROLS.values())
+def test_a_sweep_goes_from_weak_to_strong_within_its_axis(controls):
+    levels = [level for level, _ in controls.sweep(*controls.preset)]
+    assert levels == sorted(levels) and controls.level_limits[0] < levels[0] <= levels[-1] <= controls.level_limits[1]
+    assert all(low <= value <= high for value, (low, high) in zip(controls.preset, controls.limits, strict=True))
+
+
+def test_the_surface_shows_the_margin_over_the_best_rival():
+    results = {
+        "sigmas": [0, 0.1],
+        "amounts": [0, 0.2],
+        "models": {
+            "noisy": {"psnr": [[100, 10], [20, 9]]},
+            "universal": {"psnr": [[70, 40], [30, 28]]},
+            "bm3d": {"psnr": [[90, 35.5], [None, 27]]},
+            "attention-unet-low": {"psnr": [[99, 99], [99, 99]]},
+        },
+    }
+    table = results_tab.surface_table(results)
+    for cell in ("70.0<small>-30.0", "40.0<small>+4.5", "30.0<small>+10.0", "28.0<small>+1.0"):
+        assert cell in table

@@ -232,9 +232,8 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_settings(data, fini
 
 def test_two_processes_train_together(data, tmp_path, finished, preset):
     out = tmp_path / "run"
-    processes = ["--cpu", "--num_processes", "2", "--num_machines", "1"]
-    plain = ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", *processes, *plain]
+    # What `accelerate launch` starts for several GPUs; for processors it starts one process alone.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     result = subprocess.run(
         [*launch, "-m", "train.gan", *options(data, out, *PRESETS[preset], epochs=2)],
         cwd=Path(__file__).parents[1],

@@ -213,6 +213,7 @@ def test_offline_nothing_is_published(connected, monkeypatch):
 
 def test_a_silent_hub_is_given_up(connected, monkeypatch):
     monkeypatch.setattr(publish, "TIMEOUT", 1)
+    monkeypatch.setattr("fer_denoise.hub_writing.TIMEOUT", 1)
     connected.add_repo("somebody/low", {"a.txt": b"a"})
     connected.faults["somebody/low"] = Fault(hang=True)
     assert "does not answer within 1 seconds" in refusal("--model", NAME, "--repo", "somebody/low")

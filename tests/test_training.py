@@ -262,9 +262,8 @@ def test_bf16_trains_to_about_the_same(data, tmp_path, finished):
 
 def test_two_processes_train_together(data, tmp_path, finished):
     out = tmp_path / "run"
-    processes = ["--cpu", "--num_processes", "2", "--num_machines", "1"]
-    plain = ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", *processes, *plain]
+    # What `accelerate launch` starts for several GPUs; for processors it starts one process alone.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*launch, "-m", "train.unet", *options(data, out)]
     root = Path(__file__).parents[1]
     result = subprocess.run(

@@ -32,7 +32,7 @@ def picture(*shape: int) -> torch.Tensor:
 
 
 def test_its_size_at_the_defaults():
-    assert sum(parameter.numel() for parameter in UniversalRestorer().parameters()) == 324_037
+    assert sum(parameter.numel() for parameter in UniversalRestorer().parameters()) == 324_293
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 13), (48, 48), (50, 31)])
@@ -94,15 +94,6 @@ def test_the_prefill_keeps_what_is_far_from_everything_known():
 
 
 @torch.no_grad()
-def test_impulses_are_black_or_white_pixels_by_the_gate():
-    noisy = picture(1, 1, 9, 13)
-    noisy[0, 0, 5, 5], noisy[0, 0, 8, 2] = 1, 0
-    expected = torch.zeros_like(noisy)
-    expected[0, 0, 5, 5] = expected[0, 0, 8, 2] = torch.tensor(2.0).sigmoid()
-    torch.testing.assert_close(make().impulses(noisy), expected)
-
-
-@torch.no_grad()
 def test_the_noise_level_is_one_of_each_picture_and_does_not_depend_on_the_batch():
     noisy = picture(3, 1, 20, 20)
     model = make()
@@ -117,7 +108,7 @@ def test_saved_and_loaded_it_restores_the_same(tmp_path):
     model.save_pretrained(tmp_path, half=False)
     noisy = picture(2, 1, 20, 20)
     assert torch.equal(UniversalRestorer.from_pretrained(tmp_path)(noisy), model(noisy))
-    restored = Restorer.from_pretrained(tmp_path, device="cpu")(noisy[:, 0].numpy())
+    restored = Restorer.from_pretrained(tmp_path, device="cpu", precision="fp32")(noisy[:, 0].numpy())
     np.testing.assert_allclose(restored, model(noisy)[:, 0].clamp(0, 1).numpy(), atol=1e-5)
 
 
@@ -184,3 +175,16 @@ def test_the_noise_level_is_learned_and_what_is_restored_stays_the_same(tmp_path
     assert torch.equal(UniversalRestorer.from_pretrained(folder)(noisy), before)
     with pytest.raises(SystemExit, match="no such model"):
         noise_level.main(["--model", str(tmp_path / "nothing"), "--data", str(data)])
+
+
+@torch.no_grad()
+def test_a_model_that_is_given_more_blocks_restores_the_same_at_first():
+    model = trained_like(make(blocks=(1, 2)))
+    deeper = train.universal.deepened(model, {"blocks": [2, 4]})
+    assert deeper.config == {"widths": [4, 8], "blocks": [2, 4]}
+    assert sum(p.numel() for p in deeper.parameters()) > sum(p.numel() for p in model.parameters())
+    noisy = picture(2, 1, 20, 20)
+    torch.testing.assert_close(deeper(noisy), model(noisy))
+    for shape in ({"blocks": [1, 1]}, {"widths": [8, 8]}, {"blocks": [1, 2, 3]}):
+        with pytest.raises(SystemExit, match="more --blocks"):
+            train.universal.deepened(model, shape)

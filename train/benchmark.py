@@ -6,6 +6,8 @@
     python -m train.benchmark --images 400 --out results/first-400
     python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
     python -m train.benchmark --surface                        # every noise level of the sliders, on 500 faces
+    python -m train.benchmark --generalisation                 # other pictures, and noise that no network has seen
+    python -m train.benchmark --speed                          # milliseconds per face
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
 networks work blind. Grids of samples go to `outputs/`, which is ignored, since they show FER2013; the grid of faces
@@ -14,6 +16,7 @@ that may be shown goes beside the JSON file.
 
 import argparse
 import json
+import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,19 +26,19 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands_in
-from fer_denoise.evaluate import NOISY, restore_task, score
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, restore_task, score
 from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
-from train import surface
+from fer_denoise.zoo import UNIVERSAL
+from train import generalisation, speed, surface
 from train.report import markdown_tables, plot_samples, update_readme
 
 RESULTS = Path("results")
 PRIVATE = Path("outputs")
 README = Path("README.md")
 SAMPLES = 6
-UNIVERSAL = "universal"
 SEED = 3
 """Of the test noise; training, validation and tuning draw from 0, 1 and 2."""
 
@@ -52,14 +55,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=[],
         help="also measure these models, trained by the origin's recipe, each on its task",
     )
-    parser.add_argument(
-        "--surface",
-        action="store_true",
-        help="instead of the tasks, measure every pair of levels of Gaussian noise and impulses",
-    )
+    instead = parser.add_mutually_exclusive_group()
+    for name, (_, measured) in OTHERS.items():
+        instead.add_argument(f"--{name}", action="store_true", help=f"instead of the tasks, measure {measured}")
+    parser.add_argument("--self-ensemble", action="store_true", help="also measure `universal` with its mirror image")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=SEED, help="of the noise (default: %(default)s)")
-    parser.add_argument("--images", type=int, help="only the first so many test images (--surface: 500)")
+    parser.add_argument("--images", type=int, help="only the first so many test images")
     parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
     parser.add_argument("--workers", type=int, help="processes for the classical filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
@@ -95,29 +97,27 @@ def main(argv: list[str] | None = None) -> None:
         recipes = origin_recipes(args.origin_recipe)
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
-    if args.surface:
-        measure_surface(args, test, restorers)
-        return
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, (measure, _) in OTHERS.items():
+        if getattr(args, name):
+            measure(args, test, restorers)
+            return
     clean = test.images[: args.images]
     unseen = ~stands_in(clean, train.images)
-    conditions = {
-        "data": {
-            "images": len(clean),
-            "unseen": int(unseen.sum()),
-            "sha256": Faces(clean, test.labels, "").fingerprint,
-        },
-        "seed": args.seed,
-    }
-    args.out.mkdir(parents=True, exist_ok=True)
+    measured_on = conditions(args, clean)
+    measured_on["data"]["unseen"] = int(unseen.sum())
     file = args.out / "benchmark.json"
-    results = load_previous(file, conditions)
+    results = load_previous(file, measured_on)
+    ensembles = []
+    if args.self_ensemble:
+        ensembles.append(Restorer(restorers[UNIVERSAL].model, SELF_ENSEMBLE, self_ensemble=True))
 
     with ProcessPoolExecutor(args.workers) as pool:
         for task in args.tasks:
             noisy = TASKS[task](clean, seed=args.seed)
             rows = results.setdefault(task, {})
             rows[NOISY] = score(NOISY, noisy, clean, unseen).as_dict()
-            chosen = [*restorers.values(), *([recipes[task]] if task in recipes else [])]
+            chosen = [*restorers.values(), *ensembles, *([recipes[task]] if task in recipes else [])]
             samples = {}
             for restorer in tqdm(chosen, task):
                 restored = restore_task(restorer, task, noisy, pool)
@@ -126,7 +126,7 @@ def main(argv: list[str] | None = None) -> None:
                     row["weights"] = weights_checksum(model_folder(restorer.name))
                 rows[restorer.name] = row
                 samples[restorer.name] = restored[:SAMPLES]
-                write(file, conditions, results)
+                write(file, measured_on, results)
             if args.samples:
                 plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
                 plot_samples(*restore_showable(task), args.out / f"samples-{task}.png")
@@ -136,21 +136,56 @@ def main(argv: list[str] | None = None) -> None:
 
 def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
     clean = test.images[: args.images or surface.IMAGES]
-    conditions = {
-        "data": {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint},
-        "seed": args.seed,
-    }
-    args.out.mkdir(parents=True, exist_ok=True)
-    results = surface.measure(clean, restorers, args.out / surface.FILE, conditions, args.workers)
+    results = surface.measure(clean, restorers, args.out / surface.FILE, conditions(args, clean), args.workers)
+    if UNIVERSAL in restorers:
+        results["noise_level"] = surface.measure_noise_level(clean, restorers[UNIVERSAL], args.seed)
+        (args.out / surface.FILE).write_text(json.dumps(results) + "\n", encoding="utf-8")
+        show(args, "noise-level", surface.noise_level_table(results))
     if UNIVERSAL in results["models"]:
         surface.print_tables(results, UNIVERSAL)
         surface.plot(results, UNIVERSAL, args.out / "surface.png")
-        if args.out == RESULTS:
-            update_readme(README, "surface", surface.markdown_table(results, UNIVERSAL))
+        show(args, "surface", surface.markdown_table(results, UNIVERSAL))
+
+
+def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    clean = test.images[: args.images or generalisation.IMAGES]
+    with ProcessPoolExecutor(args.workers) as pool:
+        rows = {
+            "pictures": list(tqdm(generalisation.measure_pictures(restorers, args.seed, pool), "pictures")),
+            "colour": list(generalisation.measure_colour(restorers[UNIVERSAL], args.seed)),
+            "unseen": list(tqdm(generalisation.measure_unseen(clean, restorers, args.seed, pool), "unseen noise")),
+        }
+    results = {**conditions(args, clean), **rows}
+    (args.out / generalisation.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    show(args, "generalisation", generalisation.markdown_tables(results))
+
+
+def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    workers = args.workers or os.cpu_count() or 1
+    with ProcessPoolExecutor(workers) as pool:
+        rows = speed.measure(test.images, restorers, args.seed, pool, workers)
+    results = {"machine": speed.machine(), "models": rows}
+    if UNIVERSAL in restorers:
+        results["start"] = speed.measure_start(UNIVERSAL)
+    (args.out / speed.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    show(args, "speed", speed.markdown_table(results))
+
+
+def conditions(args: argparse.Namespace, clean: np.ndarray) -> dict[str, Any]:
+    """What the figures depend on besides the methods: the faces, and the seed of their noise."""
+    data = {"images": len(clean), "sha256": Faces(clean, np.zeros(len(clean)), "").fingerprint}
+    return {"data": data, "seed": args.seed}
+
+
+def show(args: argparse.Namespace, name: str, text: str) -> None:
+    """Print a table, and put it into the README where it is the one of the repository."""
+    print(text)
+    if args.out == RESULTS:
+        update_readme(README, name, text)
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
-    order = [NOISY, *list_models(), ORIGIN_RECIPE]
+    order = [NOISY, *list_models(), SELF_ENSEMBLE, ORIGIN_RECIPE]
     tasks = {
         task: sorted(results[task].values(), key=lambda row: order.index(row["model"]))
         for task in TASKS
@@ -174,6 +209,14 @@ def print_table(task: str, rows: dict[str, dict[str, Any]]) -> None:
             f" | {row['psnr_unseen']:6.2f} {row['ssim_unseen']:.3f}"
             f" | {row['origin_psnr']:6.2f} {row['origin_ssim']:.3f}"
         )
+
+
+OTHERS = {
+    "surface": (measure_surface, "every pair of levels of Gaussian noise and impulses, on 500 faces"),
+    "generalisation": (measure_generalisation, "other pictures, and noise that no network has seen, on 500 faces"),
+    "speed": (measure_speed, "milliseconds per face"),
+}
+"""What is measured instead of the tasks, by the name of its option."""
 
 
 if __name__ == "__main__":

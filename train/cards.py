@@ -13,14 +13,13 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fer_denoise.data import HUB_DATASET, HUB_REVISION
 from fer_denoise.evaluate import NOISY
-from fer_denoise.hub import weights_checksum
+from fer_denoise.hub import CODE_URL, weights_checksum
 from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import TITLES
 from fer_denoise.zoo import MODELS
 
-CODE_URL = "https://github.com/fer-denoise/fer-denoise"
 ANY = "universal"
 """The task of a model that serves all of them."""
 

@@ -20,6 +20,7 @@ from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.noise import RandomNoise
+from fer_denoise.precision import bf16_is_fast
 from train import run
 
 WARM_UP_STEPS = 100
@@ -32,9 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="folder of the restorer")
     parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the Hub dataset")
-    parser.add_argument("--steps", type=int, default=2000, help="default: %(default)s")
+    parser.add_argument("--steps", type=int, default=800, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="default: %(default)s")
+    parser.add_argument("--learning-rate", type=float, default=5e-3, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
     return parser.parse_args(argv)
@@ -75,8 +76,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def train(model: UniversalRestorer, images: Tensor, args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
-    for layer in (model.level_head[0], model.level_head[2]):
-        layer.reset_parameters()
+    for layer in model.level_head:
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    # Levels are small numbers, and softplus begins at 0.7.
+    torch.nn.init.constant_(model.level_head[-1].bias, -3)
+    model.level_head.train()
     optimizer = AdamW(model.level_head.parameters(), lr=args.learning_rate)
     schedule = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, args.steps))
     noise = RandomNoise()
@@ -86,11 +91,14 @@ def train(model: UniversalRestorer, images: Tensor, args: argparse.Namespace) ->
         clean = run.random_flips(run.as_float(images[index]), rng)
         levels = noise.draw_levels(len(clean), rng)
         noisy = noise.corrupt_at(clean, levels, rng)
-        loss = relative_error(model.noise_level(noisy), targets(levels)).sum()
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16_is_fast(images.device)):
+            estimates = model.noise_level(noisy)
+        loss = relative_error(estimates.float(), targets(levels)).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
+    model.level_head.eval()
 
 
 def targets(levels: tuple[Tensor, ...]) -> Tensor:

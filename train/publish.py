@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import httpx2
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, constants, set_client_factory
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
+from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
-from huggingface_hub.utils._http import default_client_factory
 
 import fer_denoise
 from fer_denoise.hub import (
@@ -33,15 +31,13 @@ from fer_denoise.hub import (
     is_repo_id,
     model_folder,
 )
+from fer_denoise.hub_writing import TIMEOUT, HubWriteError, writing
 from fer_denoise.restore import Restorer
 from train.cards import CardError, is_unedited, make_card, model_name, sign
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "benchmark.json"
 CARD = "README.md"
-TIMEOUT = 60
-"""Seconds that the Hub may be silent; the client's own default is for ever."""
-
 TORCH_OF_SPACES = "<2.12"
 """ZeroGPU runs no newer PyTorch than 2.11."""
 
@@ -200,35 +196,6 @@ def send(parcel: Parcel, args: argparse.Namespace) -> None:
     print(f"published {url} at commit {commit.oid}")
 
 
-def remedy(error: Exception) -> str:
-    """What went wrong at the Hub, and what to do; texts of the client may hold headers and are left out."""
-    if isinstance(error, OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE forbids the network: unset it, or add --dry-run"
-    if isinstance(error, httpx2.TimeoutException):
-        return f"{constants.ENDPOINT} does not answer within {TIMEOUT} seconds: try again later"
-    if not isinstance(error, HfHubHTTPError):
-        return (
-            f"{constants.ENDPOINT} cannot be reached ({type(error).__name__}): check the network, proxy and "
-            "HF_ENDPOINT, or try again later"
-        )
-    status = error.response.status_code
-    remedies = {
-        401: "set HF_TOKEN to a valid token that may write, or run `hf auth login`",
-        403: "take a token that may write for that user or organisation",
-        404: "check the id",
-        409: "somebody else changes it at the same time; try again",
-        412: "somebody has changed the repo meanwhile; look at it and try again",
-        429: "too many requests; wait some minutes and try again",
-    }
-    return f"the Hub says {status}: {remedies.get(status, 'try again later')}"
-
-
-def _patient_client() -> httpx2.Client:
-    client = default_client_factory()
-    client.timeout = httpx2.Timeout(TIMEOUT)
-    return client
-
-
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     try:
@@ -238,15 +205,13 @@ def main(argv: list[str] | None = None) -> None:
     if args.dry_run:
         show(parcel, args)
         return
-    set_client_factory(_patient_client)
     try:
-        send(parcel, args)
+        with writing():
+            send(parcel, args)
     except ValueError as error:
         raise SystemExit(f"not published: {error}") from None
-    except (OSError, RuntimeError, httpx2.HTTPError) as error:
-        # An upload that fails is a RuntimeError around its cause.
-        cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
-        raise SystemExit(f"stopped, and may be repeated: {remedy(cause)}") from None
+    except HubWriteError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

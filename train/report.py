@@ -6,10 +6,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import psnr
-from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, TITLES
+from fer_denoise.origin import ORIGIN_REPORTED, TITLES
 from fer_denoise.zoo import MODELS, specialists
 
 matplotlib.use("Agg")
@@ -37,13 +36,11 @@ def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
         "| origin's convention: PSNR | SSIM |",
         "| --- | --: | --: | --: | --: | --: | --: |",
     ]
-    shown = [
-        row for row in rows if row["model"] in (NOISY, ORIGIN_RECIPE, *FILTERS) or MODELS[row["model"]].task == task
-    ]
+    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].task in (None, task)]
     best = max(row["psnr"] for row in shown)
     for row in sorted(shown, key=lambda row: -row["psnr"]):
         mark = "**" if row["psnr"] == best else ""
-        name = row["model"] if row["model"] in (NOISY, ORIGIN_RECIPE) else f"`{row['model']}`"
+        name = f"`{row['model']}`" if row["model"] in MODELS else row["model"]
         lines.append(
             f"| {mark}{name}{mark} | {mark}{row['psnr']:.2f}{mark} | {row['ssim']:.3f} | {row['psnr_unseen']:.2f} "
             f"| {row['ssim_unseen']:.3f} | {row['origin_psnr']:.2f} | {row['origin_ssim']:.3f} |"

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.precision import bf16_is_fast
 from train.state import load_state
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -72,13 +73,6 @@ def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | Non
         changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
         raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
     return checkpoint
-
-
-def bf16_is_fast(device: torch.device) -> bool:
-    """Whether the processor or GPU computes in bfloat16 at more than the speed of float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def hardware(device: torch.device) -> str:

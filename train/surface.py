@@ -27,6 +27,7 @@ SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 FILE = "surface.json"
 IMAGES = 500
+ESTIMATED = 100
 
 
 def cells() -> Iterator[tuple[float, float]]:
@@ -61,8 +62,19 @@ def measure(
             for name in todo:
                 restored = noisy if name == NOISY else restore_cell(restorers[name], noisy, sigma, amount, pool)
                 models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
-                file.write_text(json.dumps(results, indent=None) + "\n", encoding="utf-8")
+                file.write_text(json.dumps(results) + "\n", encoding="utf-8")
     return results
+
+
+def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dict[str, list[list[float]]]:
+    """Mean absolute error of the estimated sigma and amount in each cell; of at most `ESTIMATED` faces."""
+    clean = clean[:ESTIMATED]
+    errors = np.zeros((2, len(SIGMAS), len(AMOUNTS)))
+    for sigma, amount in tqdm(list(cells()), "noise level"):
+        noisy = mixed_noise(clean, sigma, amount, seed=seed)
+        levels = np.array([restorer.noise_level(image) for image in noisy])
+        errors[:, SIGMAS.index(sigma), AMOUNTS.index(amount)] = np.abs(levels - (sigma, amount)).mean(axis=0)
+    return {name: error.round(4).tolist() for name, error in zip(("sigma", "amount"), errors, strict=True)}
 
 
 def restore_cell(restorer: Restorer, noisy: np.ndarray, sigma: float, amount: float, pool: Executor) -> np.ndarray:
@@ -111,6 +123,20 @@ def markdown_table(results: dict[str, Any], name: str) -> str:
     for row, sigma in enumerate(SIGMAS):
         cells = [f"{values[row, column]:.2f} ({gains[row, column]:+.2f})" for column in range(len(AMOUNTS))]
         lines.append(f"| {sigma:g} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def noise_level_table(results: dict[str, Any]) -> str:
+    """Mean absolute error of the estimates in each cell, sigma then amount, as a table for the README."""
+    errors = results["noise_level"]
+    lines = [
+        "| sigma \\ impulses | " + " | ".join(f"{amount:.0%}" for amount in AMOUNTS) + " |",
+        "| --: |" + " --: |" * len(AMOUNTS),
+    ]
+    for row, sigma in enumerate(SIGMAS):
+        pairs = zip(errors["sigma"][row], errors["amount"][row], strict=True)
+        shown = [f"{of_sigma:.3f}, {of_amount:.1%}" for of_sigma, of_amount in pairs]
+        lines.append(f"| {sigma:g} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 

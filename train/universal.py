@@ -2,6 +2,7 @@
 
     python -m train.universal --out runs/universal
     python -m train.universal --out runs/universal --resume      # after an interruption
+    python -m train.universal --out runs/deeper --init runs/universal/model --blocks 3 5   # go on with more blocks
     accelerate launch --num_processes 2 -m train.universal ...   # several GPUs or machines
 
 `--out` receives `model/`, the best epoch by validation loss as a folder that `from_pretrained` loads and the Hub takes,
@@ -21,7 +22,7 @@ from train.supervised import Recipe, train_restorer
 RECIPE = Recipe(
     epochs=30,
     batch_size=16,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     optimizer="adamw",
     loss="log_mse",
     schedule="cosine",
@@ -29,7 +30,7 @@ RECIPE = Recipe(
     fresh_noise=True,
     flips=True,
     ema=0.999,
-    clip_gradient=1.0,
+    clip_gradient=3.0,
 )
 
 
@@ -40,20 +41,41 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=RECIPE.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate, help="default: %(default)s")
-    parser.add_argument("--widths", type=int, nargs="+", default=[32, 64], help="channels of each level")
-    parser.add_argument("--blocks", type=int, nargs="+", default=[2, 3], help="residual blocks of each level")
+    parser.add_argument(
+        "--widths", type=int, nargs="+", help="channels of each level; default: 32 64, or those of --init"
+    )
+    parser.add_argument(
+        "--blocks", type=int, nargs="+", help="residual blocks of each level; default: 2 3, or those of --init"
+    )
     return parser.parse_args(argv)
 
 
 def make_model(args: argparse.Namespace) -> UniversalRestorer:
     torch.manual_seed(args.seed)
-    if args.init:
-        model = UniversalRestorer.from_pretrained(args.init)
-    else:
-        model = UniversalRestorer(widths=args.widths, blocks=args.blocks)
+    shape = {name: value for name in ("widths", "blocks") if (value := getattr(args, name))}
+    model = deepened(UniversalRestorer.from_pretrained(args.init), shape) if args.init else UniversalRestorer(**shape)
     # Trained afterwards, by train.noise_level.
     model.level_head.requires_grad_(False)
     return model
+
+
+def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> UniversalRestorer:
+    """A model of another shape that restores as `model` does: blocks that it has more of begin as the identity.
+
+    Chen et al. 2016, "Net2Net: Accelerating Learning via Knowledge Transfer", https://arxiv.org/abs/1511.05641.
+    """
+    config = {**model.config, **shape}
+    more = [new - old for new, old in zip(config["blocks"], model.config["blocks"], strict=False)]
+    same = config["widths"] == model.config["widths"] and len(config["blocks"]) == len(model.config["blocks"])
+    if not same or min(more) < 0:
+        raise SystemExit(f"--init has the shape {model.config}: it can be given more --blocks, and nothing else")
+    deeper = UniversalRestorer(**config)
+    missing, _ = deeper.load_state_dict(model.state_dict(), strict=False)
+    parameters = dict(deeper.named_parameters())
+    for name in missing:
+        if ".second." in name:
+            torch.nn.init.zeros_(parameters[name])
+    return deeper
 
 
 def main(argv: list[str] | None = None) -> None:

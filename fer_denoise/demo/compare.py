@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.restorers import Restorers
@@ -40,6 +41,20 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
         seconds = time.perf_counter() - started
         results.append(Comparison(MODELS[name].title, restored, psnr(restored, clean), ssim(restored, clean), seconds))
     return sorted(results, key=lambda result: -result.psnr)
+
+
+def psnr_curves(
+    face: np.ndarray, restorers: Restorers, models: list[str], sweep: list[tuple[float, Noise]], seed: int
+) -> pd.DataFrame:
+    """PSNR on `face`, uint8 (48, 48), over the noise levels of `sweep`: columns "level", "PSNR, dB" and "method"."""
+    clean = to_float(face)
+    points = []
+    for level, noise in sweep:
+        noisy = noise(clean, seed=seed)
+        points.append((level, psnr(noisy, clean), "Noisy input"))
+        sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
+        points += [(level, psnr(restorers.get(name)(noisy, sigma), clean), MODELS[name].title) for name in models]
+    return pd.DataFrame(points, columns=["level", "PSNR, dB", "method"])
 
 
 def comparison_gallery(results: list[Comparison]) -> list[tuple[Any, str]]:

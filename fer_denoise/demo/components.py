@@ -1,7 +1,9 @@
 """Pictures on the page: a picker that reads any file itself, sharp enlarged displays, and errors in plain words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
@@ -11,6 +13,13 @@ from PIL import Image
 
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.images import to_dtype, to_float
+
+MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit": 1}
+"""For events that may take long: they wait for each other, and not the faces of the task tabs for them."""
+
+PREVIEW = 480
+"""Pixels a side of an enlarged picture; a multiple of 48 keeps the pixels of a face of one size."""
+LARGEST_PREVIEW = 1280
 
 
 class PictureInput(gr.Image):
@@ -45,14 +54,36 @@ def as_picture(image: np.ndarray) -> Image.Image:
     return Image.fromarray(to_dtype(to_float(image), np.dtype(np.uint8)))
 
 
-def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Show a person the message of an error that they can mend, instead of a failure."""
+def preview(photo: np.ndarray) -> Image.Image:
+    """uint8 (H, W) or (H, W, 3) at a size to look at: a small one enlarged with sharp edges, a large one reduced."""
+    picture = Image.fromarray(photo)
+    side = max(picture.size)
+    if side < PREVIEW:
+        factor = PREVIEW // side
+        return picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.NEAREST)
+    if side > LARGEST_PREVIEW:
+        picture.thumbnail((LARGEST_PREVIEW, LARGEST_PREVIEW))
+    return picture
 
-    @wraps(function)
-    def wrapper(*args: Any) -> Any:
+
+def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Show a person the message of an error that they can mend, instead of a failure; generators too."""
+
+    @contextmanager
+    def translated() -> Iterator[None]:
         try:
-            return function(*args)
+            yield
         except (ValueError, TypeError, ModelNotFoundError) as error:
             raise gr.Error(str(error), title="This did not work", print_exception=False) from error
 
-    return wrapper
+    @wraps(function)
+    def wrapper(*args: Any) -> Any:
+        with translated():
+            return function(*args)
+
+    @wraps(function)
+    def generator(*args: Any) -> Any:
+        with translated():
+            yield from function(*args)
+
+    return generator if isgeneratorfunction(function) else wrapper

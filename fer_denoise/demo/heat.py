@@ -1,4 +1,4 @@
-"""Numbers as colours: the error of a restored face, and where a network looks."""
+"""Numbers as colours: the error of a restored face, its impulses, and where a network looks."""
 
 import numpy as np
 from PIL import Image
@@ -42,6 +42,33 @@ def attention_picture(face: np.ndarray, coefficients: np.ndarray) -> Image.Image
     relative = (coefficients - low) / max(high - low, 1e-6)
     gray = np.repeat(np.rint(face * 255)[..., None], 3, axis=-1)
     return Image.fromarray(np.rint(0.4 * gray + 0.6 * colour(relative)).astype(np.uint8))
+
+
+REPAIRED, MISSED, REPAINTED = (45, 160, 90), (230, 70, 60), (70, 130, 240)
+"""Impulses that were replaced, those that stayed, and true black or white that was replaced."""
+
+CHANGED = 10 / 255
+"""From this difference on, a pixel counts as replaced."""
+
+
+def impulse_picture(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> Image.Image:
+    """What became of the black and white pixels of a noisy face; all float (H, W) in [0, 1]."""
+    extreme = (noisy <= 0) | (noisy >= 1)
+    hit = extreme & (np.abs(noisy - clean) > CHANGED)
+    replaced = extreme & (np.abs(restored - noisy) > CHANGED)
+    picture = np.repeat(np.rint(60 + 90 * clean)[..., None], 3, axis=-1)
+    for mask, shade in ((hit & replaced, REPAIRED), (hit & ~replaced, MISSED), (replaced & ~hit, REPAINTED)):
+        picture[mask] = shade
+    return Image.fromarray(picture.astype(np.uint8))
+
+
+def impulse_legend() -> str:
+    """What the colours of `impulse_picture` mean, as HTML."""
+    meanings = ((REPAIRED, "replaced"), (MISSED, "missed"), (REPAINTED, "truly black or white, but replaced"))
+    return "".join(
+        f"<p class='note'><span class='swatch' style='background: rgb{shade}'></span>{meaning}</p>"
+        for shade, meaning in meanings
+    )
 
 
 def error_legend() -> str:

@@ -1,7 +1,7 @@
 """The controls of each kind of noise, and the noise they stand for."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import gradio as gr
 from gradio.components import Component
@@ -12,6 +12,12 @@ from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise, sigma_fr
 class NoiseControls(Protocol):
     """Sliders and the noise that their values make."""
 
+    level_name: ClassVar[str]
+    """What the axis of noise levels is called."""
+    level_limits: ClassVar[tuple[float, float]]
+    limits: ClassVar[tuple[tuple[float, float], ...]]
+    """Lowest and highest value of each slider."""
+
     @property
     def preset(self) -> tuple[float, ...]: ...
 
@@ -21,10 +27,18 @@ class NoiseControls(Protocol):
 
     def describe(self, *values: float) -> str: ...
 
+    def sweep(self, *values: float) -> list[tuple[float, Noise]]:
+        """Noise from weak to strong, each with its level; what the values say besides the level is kept."""
+        ...
+
 
 @dataclass(frozen=True)
 class GaussianControls:
     """The origin's two numbers: `factor * N(0, std)` on [-1, 1]."""
+
+    level_name = "sigma of the Gaussian noise"
+    level_limits = (0, 0.3)
+    limits = ((0, 1), (0, 1))
 
     std: float
     factor: float
@@ -35,8 +49,10 @@ class GaussianControls:
 
     def build(self) -> list[Component]:
         return [
-            gr.Slider(0, 1, self.std, step=0.01, label="Standard deviation", info="How widely the noise spreads."),
-            gr.Slider(0, 1, self.factor, step=0.01, label="Factor", info="How strongly it is mixed in."),
+            gr.Slider(
+                *self.limits[0], self.std, step=0.01, label="Standard deviation", info="How widely the noise spreads."
+            ),
+            gr.Slider(*self.limits[1], self.factor, step=0.01, label="Factor", info="How strongly it is mixed in."),
         ]
 
     def noise(self, *values: float) -> GaussianNoise:
@@ -47,10 +63,17 @@ class GaussianControls:
         sigma = self.noise(*values).sigma
         return f"Noise level: sigma {sigma:.3f} on the scale 0 to 1, that is {sigma * 255:.1f} of 255 gray levels."
 
+    def sweep(self, *values: float) -> list[tuple[float, Noise]]:
+        return [(sigma, GaussianNoise(sigma)) for sigma in (0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.25, 0.3)]
+
 
 @dataclass(frozen=True)
 class SaltAndPepperControls:
     """The share of pixels drawn, and the share of white ones among them."""
+
+    level_name = "share of the pixels that are hit"
+    level_limits = (0, 0.5)
+    limits = ((0, 0.5), (0, 1))
 
     amount: float
     salt_vs_pepper: float
@@ -61,9 +84,15 @@ class SaltAndPepperControls:
 
     def build(self) -> list[Component]:
         return [
-            gr.Slider(0, 0.5, self.amount, step=0.01, label="Amount", info="Share of the pixels that are hit."),
             gr.Slider(
-                0, 1, self.salt_vs_pepper, step=0.05, label="Salt share", info="Of those: 0 all black, 1 all white."
+                *self.limits[0], self.amount, step=0.01, label="Amount", info="Share of the pixels that are hit."
+            ),
+            gr.Slider(
+                *self.limits[1],
+                self.salt_vs_pepper,
+                step=0.05,
+                label="Salt share",
+                info="Of those: 0 all black, 1 all white.",
             ),
         ]
 
@@ -76,6 +105,11 @@ class SaltAndPepperControls:
         return (
             f"Noise level: {amount:.0%} of the pixels are hit; {salt_vs_pepper:.0%} of them turn white, others black."
         )
+
+    def sweep(self, *values: float) -> list[tuple[float, Noise]]:
+        _, salt_vs_pepper = values
+        amounts = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+        return [(amount, SaltAndPepperNoise(amount, salt_vs_pepper)) for amount in amounts]
 
 
 CONTROLS: dict[str, NoiseControls] = {

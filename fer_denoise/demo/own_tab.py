@@ -1,65 +1,232 @@
-"""The tab for a visitor's own picture, which is also the endpoint for programs."""
+"""The tab for a visitor's own pictures: one that is looked at, or many that come back as a ZIP."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import gradio as gr
+import numpy as np
+from PIL import Image
+from skimage import data
 
-from fer_denoise.demo.components import PictureInput, as_picture, in_plain_words
+from fer_denoise.demo.components import MUCH_WORK, PictureInput, in_plain_words, preview
+from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.pictures import read_picture
-from fer_denoise.zoo import DEFAULT_MODEL, MODELS, list_models
+from fer_denoise.demo.steps import Stopped, Stops, in_steps
+from fer_denoise.demo.uploads import read_photo
+from fer_denoise.images import to_dtype
+from fer_denoise.noise import mixed_noise
+from fer_denoise.photos import (
+    Box,
+    blend_towards_input,
+    find_faces,
+    keep_only,
+    photo_noise_level,
+    restore_photo,
+)
+from fer_denoise.pictures import to_face
+from fer_denoise.restore import NoiseLevel
+from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
+
+INTRODUCTION = """
+Restore a picture of your own, in any size. There is no clean copy to compare with, so no quality can be measured here:
+what you see is how noisy the picture seems to be, and what became of it.
+"""
+
+WHOLE, FACES = "Whole picture", "Faces in it"
+KEPT_SECONDS = 1800
+"""How long a visitor's last picture stays in memory, for the strength to be changed."""
 
 
-def build_own_tab(restorers: Restorers) -> None:
-    """Fill the current tab: a picture of any size in, the restored one out."""
-
-    @in_plain_words
-    def restore(image: str | None, model: str, sigma: float | None):
-        if image is None:
-            raise ValueError("There is no picture yet: choose one first.")
-        picture = read_picture(image)
-        restored = restorers.get(model)(picture, sigma=sigma or None)
-        return as_picture(restored)
-
-    gr.Markdown(
-        "Restore a picture of your own, in any size. It becomes grayscale. "
-        "There is no clean copy to compare with, so no quality is measured here."
-    )
+def build_own_tab(restorers: Restorers, stops: Stops) -> None:
+    """Fill the current tab."""
+    gr.Markdown(INTRODUCTION)
+    last = gr.State(None, time_to_live=KEPT_SECONDS)
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300):
+        with gr.Column(scale=2, min_width=300, elem_classes="controls"):
             image = PictureInput(
                 label="Noisy picture",
-                sources=["upload", "clipboard"],
+                placeholder="Drop a picture or click",
+                sources=["upload", "webcam", "clipboard"],
                 format="png",
                 height=280,
                 elem_classes="pixels fit",
             )
+            example = gr.Button("No picture at hand? Take a noisy astronaut", size="sm")
             model = gr.Dropdown(
-                [(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer"
+                [(MODELS[name].title, name) for name in list_models()],
+                value=DEFAULT_MODEL,
+                label="Restorer",
+                info="Universal needs to be told nothing about the noise.",
             )
-            sigma = gr.Number(
+            part = gr.Radio(
+                [WHOLE, FACES],
+                value=WHOLE,
+                label="What to restore",
+                info="Faces are looked for, and each is also shown as FER2013 would: gray, 48x48.",
+            )
+            colour = gr.Checkbox(True, label="Keep the colours", info="Each colour channel is restored by itself.")
+            with gr.Accordion("For filters", open=False):
+                sigma = gr.Number(
+                    0,
+                    label="Noise level (sigma, 0 to 1)",
+                    info="Filters can be told it. 0: it is estimated.",
+                    minimum=0,
+                    maximum=1,
+                    step=0.01,
+                )
+            with gr.Row():
+                button = gr.Button("Restore", variant="primary")
+                cancel = gr.Button("Stop", variant="stop", visible=False)
+        with gr.Column(scale=4, min_width=300, elem_classes="results"):
+            status = gr.Markdown("Choose a picture and press *Restore*.", elem_classes="status")
+            before_after = gr.ImageSlider(
+                label="Drag: noisy | restored",
+                format="png",
+                interactive=False,
+                buttons=["fullscreen"],
+                height=480,
+                elem_classes="pixels fit",
+                visible=False,
+            )
+            strength_slider = gr.Slider(
                 0,
-                label="Noise level (sigma, 0 to 1)",
-                info="For filters that can be told it; 0 means it is estimated.",
-                minimum=0,
-                maximum=1,
-                step=0.01,
+                1,
+                1,
+                step=0.05,
+                label="Strength",
+                info="0: your picture as it was. 1: all noise removed.",
+                visible=False,
             )
-            button = gr.Button("Restore", variant="primary")
-        with gr.Column(scale=3, min_width=300):
-            restored = gr.Image(
+            result = gr.Image(
                 label="Restored",
                 format="png",
-                image_mode="L",
                 interactive=False,
                 buttons=["download", "fullscreen"],
                 height=480,
                 elem_classes="pixels fit",
                 alt_text="Restored picture",
+                visible=False,
             )
-    button.click(
-        restore,
-        [image, model, sigma],
-        restored,
-        api_name="restore",
-        api_description="Restore a noisy picture; it comes back in grayscale and in its own size, as PNG.",
+            faces = gr.Gallery(
+                label="The faces, at 48x48: noisy, then restored",
+                format="png",
+                columns=4,
+                height="auto",
+                object_fit="cover",
+                buttons=["download"],
+                visible=False,
+                elem_classes="pixels wide-gallery",
+            )
+
+    @in_plain_words
+    def restore_own(
+        path: str | None,
+        model: str,
+        part: str,
+        keep_colour: bool,
+        sigma: float | None,
+        strength: float,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[dict[Any, Any]]:
+        photo = read_photo(path, model, keep_colour)
+        stopped = stops.start(request.session_hash)
+        yield {status: "Working …", button: gr.Button(visible=False), cancel: gr.Button(visible=True)}
+        restored = photo
+        try:
+            for share, done in in_steps(
+                lambda report: restore_photo(restorers.get(model), photo, sigma or None, report), stopped
+            ):
+                progress(share, desc="Restoring")
+                restored = photo if done is None else done
+        except Stopped:
+            yield idle("Stopped.")
+            return
+        boxes = find_faces(restored) if part == FACES else []
+        kept = keep_only(boxes, restored, photo) if part == FACES else restored
+        level = photo_noise_level(restorers.get(UNIVERSAL), photo)
+        yield {
+            last: (photo, kept),
+            status: describe(photo, level, boxes if part == FACES else None),
+            **shown(photo, kept, strength),
+            faces: gr.Gallery(face_gallery(boxes, photo, restorers, model), visible=bool(boxes)),
+            button: gr.Button(visible=True),
+            cancel: gr.Button(visible=False),
+        }
+
+    def stop(request: gr.Request) -> None:
+        stops.stop(request.session_hash)
+
+    def idle(text: str) -> dict[Any, Any]:
+        return {status: text, button: gr.Button(visible=True), cancel: gr.Button(visible=False)}
+
+    def shown(photo: np.ndarray, restored: np.ndarray, strength: float) -> dict[Any, Any]:
+        mixed = blend_towards_input(photo, restored, strength)
+        return {
+            before_after: gr.ImageSlider((preview(photo), preview(mixed)), visible=True),
+            strength_slider: gr.Slider(visible=True),
+            result: gr.Image(Image.fromarray(mixed), visible=True),
+        }
+
+    @in_plain_words
+    def change_strength(pictures: tuple[np.ndarray, np.ndarray] | None, strength: float) -> dict[Any, Any]:
+        if pictures is None:
+            raise ValueError("That picture is no longer in memory: restore it again.")
+        return shown(*pictures, strength)
+
+    example.click(noisy_astronaut, None, image, show_progress="hidden", api_visibility="private")
+    outputs = [last, status, before_after, strength_slider, result, faces, button, cancel]
+    options: dict[str, Any] = {"api_visibility": "private", **MUCH_WORK}
+    running = button.click(
+        restore_own, [image, model, part, colour, sigma, strength_slider], outputs, show_progress_on=[status], **options
+    )
+    running.failure(lambda: idle("Nothing was restored."), None, [status, button, cancel], **options)
+    cancel.click(stop, None, None, queue=False, api_visibility="private")
+    strength_slider.change(
+        change_strength,
+        [last, strength_slider],
+        [before_after, strength_slider, result],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
         concurrency_id="restore",
     )
+    build_many_pictures(restorers, stops)
+
+
+def noisy_astronaut() -> np.ndarray:
+    """A portrait in colour (NASA), with Gaussian noise and impulses in every channel, uint8 (H, W, 3)."""
+    channels = np.moveaxis(data.astronaut()[:384, 64:448], -1, 0)
+    noisy = mixed_noise(channels, 0.08, 0.03, seed=0)
+    return np.moveaxis(to_dtype(noisy, np.dtype(np.uint8)), 0, -1)
+
+
+def describe(photo: np.ndarray, level: NoiseLevel | None, boxes: list[Box] | None) -> str:
+    """What was found in a picture, for a person to read; `boxes` are None where no faces were looked for."""
+    height, width = photo.shape[:2]
+    parts = [f"{width}x{height} pixels, {'in colour' if photo.ndim == 3 else 'gray'}."]
+    if level is not None:
+        parts.append(
+            f"**Estimated noise:** Gaussian of about {level.sigma * 255:.0f} gray levels (sigma {level.sigma:.3f}), "
+            f"and impulses on about {max(0.0, level.amount):.1%} of the pixels."
+        )
+    if boxes is not None:
+        found = {0: "No face was found, so nothing was changed.", 1: "One face was found."}
+        parts.append(found.get(len(boxes), f"{len(boxes)} faces were found."))
+    return " ".join(parts)
+
+
+def face_gallery(
+    boxes: list[Box], photo: np.ndarray, restorers: Restorers, model: str
+) -> list[tuple[Image.Image, str]]:
+    """Each face as FER2013 would have it, 48x48 and gray, noisy and restored."""
+    if not boxes:
+        return []
+    gray = np.asarray(Image.fromarray(photo).convert("L"))
+    small = np.stack([to_face(gray[box.slices]) for box in boxes])
+    restored = restorers.get(model)(small)
+    return [
+        (Image.fromarray(face), f"Face {number}, {state}")
+        for number, pair in enumerate(zip(small, restored, strict=True), 1)
+        for face, state in zip(pair, ("noisy", "restored"), strict=True)
+    ]

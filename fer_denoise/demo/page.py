@@ -1,22 +1,34 @@
 """The page: its tabs, its look, and how it is served."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 import fer_denoise
+from fer_denoise.demo.endpoints import build_endpoints
+from fer_denoise.demo.explain_tab import build_explain_tab
+from fer_denoise.demo.links import read_link
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.results_tab import build_results_tab, has_results
-from fer_denoise.demo.task_tab import build_task_tab
+from fer_denoise.demo.steps import Stops
+from fer_denoise.demo.task_tab import TaskTab, build_task_tab
+from fer_denoise.demo.theme import THEME
 
 TABS = {"low": "Low Gaussian noise", "high": "High Gaussian noise", "salt_pepper": "Salt and pepper"}
 
 HEADER = """
-# fer-denoise
-Noisy face in, clean face out, with honest numbers. Faces are 48x48 and gray, as in FER2013.
+<div class="header">
+  <svg viewBox="0 0 6 4" width="54" height="36" aria-hidden="true" shape-rendering="crispEdges">{pixels}</svg>
+  <div><h1>fer-denoise</h1>
+  <p>Noisy face in, clean face out, with honest numbers. Faces are 48x48 and gray, as in FER2013.</p></div>
+</div>
 """
+LOGO = ("9f1c77", "07a377", "c2f577", "5b0e77")
+"""Gray levels of a patch, a row per string: noise that comes to rest."""
 
 STYLE = Path(__file__).with_name("style.css")
 
@@ -25,33 +37,91 @@ def build() -> gr.Blocks:
     """The app, its networks loaded."""
     restorers = Restorers()
     restorers.load_networks()
+    stops = Stops()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        gr.Markdown(HEADER)
-        for task, title in TABS.items():
-            with gr.Tab(title):
-                build_task_tab(task, restorers)
-        with gr.Tab("Your own picture"):
-            build_own_tab(restorers)
-        if has_results():
-            with gr.Tab("Results"):
-                build_results_tab()
+        gr.HTML(header(), padding=False)
+        task_tabs = []
+        with gr.Tabs() as tabs:
+            for task, title in TABS.items():
+                with gr.Tab(title, id=task):
+                    task_tabs.append(build_task_tab(task, restorers))
+            with gr.Tab("Your own picture", id="own"):
+                build_own_tab(restorers, stops)
+            if has_results():
+                with gr.Tab("Results", id="results"):
+                    build_results_tab()
+            with gr.Tab("How it works", id="explain"):
+                build_explain_tab()
         gr.Markdown(
             f"fer-denoise {fer_denoise.__version__}. Weights: {restorers.weights_source()}. "
-            "What you upload is deleted within two hours and sent nowhere."
+            "What you upload is restored in memory, deleted within two hours, and sent nowhere.",
+            elem_classes="footer",
         )
+        if "SPACE_ID" in os.environ:
+            gr.DuplicateButton(size="sm")
+        build_endpoints(restorers)
+
+        def follow_link(request: gr.Request) -> dict[Any, Any]:
+            return open_link(request.query_params, tabs, task_tabs)
+
+        page.load(
+            follow_link,
+            None,
+            [tabs, *(control for tab in task_tabs for control in (tab.model, tab.seed, *tab.sliders))],
+            api_visibility="private",
+            show_progress="hidden",
+        )
+
+        def leave(request: gr.Request) -> None:
+            stops.stop(request.session_hash)
+
+        page.unload(leave)
     return page.queue(max_size=64, default_concurrency_limit=2)
+
+
+def header() -> str:
+    """Logo, title and what this is, as HTML."""
+    pixels = "".join(
+        f'<rect x="{column}" y="{row}" width="1" height="1" fill="#{6 * level}"/>'
+        for row, levels in enumerate(LOGO)
+        for column, level in enumerate(levels)
+    )
+    return HEADER.format(pixels=pixels)
+
+
+def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab]) -> dict[Any, Any]:
+    """Set what the link asks for that the page was opened with."""
+    settings = read_link(query)
+    if settings is None:
+        return {tabs: gr.skip()}
+    tab = next(tab for tab in task_tabs if tab.task == settings.task)
+    return {
+        tabs: gr.Tabs(selected=settings.task),
+        tab.model: settings.model,
+        tab.seed: settings.seed,
+        **dict(zip(tab.sliders, settings.levels, strict=True)),
+    }
 
 
 def launch_options() -> dict[str, Any]:
     """How the app is served: its look, and nothing kept of what visitors do."""
-    system_fonts = ("ui-sans-serif", "system-ui", "sans-serif")
     return {
-        "theme": gr.themes.Default(primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=system_fonts),
+        "theme": THEME,
         "css_paths": STYLE,
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
         "max_file_size": "30mb",
+        "mcp_server": can_serve_mcp(),
     }
+
+
+def can_serve_mcp() -> bool:
+    """Whether `gradio[mcp]` is installed, in versions that fit together."""
+    try:
+        import gradio.mcp  # noqa: F401
+    except ImportError:
+        return False
+    return True

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from fer_denoise.evaluate import NOISY
+from fer_denoise.classical import FILTERS
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET, TITLES
-from fer_denoise.zoo import MODELS
+from fer_denoise.zoo import MODELS, UNIVERSAL
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -32,6 +33,13 @@ clean*: how often a fresh classifier tells a restored face from a clean one; 50%
 """
 
 
+SURFACE = """
+PSNR of *Universal* in dB on {images} test faces, and below it, by how much that is above the best of the noisy input
+and all filters. Down: Gaussian noise, by its sigma. Across: the share of the pixels that are impulses. The filters know
+both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it gains.
+"""
+
+
 def has_results() -> bool:
     """Whether the benchmark's file is there; an installed package comes without it."""
     return (RESULTS / "benchmark.json").is_file()
@@ -45,11 +53,23 @@ def build_results_tab() -> None:
         gr.Markdown(f"### {TITLES[task]}")
         gr.HTML(benchmark_table(task, rows), padding=False)
     gr.Markdown(ORIGIN_NOTE)
+    if (RESULTS / "surface.json").is_file():
+        surface = _read("surface.json")
+        gr.Markdown(f"## Every noise level\n{SURFACE.format(images=surface['data']['images'])}")
+        gr.HTML(surface_table(surface), padding=False)
     if (RESULTS / "realism.json").is_file():
         gr.Markdown(f"## Truth against texture\n{REALISM}")
         for task, rows in _read("realism.json")["tasks"].items():
             gr.Markdown(f"### {TITLES[task]}")
             gr.HTML(realism_table(rows), padding=False)
+        gr.Image(
+            RESULTS / "realism.png",
+            label="Truth against texture, over the dials that trade one for the other",
+            format="png",
+            interactive=False,
+            buttons=["download", "fullscreen"],
+            alt_text="For each task, PSNR against two measures of realism, for PatchGANs, blends and sharpening",
+        )
 
 
 def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
@@ -71,6 +91,32 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
         for name, (psnr, ssim) in ORIGIN_REPORTED[task].items()
     )
     return _table(["Method", "", "PSNR", "SSIM", "PSNR, there", "SSIM, there"], body)
+
+
+def surface_table(results: dict[str, Any]) -> str:
+    """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
+    models = {name: model["psnr"] for name, model in results["models"].items()}
+    rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
+    heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
+    rows = ""
+    for row, sigma in enumerate(results["sigmas"]):
+        rows += f"<tr><th scope='row'>{sigma:g}</th>"
+        for column in range(len(results["amounts"])):
+            value = models[UNIVERSAL][row][column]
+            margin = value - max(rival[row][column] for rival in rivals if rival[row][column] is not None)
+            rows += f"<td style='background: {_shade(margin)}'>{value:.1f}<small>{margin:+.1f}</small></td>"
+        rows += "</tr>"
+    return (
+        "<div class='scrolling'><table class='metrics surface'><thead><tr><th scope='col'>Sigma</th>"
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _shade(margin: float) -> str:
+    """From red through light gray to green, for -3 to 3 dB."""
+    share = min(abs(margin) / 3, 1)
+    end = (95, 200, 140) if margin >= 0 else (240, 120, 110)
+    return "rgb({:.0f}, {:.0f}, {:.0f})".format(*(238 + share * (channel - 238) for channel in end))
 
 
 def realism_table(rows: list[dict[str, Any]]) -> str:
@@ -95,7 +141,11 @@ def realism_title(row: dict[str, Any]) -> str:
 
 
 def _title(model: str) -> str:
-    titles = {NOISY: "Noisy input", ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe"}
+    titles = {
+        NOISY: "Noisy input",
+        ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe",
+        SELF_ENSEMBLE: "Universal, with its mirror image",
+    }
     return titles.get(model) or MODELS[model].title
 
 

@@ -1,6 +1,7 @@
 """The networks."""
 
 from fer_denoise.models.attention_unet import AttentionUNet
+from fer_denoise.models.emotion import EmotionClassifier
 from fer_denoise.models.patchgan import PatchGANDiscriminator
 from fer_denoise.models.pretrained import PretrainedModel
 from fer_denoise.models.universal import UniversalRestorer
@@ -11,4 +12,11 @@ ARCHITECTURES: dict[str, type[PretrainedModel]] = {
 }
 """The restorers that a `config.json` may name."""
 
-__all__ = ["ARCHITECTURES", "AttentionUNet", "PatchGANDiscriminator", "PretrainedModel", "UniversalRestorer"]
+__all__ = [
+    "ARCHITECTURES",
+    "AttentionUNet",
+    "EmotionClassifier",
+    "PatchGANDiscriminator",
+    "PretrainedModel",
+    "UniversalRestorer",
+]

@@ -57,7 +57,10 @@ class UniversalRestorer(PretrainedModel):
         self.gates = nn.ModuleList(AttentionGate(widths[i]) for i in levels)
         self.decoders = nn.ModuleList(stage(level) for level in levels)
         self.head = nn.Conv2d(widths[0], 2, 3, padding=1)
-        self.level_head = nn.Sequential(nn.Linear(2 * widths[-1], 64), nn.ReLU(), nn.Linear(64, 2))
+        statistics = 2 * widths[-1]
+        self.level_head = nn.Sequential(
+            nn.BatchNorm1d(statistics), nn.Linear(statistics, 64), nn.ReLU(), nn.Linear(64, 2)
+        )
         with torch.no_grad():
             # Start with the pre-fill at every masked pixel and no correction.
             self.head.weight.zero_()
@@ -80,12 +83,18 @@ class UniversalRestorer(PretrainedModel):
             reach += (2 * blocks * passes + 1) * 2**level
         return reach
 
-    def impulses(self, noisy: Tensor) -> Tensor:
-        """How sure the network is, in [0, 1], that a pixel is an impulse; shape of `noisy` (B, 1, H, W)."""
+    def attention(self, noisy: Tensor) -> list[Tensor]:
+        """Where the gates look: their coefficients in [0, 1] for `noisy` (B, 1, H, W), from the finest level down.
+
+        Returns:
+            One (B, 1, H, W) for each skip connection, enlarged to the size of `noisy`.
+        """
         height, width = noisy.shape[-2:]
+        coefficients: list[Tensor] = []
         padded, filled, mask = self._inputs(noisy)
-        impulse = self._decode(*self._encode(padded, filled, mask))[:, 1:]
-        return (mask * torch.sigmoid(impulse.float()))[..., :height, :width]
+        self._decode(*self._encode(padded, filled, mask), coefficients)
+        enlarged = [F.interpolate(level.float(), size=padded.shape[-2:], mode="nearest") for level in coefficients]
+        return [level[..., :height, :width] for level in reversed(enlarged)]
 
     def noise_level(self, noisy: Tensor) -> Tensor:
         """Estimate the noise of each picture of `noisy`, float (B, 1, H, W) in [0, 1].
@@ -113,9 +122,12 @@ class UniversalRestorer(PretrainedModel):
             features = downsampler(features)
         return self.bottleneck(features), skips
 
-    def _decode(self, features: Tensor, skips: list[Tensor]) -> Tensor:
+    def _decode(self, features: Tensor, skips: list[Tensor], coefficients: list[Tensor] | None = None) -> Tensor:
+        """Correction and impulse score; what the gates let through is appended to `coefficients`, coarsest first."""
         for level in reversed(range(len(skips))):
             features = self.upsamplers[level](features)
+            if coefficients is not None:
+                coefficients.append(self.gates[level].coefficients(skips[level], features))
             features = features + self.gates[level](skips[level], features)
             features = self.decoders[level](features)
         return self.head(features)

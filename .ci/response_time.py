@@ -1,0 +1,97 @@
+"""How fast the app is for a visitor, in a real browser: its start, and from a slider to the new picture.
+
+    PYTHONPATH=. python .ci/response_time.py
+
+Each visitor moves a slider by one step, waits until the measurements have changed, and does so again;
+first one visitor, then eight at once.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median, quantiles
+
+from playwright.async_api import Browser, async_playwright
+
+ROOT = Path(__file__).parents[1]
+MOVES = 20
+VISITORS = (1, 8)
+
+
+async def move_slider(browser: Browser, url: str, start: asyncio.Barrier) -> list[float]:
+    """Seconds from each move of a slider until the measurements show its result."""
+    page = await (await browser.new_context()).new_page()
+    await page.goto(url)
+    table = page.get_by_role("tabpanel").filter(visible=True).get_by_role("table").first
+    slider = page.get_by_role("tabpanel").filter(visible=True).get_by_role("slider").first
+    await slider.focus()
+    await table.wait_for()
+    await start.wait()
+    times = []
+    for _ in range(MOVES):
+        before = await table.inner_text()
+        started = time.perf_counter()
+        await slider.press("ArrowRight")
+        while await table.inner_text() == before:
+            await asyncio.sleep(0.005)
+        times.append(time.perf_counter() - started)
+    await page.context.close()
+    return times
+
+
+async def measure(url: str) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for visitors in VISITORS:
+            start = asyncio.Barrier(visitors)
+            results = await asyncio.gather(*(move_slider(browser, url, start) for _ in range(visitors)))
+            times = [1000 * seconds for of_one in results for seconds in of_one]
+            print(
+                f"{visitors} visitor{'s' * (visitors > 1)}: slider to new picture in {median(times):.0f} ms (median), "
+                f"{quantiles(times, n=20)[-1]:.0f} ms (95th percentile of {len(times)})"
+            )
+        await browser.close()
+
+
+def seconds_to_import() -> float:
+    """How long the app's libraries take to import."""
+    script = "import time; t = time.perf_counter(); import fer_denoise.demo; print(time.perf_counter() - t)"
+    return float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+
+
+def wait_for(port: int) -> None:
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+
+
+def main() -> None:
+    os.chdir(ROOT)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    imports = seconds_to_import()
+    started = time.perf_counter()
+    app = subprocess.Popen([sys.executable, "app.py"], env={**os.environ, "GRADIO_SERVER_PORT": str(port)})
+    try:
+        wait_for(port)
+        ready = time.perf_counter() - started
+        print(f"python app.py answers after {ready:.1f} s, of which imports take {imports:.1f} s")
+        asyncio.run(measure(f"http://127.0.0.1:{port}"))
+    finally:
+        app.terminate()
+        app.wait()
+
+
+if __name__ == "__main__":
+    main()

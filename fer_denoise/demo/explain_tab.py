@@ -1,0 +1,52 @@
+"""The tab that explains: the noise, the methods, how to read the numbers, and what a restored face is not."""
+
+import gradio as gr
+
+TEXT = """
+## What this is for
+
+Small gray faces, as in the dataset FER2013, are often noisy. This app adds noise to a clean face, removes it again, and
+shows what was gained. *Your own picture* restores a picture that is noisy already.
+
+## The noise
+
+- **Gaussian**: every pixel is shifted by a random amount. *Sigma* says how much: 0.02 is about 5 of 255 gray levels,
+  hardly seen; 0.06 is about 15, clearly seen.
+- **Salt and pepper**: some pixels are lost and turn white or black. The others stay as they are.
+
+## The methods
+
+- **Universal** is one network for every level of both. It is told nothing. It sees which pixels are black or white,
+  decides which of them the noise made so, and fills those in from around them. The rest it corrects a little.
+- **Attention U-Nets** are specialists for one noise each. *Attention gates* weigh the details that they pass on.
+- **PatchGANs** are trained against a second network that tells restored faces from real ones. Their faces are less
+  smooth, and a little less true.
+- **Filters** need no training: median, total variation, wavelets, non-local means, BM3D. They are told the true noise
+  level, which nobody knows of a real picture.
+
+## The numbers
+
+- **PSNR**, in decibels: how small the error is. 3 dB more is half the squared error. Around 30 dB the error of a face
+  can be seen; above 40 hardly.
+- **SSIM**, up to 1: how alike the structure is.
+- **MSE**: the squared error itself.
+
+They compare with the clean face. Of your own picture there is none, so there are no such numbers.
+
+## What a restored face is not
+
+A restorer fills in what is likely, not what was there. Do not use a restored face to identify anybody, as evidence, or
+to judge what somebody feels. The networks have seen FER2013 alone: small faces from the web, unevenly spread over age,
+gender and ethnicity. Whoever is rare there may be restored worse.
+
+## For programs
+
+Every program can call this app: `/restore`, `/add_noise` and `/estimate_noise`. *Use via API*, at the foot of the
+page, has examples in Python, JavaScript and curl. Where the app runs with `gradio[mcp]`, the same three are tools for
+language models.
+"""
+
+
+def build_explain_tab() -> None:
+    """Fill the current tab."""
+    gr.Markdown(TEXT, elem_classes="reading")

@@ -1,0 +1,110 @@
+"""What is shown of one face: pictures, measurements, and words on the restorer that was chosen."""
+
+from dataclasses import astuple
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from fer_denoise.demo.components import as_picture, preview
+from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.images import to_float
+from fer_denoise.metrics import psnr, ssim
+from fer_denoise.noise import TASKS, GaussianNoise, Noise
+from fer_denoise.realism import blend
+from fer_denoise.zoo import MODELS, specialists
+
+LEVELS = ("Fine", "Middle", "Coarse")
+
+
+class FaceView(NamedTuple):
+    """A face to which noise was added and which was restored, as it is shown."""
+
+    clean: Image.Image
+    noisy: Image.Image
+    restored: Image.Image
+    error: Image.Image
+    impulses: Image.Image
+    pair: tuple[Image.Image, Image.Image]
+    """Noisy and restored, enlarged, to be laid over each other."""
+    attention: list[tuple[Image.Image, str]]
+    """What the gates of the network let through, level by level."""
+    table: str
+
+
+def restore_face(
+    face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, share: float = 1.0
+) -> FaceView:
+    """Add noise to a face, uint8 (48, 48), and remove it again.
+
+    A PatchGAN's result is blended with that of the U-Net of its task: `share` 1 takes the PatchGAN's alone.
+    """
+    clean = to_float(face)
+    noisy = noise(clean, seed=seed)
+    restorer = restorers.get(model)
+    restored = restorer(noisy, sigma=noise.sigma if isinstance(noise, GaussianNoise) else None)
+    if is_realist(model) and share != 1:
+        truest, _ = specialists(MODELS[model].task)
+        restored = blend(restorers.get(truest)(noisy), restored, share)
+    pictures = as_picture(clean), as_picture(noisy), as_picture(restored)
+    return FaceView(
+        *pictures,
+        error=error_picture(restored, clean),
+        impulses=impulse_picture(clean, noisy, restored),
+        pair=tuple(preview(np.asarray(picture)) for picture in pictures[1:]),
+        attention=[
+            (attention_picture(noisy, level), name)
+            for level, name in zip(restorer.attention(noisy), LEVELS, strict=False)
+        ],
+        table=metrics_table(clean, noisy, restored),
+    )
+
+
+def is_realist(model: str) -> bool:
+    """Whether `model` is the PatchGAN of a task, which has a U-Net to be blended with."""
+    task = MODELS[model].task
+    return task is not None and model == specialists(task)[1]
+
+
+def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> str:
+    """MSE, PSNR and SSIM of noisy and restored, and the gain, as HTML."""
+    measured = [
+        [float(np.mean((image - clean) ** 2)), psnr(image, clean), ssim(image, clean)] for image in (noisy, restored)
+    ]
+    before, after = measured
+    gain = [b - a if np.isfinite(a) or np.isfinite(b) else 0.0 for a, b in zip(before, after, strict=True)]
+    better = [gain[0] < 0, gain[1] > 0, gain[2] > 0]
+    formats = ("{:.5f}", "{:.2f} dB", "{:.4f}")
+
+    def row(name: str, values: list[float], classes: list[str], sign: str = "", kind: str = "") -> str:
+        cells = "".join(
+            f"<td class='{verdict}'>{form.replace(':', ':' + sign).format(value)}</td>"
+            for form, value, verdict in zip(formats, values, classes, strict=True)
+        )
+        return f"<tr class='{kind}'><th scope='row'>{name}</th>{cells}</tr>"
+
+    verdicts = ["better" if good else "worse" if value else "" for good, value in zip(better, gain, strict=True)]
+    rows = row("Noisy", before, [""] * 3) + row("Restored", after, [""] * 3) + row("Gain", gain, verdicts, "+", "gain")
+    return (
+        "<table class='metrics face'><thead><tr><th scope='col'>Against clean</th>"
+        "<th scope='col' title='mean squared error, lower is better'>MSE &darr;</th>"
+        "<th scope='col' title='peak signal-to-noise ratio, higher is better'>PSNR &uarr;</th>"
+        "<th scope='col' title='structural similarity, 1 is perfect'>SSIM &uarr;</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def advice(model: str, noise: Noise) -> str:
+    """What the chosen restorer is, and whether this noise is what it was trained for."""
+    if fits(model, noise):
+        return MODELS[model].summary
+    return f"{MODELS[model].summary} **This noise is not what it was trained for, so expect less of it.**"
+
+
+def fits(model: str, noise: Noise) -> bool:
+    """Whether `noise` is what `model` was made for; only specialists are particular."""
+    task = MODELS[model].task
+    if task is None:
+        return True
+    return type(TASKS[task]) is type(noise) and np.allclose(astuple(TASKS[task]), astuple(noise))

@@ -1,0 +1,147 @@
+"""Many pictures at once: each restored in its size and colours, back as a ZIP of PNGs with a CSV of what was done."""
+
+import csv
+import io
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from fer_denoise.demo.components import MUCH_WORK, in_plain_words
+from fer_denoise.demo.gpu import with_lent_gpu
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.steps import Stops
+from fer_denoise.demo.uploads import read_photo
+from fer_denoise.photos import photo_noise_level, restore_photo
+from fer_denoise.pictures import SUFFIXES, PictureError
+from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
+
+MAX_FILES = 200
+FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes the beginning of a formula for."""
+COLUMNS = ("file", "restored as", "width", "height", "sigma", "impulses", "seconds", "remark")
+WIDTHS = ["17%", "17%", "9%", "9%", "10%", "12%", "11%", "15%"]
+
+
+def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
+    """Add the part of the tab for many pictures."""
+    with gr.Accordion("Many pictures at once", open=False):
+        gr.Markdown(
+            f"Up to {MAX_FILES} pictures. They come back as a ZIP of PNGs, with a CSV that says what was done: the "
+            "estimated noise of each, and why one was left out."
+        )
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=2, min_width=300):
+                files = gr.File(label="Noisy pictures", file_count="multiple", file_types=sorted(SUFFIXES), height=160)
+                model = gr.Dropdown(
+                    [(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer"
+                )
+                with gr.Row():
+                    button = gr.Button("Restore all", variant="primary")
+                    cancel = gr.Button("Stop", variant="stop", visible=False)
+            with gr.Column(scale=4, min_width=300):
+                status = gr.Markdown("Choose pictures and press *Restore all*.", elem_classes="status")
+                archive = gr.File(label="Restored pictures (ZIP)", visible=False)
+                table = gr.Dataframe(
+                    headers=list(COLUMNS),
+                    label="What was done",
+                    interactive=False,
+                    wrap=True,
+                    column_widths=WIDTHS,
+                    visible=False,
+                )
+
+    def stop(request: gr.Request) -> None:
+        stops.stop(request.session_hash)
+
+    def idle(text: str) -> dict[Any, Any]:
+        return {status: text, button: gr.Button(visible=True), cancel: gr.Button(visible=False)}
+
+    @in_plain_words
+    def restore_all(
+        paths: list[str] | None,
+        model: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[dict[Any, Any]]:
+        if not paths:
+            raise ValueError("There are no pictures yet: choose some first.")
+        if len(paths) > MAX_FILES:
+            raise ValueError(
+                f"These are {len(paths)} pictures; {MAX_FILES} go at once. "
+                "For more, run: python -m fer_denoise restore IN OUT"
+            )
+        stopped = stops.start(request.session_hash)
+        yield {status: "Working …", button: gr.Button(visible=False), cancel: gr.Button(visible=True)}
+        rows: list[tuple[Any, ...]] = []
+        # What is handed out is copied first, so nothing stays behind.
+        with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
+            target = Path(folder) / "restored.zip"
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as restored:
+                for path in progress.tqdm(paths, desc="Restoring"):
+                    if stopped.is_set():
+                        yield idle(f"Stopped after {len(rows)} of {len(paths)}.")
+                        return
+                    rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
+                    yield {status: f"{len(rows)} of {len(paths)} done."}
+                restored.writestr("restored.csv", as_csv(rows))
+            failed = sum(not row[1] for row in rows)
+            yield {
+                status: f"{len(rows) - failed} restored"
+                + (f", {failed} left out: see the remarks." if failed else "."),
+                archive: gr.File(str(target), visible=True),
+                table: gr.Dataframe(rows, visible=True),
+                button: gr.Button(visible=True),
+                cancel: gr.Button(visible=False),
+            }
+
+    options: dict[str, Any] = {"api_visibility": "private", **MUCH_WORK}
+    running = button.click(
+        restore_all, [files, model], [status, archive, table, button, cancel], show_progress_on=[status], **options
+    )
+    running.failure(lambda: idle("Nothing was restored."), None, [status, button, cancel], **options)
+    cancel.click(stop, None, None, queue=False, api_visibility="private")
+
+
+def restore_into(
+    archive: zipfile.ZipFile, path: Path, model: str, restorers: Restorers, taken: set[str]
+) -> tuple[Any, ...]:
+    """Restore one picture into `archive`, under a name that is not `taken`; the row of `COLUMNS` that tells of it."""
+    started = time.perf_counter()
+    try:
+        photo = read_photo(path, model, colour=True)
+    except PictureError as error:
+        return path.name, "", "", "", "", "", "", str(error)
+    level = photo_noise_level(restorers.get(UNIVERSAL), photo)
+    restored = restore(restorers, model, photo)
+    name, number = f"{path.stem}.png", 2
+    while name in taken:
+        name, number = f"{path.stem}-{number}.png", number + 1
+    buffer = io.BytesIO()
+    Image.fromarray(restored).save(buffer, "PNG")
+    archive.writestr(name, buffer.getvalue())
+    height, width = photo.shape[:2]
+    noise = (round(level.sigma, 4), round(level.amount, 4)) if level else ("", "")
+    return path.name, name, width, height, *noise, round(time.perf_counter() - started, 3), ""
+
+
+@with_lent_gpu
+def restore(restorers: Restorers, model: str, photo: np.ndarray) -> np.ndarray:
+    """Restore a photo, uint8 (H, W) or (H, W, 3)."""
+    return restore_photo(restorers.get_for_much_work(model), photo)
+
+
+def as_csv(rows: list[tuple[Any, ...]]) -> str:
+    """The rows under their heads; text that a spreadsheet would take for a formula is disarmed."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow("'" + cell if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row)
+    return buffer.getvalue()

@@ -1,0 +1,122 @@
+"""Photos: pictures in colour, restored as a whole or only the faces in them."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from skimage.color import rgb2gray
+from skimage.data import lbp_frontal_face_cascade_filename
+from skimage.feature import Cascade
+
+from fer_denoise.images import to_dtype, to_float
+from fer_denoise.restore import NoiseLevel, Restorer
+
+MARGIN = 0.15
+"""Of a face's box, added on each side: FER2013's faces show forehead and chin."""
+SMALLEST_FACE = 24
+SEARCHED_SIDE = 800
+"""A larger photo is reduced to this before it is searched."""
+
+
+class Box(NamedTuple):
+    """A square in a picture, in pixels."""
+
+    top: int
+    left: int
+    side: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
+
+
+def restore_photo(
+    restorer: Restorer,
+    photo: np.ndarray,
+    sigma: float | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> np.ndarray:
+    """Restore uint8 (H, W) or (H, W, 3), each channel by itself; arguments and result as those of `Restorer`.
+
+    Noise in a photo lies in every channel. To restore the luminance alone leaves the noise of the colours;
+    `python -m train.benchmark --generalisation` measures both.
+    """
+    if photo.ndim == 2:
+        return restorer(photo, sigma, on_progress)
+    return np.moveaxis(restorer(np.moveaxis(photo, -1, 0), sigma, on_progress), 0, -1)
+
+
+def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None = None) -> np.ndarray:
+    """Restore only the brightness of uint8 (H, W, 3) and keep the colours as they are."""
+    colours = to_float(photo.reshape(-1, 3)).reshape(photo.shape)
+    luminance = rgb2gray(colours).astype(np.float32)
+    restored = restorer(np.clip(luminance, 0, 1), sigma)
+    return to_dtype(np.clip(colours + (restored - luminance)[..., None], 0, 1), np.dtype(np.uint8))
+
+
+def photo_noise_level(restorer: Restorer, photo: np.ndarray) -> NoiseLevel | None:
+    """The noise of a photo, uint8 (H, W) or (H, W, 3): the mean over its channels; None if the model cannot tell."""
+    channels = [photo] if photo.ndim == 2 else list(np.moveaxis(photo, -1, 0))
+    levels = [restorer.noise_level(channel) for channel in channels]
+    if None in levels:
+        return None
+    return NoiseLevel(*np.mean(levels, axis=0).tolist())
+
+
+def find_faces(photo: np.ndarray) -> list[Box]:
+    """Frontal faces in uint8 (H, W) or (H, W, 3), from the top left; best in a photo that is already restored.
+
+    scikit-image's cascade of local binary patterns (Liao et al. 2007, https://doi.org/10.1007/978-3-540-74549-5_87)
+    finds them; turned and hidden faces are missed, and those smaller than a twelfth of the photo's shorter side.
+    """
+    height, width = photo.shape[:2]
+    if min(height, width) < SMALLEST_FACE:
+        return []
+    scale = max(1.0, max(height, width) / SEARCHED_SIDE)
+    reduced = Image.fromarray(photo)
+    reduced.thumbnail((SEARCHED_SIDE, SEARCHED_SIDE))
+    shorter = min(reduced.size)
+    found = _cascade().detect_multi_scale(
+        np.asarray(reduced),
+        scale_factor=1.1,
+        step_ratio=1,
+        min_size=(max(SMALLEST_FACE, shorter // 12),) * 2,
+        max_size=(shorter, shorter),
+        min_neighbor_number=10,
+    )
+    boxes = []
+    for face in found:
+        side = min(round(scale * face["width"] * (1 + 2 * MARGIN)), height, width)
+        rim = scale * face["width"] * MARGIN
+        top = min(max(0, round(scale * face["r"] - rim)), height - side)
+        left = min(max(0, round(scale * face["c"] - rim)), width - side)
+        boxes.append(Box(top, left, side))
+    return sorted(boxes)
+
+
+def keep_only(boxes: list[Box], restored: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """`photo` with what lies in `boxes` taken from `restored`."""
+    result = photo.copy()
+    for box in boxes:
+        result[box.slices] = restored[box.slices]
+    return result
+
+
+def blend_towards_input(photo: np.ndarray, restored: np.ndarray, strength: float) -> np.ndarray:
+    """Between two uint8 pictures of one shape: `strength` 0 gives `photo`, 1 `restored`.
+
+    Raises:
+        ValueError: `strength` is not in [0, 1].
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"the strength must lie in [0, 1], got {strength}")
+    mixed = (1 - strength) * photo.astype(np.float32) + strength * restored.astype(np.float32)
+    return np.rint(mixed).astype(np.uint8)
+
+
+@cache
+def _cascade() -> Cascade:
+    return Cascade(lbp_frontal_face_cascade_filename())

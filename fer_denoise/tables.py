@@ -1,0 +1,216 @@
+"""Datasets with images in a column: worked on in parts, so that an interrupted job goes on and memory stays bounded."""
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from datasets.distributed import split_dataset_by_node
+from PIL import Image
+
+from fer_denoise.data import IMAGE_COLUMNS, DataError, decode_image, find_column
+from fer_denoise.pictures import MIN_SIDE
+from fer_denoise.restore import NoiseLevel
+from fer_denoise.work import Estimator, Report, Work
+
+PART_ROWS = 4096
+BATCH_ROWS = 256
+REMARK, BEFORE, AFTER = "__remark", "__before", "__after"
+"""Columns that a worker adds for the report: why a row was left as it was, and the noise that was estimated."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of the work this process does, of all that were started together."""
+
+    rank: int = 0
+    of: int = 1
+
+    def name(self, path: Path) -> Path:
+        """`path`, or where there are several processes, the file of this one."""
+        return path if self.of == 1 else path.with_name(f"{path.stem}-{self.rank:05}-of-{self.of:05}{path.suffix}")
+
+
+ALONE = Share()
+
+
+def process(
+    dataset: datasets.Dataset | datasets.IterableDataset,
+    output: Path,
+    source: str,
+    work: Work,
+    processes: int = 1,
+    share: Share = Share(),
+) -> Report:
+    """Do `work` to the images of a dataset, and write it to `output` in its own columns.
+
+    Damaged rows stay as they are. Finished parts lie beside `output` until all are there, so that the same call goes
+    on after an interruption.
+
+    Args:
+        output: ends in .parquet or .csv.
+        source: what to call the dataset in messages.
+        processes: how many work at once on a dataset that is not streamed.
+        share: of several machines, each writes its own file.
+
+    Raises:
+        DataError: no column holds images, or the parts that are there are of other work.
+    """
+    output = share.name(output)
+    if output.exists():
+        raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
+    column = find_column(dataset, IMAGE_COLUMNS, source)
+    features = dataset.features
+    if isinstance(features[column], datasets.Image):
+        dataset = dataset.cast_column(column, datasets.Image(decode=False))
+    folder = output.with_name(output.name + ".parts")
+    _open_parts(folder, {**work.record, "source": source, "share": [share.rank, share.of]}, output)
+    worker = Worker(work, Estimator(), column, source, one_thread=processes > 1)
+    report, files = Report(), []
+    for number, (first_row, part) in enumerate(_parts(dataset, share)):
+        file = folder / f"{number:06}.parquet"
+        files.append(file)
+        remarks = file.with_suffix(".json")
+        if not remarks.exists():
+            changed = part.map(
+                worker,
+                batched=True,
+                batch_size=BATCH_ROWS,
+                with_indices=True,
+                fn_kwargs={"first_row": first_row},
+                num_proc=min(processes, len(part)) if processes > 1 else None,
+                keep_in_memory=True,
+                load_from_cache_file=False,
+                desc=f"{work.done}: {source}, from row {first_row}",
+            )
+            found = _remarks(changed)
+            changed.remove_columns([REMARK, BEFORE, AFTER]).cast(features).to_parquet(file)
+            # Last, so that a part with remarks is a whole one.
+            remarks.write_text(json.dumps(found), encoding="utf-8")
+        report.add(_report(json.loads(remarks.read_text(encoding="utf-8"))))
+    _join(files, output)
+    shutil.rmtree(folder)
+    return report
+
+
+@dataclass
+class Worker:
+    """Works on a batch of rows, in whatever process it is called."""
+
+    work: Work
+    estimate: Estimator
+    column: str
+    source: str
+    one_thread: bool = False
+    """For a process beside others. It may be a fork of one in which torch has computed, and would hang with more."""
+
+    def __call__(self, batch: dict[str, list[Any]], indices: list[int], first_row: int) -> dict[str, list[Any]]:
+        if self.one_thread:
+            torch.set_num_threads(1)
+        values = list(batch[self.column])
+        rows = [first_row + index for index in indices]
+        remarks, images = [""] * len(rows), {}
+        before: list[Any] = [None] * len(rows)
+        after: list[Any] = [None] * len(rows)
+        for position, (row, value) in enumerate(zip(rows, values, strict=True)):
+            place = f"{self.source}, row {row}"
+            try:
+                images[position] = _checked(decode_image(value, place), place)
+            except DataError as error:
+                remarks[position] = str(error)
+        changed = self.work(list(images.values()), [rows[position] for position in images])
+        for (position, image), result in zip(images.items(), changed, strict=True):
+            values[position] = encode(result, values[position])
+            before[position] = self.estimate(image, rows[position])
+            after[position] = self.estimate(result, rows[position])
+        return {self.column: values, REMARK: remarks, BEFORE: _plain(before), AFTER: _plain(after)}
+
+
+def encode(image: np.ndarray, like: Any) -> Any:
+    """`image` in the form of the value that it replaces."""
+    if isinstance(like, str):
+        return " ".join(map(str, image.ravel()))
+    if isinstance(like, (list, np.ndarray)):
+        return image.reshape(np.shape(like)).tolist()
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    if isinstance(like, dict):
+        return {"bytes": buffer.getvalue(), "path": like.get("path") and str(Path(like["path"]).with_suffix(".png"))}
+    return buffer.getvalue()
+
+
+def _parts(
+    dataset: datasets.Dataset | datasets.IterableDataset, share: Share
+) -> Iterator[tuple[int, datasets.Dataset]]:
+    """The parts of this process's share, each with the row that it begins with."""
+    if isinstance(dataset, datasets.IterableDataset):
+        # Rows of a stream are only known by counting: each process takes every so many-th part.
+        for number, batch in enumerate(dataset.iter(batch_size=PART_ROWS)):
+            if number % share.of == share.rank:
+                yield number * PART_ROWS, datasets.Dataset.from_dict(batch, features=dataset.features)
+        return
+    whole, rest = divmod(len(dataset), share.of)
+    first = share.rank * whole + min(share.rank, rest)
+    own = split_dataset_by_node(dataset, share.rank, share.of) if share.of > 1 else dataset
+    for start in range(0, len(own), PART_ROWS):
+        yield first + start, own.select(range(start, min(start + PART_ROWS, len(own))))
+
+
+def _open_parts(folder: Path, record: dict[str, Any], output: Path) -> None:
+    job = folder / "job.json"
+    if job.exists():
+        begun = json.loads(job.read_text(encoding="utf-8"))
+        if begun != json.loads(json.dumps(record)):
+            raise DataError(
+                f"{folder}: was begun with {begun}; repeat that, remove the folder, or choose another output"
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    job.write_text(json.dumps(record), encoding="utf-8")
+
+
+def _remarks(changed: datasets.Dataset) -> dict[str, Any]:
+    skipped = [remark for remark in changed[REMARK] if remark]
+    return {
+        "done": len(changed) - len(skipped),
+        "skipped": skipped,
+        "before": [level for level in changed[BEFORE] if level],
+        "after": [level for level in changed[AFTER] if level],
+    }
+
+
+def _report(found: dict[str, Any]) -> Report:
+    levels = {name: [NoiseLevel(*level) for level in found[name]] for name in ("before", "after")}
+    return Report(found["done"], found["skipped"], **levels)
+
+
+def _plain(levels: list[NoiseLevel | None]) -> list[list[float]]:
+    return [[] if level is None else list(level) for level in levels]
+
+
+def _join(files: list[Path], output: Path) -> None:
+    """All parts as one file, which appears only once it is whole."""
+    partial = output.with_name(output.name + ".partial")
+    if output.suffix.lower() == ".csv":
+        with partial.open("wb") as target:
+            for number, file in enumerate(files):
+                part = datasets.Dataset.from_parquet(str(file), keep_in_memory=True)
+                part.to_csv(target, index=False, header=number == 0)
+    else:
+        with pq.ParquetWriter(partial, pq.read_schema(files[0])) as writer:
+            for file in files:
+                writer.write_table(pq.read_table(file))
+    partial.replace(output)
+
+
+def _checked(image: np.ndarray, place: str) -> np.ndarray:
+    if min(image.shape) < MIN_SIDE:
+        raise DataError(f"{place}: the image is smaller than {MIN_SIDE}x{MIN_SIDE}")
+    return image

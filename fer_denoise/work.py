@@ -1,0 +1,152 @@
+"""What is done to the images of a folder or dataset, and the report of it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fer_denoise.classical import FILTERS
+from fer_denoise.hub import model_folder, weights_checksum
+from fer_denoise.images import to_dtype
+from fer_denoise.noise import mixed_noise
+from fer_denoise.restore import NoiseLevel, Restorer
+from fer_denoise.zoo import UNIVERSAL
+
+ESTIMATED_SHARE = 16
+"""The noise of one image in so many is estimated."""
+
+
+class Work(Protocol):
+    """Something that is done to images; it can be sent to other processes."""
+
+    done: str
+    """In the past tense, for the report."""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the results depend on besides the images; JSON."""
+        ...
+
+    def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
+        """Change uint8 images (H, W) of any sizes, which are the given rows of their source."""
+        ...
+
+
+class Restoration:
+    """Removes noise; the restorer is loaded where the work is done."""
+
+    done = "restored"
+
+    def __init__(
+        self, model: str | Path, revision: str | None = None, sigma: float | None = None, device: str | None = None
+    ) -> None:
+        self.model, self.revision, self.sigma, self.device = model, revision, sigma, device
+
+    def check(self) -> None:
+        """Load the restorer and let go of it again, so that a wrong name is known before any work.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+        """
+        Restorer.from_pretrained(self.model, self.revision, "cpu")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The model, its weights, and the noise level that it is told."""
+        weights = None if str(self.model) in FILTERS else weights_checksum(model_folder(self.model, self.revision))
+        return {"model": str(self.model), "revision": self.revision, "weights": weights, "sigma": self.sigma}
+
+    @cached_property
+    def restorer(self) -> Restorer:
+        """The restorer of this process."""
+        return Restorer.from_pretrained(self.model, self.revision, self.device)
+
+    def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for index, image in enumerate(images):
+            by_shape.setdefault(image.shape, []).append(index)
+        restored: list[Any] = [None] * len(images)
+        for indices in by_shape.values():
+            batch = self.restorer(np.stack([images[index] for index in indices]), self.sigma)
+            for index, image in zip(indices, batch, strict=True):
+                restored[index] = image
+        return restored
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "restorer"}
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """Adds Gaussian noise and impulses, which depend on the seed and the row alone."""
+
+    sigma: float = 0.0
+    amount: float = 0.0
+    salt_vs_pepper: float = 0.5
+    seed: int = 0
+
+    done = "corrupted"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The levels and the seed."""
+        return vars(self).copy()
+
+    def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
+        levels = {"sigma": self.sigma, "amount": self.amount, "salt_vs_pepper": self.salt_vs_pepper, "seed": self.seed}
+        return [
+            to_dtype(mixed_noise(image, **levels, first_index=row), np.dtype(np.uint8))
+            for image, row in zip(images, rows, strict=True)
+        ]
+
+
+@dataclass
+class Report:
+    """What was done: how many images, what was left as it was and why, and the noise of some before and after."""
+
+    done: int = 0
+    skipped: list[str] = field(default_factory=list)
+    before: list[NoiseLevel] = field(default_factory=list)
+    after: list[NoiseLevel] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    def add(self, part: "Report") -> None:
+        """Count `part` in."""
+        self.done += part.done
+        self.skipped += part.skipped
+        self.before += part.before
+        self.after += part.after
+
+    def lines(self, work: Work) -> list[str]:
+        """For a person to read."""
+        seconds = time.perf_counter() - self.started
+        rate = f", {self.done / seconds:.0f} images a second" if seconds > 0 and self.done > 1 else ""
+        lines = [f"{work.done} {self.done}, skipped {len(self.skipped)} in {seconds:.1f} s{rate}"]
+        if self.before:
+            before, after = _mean(self.before), _mean(self.after)
+            lines.append(f"estimated noise of {len(self.before)} of them: {before} before, {after} after")
+        return lines
+
+
+class Estimator:
+    """Estimates the noise of some images, with the universal restorer, which is loaded when it is needed."""
+
+    @cached_property
+    def _restorer(self) -> Restorer:
+        return Restorer.from_pretrained(UNIVERSAL, device="cpu")
+
+    def __call__(self, image: np.ndarray, row: int) -> NoiseLevel | None:
+        """The noise of an image, or None for the rows that are left out."""
+        return None if row % ESTIMATED_SHARE else self._restorer.noise_level(image)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def _mean(levels: list[NoiseLevel]) -> str:
+    sigma, amount = np.mean(levels, axis=0)
+    return f"sigma {sigma:.3f}, impulses {amount:.1%}"

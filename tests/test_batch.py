@@ -1,0 +1,239 @@
+"""Whole datasets at work: in parts, in several processes, interrupted, streamed."""
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_denoise import Restorer, tables
+from fer_denoise.__main__ import main
+from fer_denoise.batch import JOB_FILE, Options, process_path
+from fer_denoise.data import DataError, load_fer2013
+from fer_denoise.noise import mixed_noise
+from fer_denoise.pictures import PictureError
+from fer_denoise.tables import ALONE, Share
+from fer_denoise.work import Corruption, Restoration
+
+ROOT = Path(__file__).parents[1]
+ROWS = 23
+MEDIAN = Restoration("median")
+
+
+@pytest.fixture
+def faces(make_faces) -> np.ndarray:
+    return make_faces(ROWS)
+
+
+@pytest.fixture
+def parquet(tmp_path, faces) -> Path:
+    """FER2013-shaped: pixels and labels, in one file."""
+    rows = {"pixels": [face.ravel().tolist() for face in faces], "emotion": [row % 7 for row in range(ROWS)]}
+    datasets.Dataset.from_dict(rows).to_parquet(tmp_path / "test.parquet")
+    return tmp_path / "test.parquet"
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(tables, "PART_ROWS", 5)
+
+
+def images_of(path: Path) -> np.ndarray:
+    return load_fer2013(path, "test").images
+
+
+def median_of(faces: np.ndarray) -> np.ndarray:
+    return Restorer.from_pretrained("median")(faces)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.name.endswith((".parts", ".partial", JOB_FILE))]
+
+
+@pytest.mark.parametrize("options", [Options(), Options(stream=True), Options(processes=2)])
+def test_a_dataset_comes_out_whole_and_in_order(tmp_path, parquet, faces, options):
+    report = process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, options)
+    np.testing.assert_array_equal(images_of(tmp_path / "out" / "test.parquet"), median_of(faces))
+    assert load_fer2013(tmp_path / "out" / "test.parquet", "test").labels.tolist() == [row % 7 for row in range(ROWS)]
+    assert report.done == ROWS and report.skipped == [] and len(report.before) == len(report.after) == 2
+    assert leftovers(tmp_path) == []
+
+
+class Broken(Restoration):
+    """Fails at a row, as where a machine is switched off."""
+
+    def __call__(self, images, rows):
+        if 12 in rows:
+            raise KeyboardInterrupt
+        return super().__call__(images, rows)
+
+
+@pytest.mark.parametrize("options", [Options(), Options(stream=True)])
+def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parquet, faces, options, monkeypatch):
+    output = tmp_path / "out" / "test.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        process_path(str(parquet), output, Broken("median"), options)
+    assert not output.exists()
+    worked: list[int] = []
+
+    def note(self, images, rows):
+        worked.extend(rows)
+        return median_of(np.stack(images))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Restoration, "__call__", note)
+        report = process_path(str(parquet), output, MEDIAN, options)
+    assert worked == list(range(10, ROWS))
+    np.testing.assert_array_equal(images_of(output), median_of(faces))
+    assert report.done == ROWS and leftovers(tmp_path) == []
+
+
+def test_parts_of_other_work_are_not_taken(tmp_path, parquet):
+    output = tmp_path / "out" / "test.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        process_path(str(parquet), output, Broken("median"))
+    with pytest.raises(DataError, match=r"was begun with .*median"):
+        process_path(str(parquet), output, Restoration("median", sigma=0.1))
+
+
+def test_a_result_is_never_written_over(tmp_path, parquet):
+    output = tmp_path / "out" / "test.parquet"
+    process_path(str(parquet), output, MEDIAN)
+    with pytest.raises(DataError, match="is there already"):
+        process_path(str(parquet), output, MEDIAN)
+
+
+def test_damaged_rows_stay_and_are_told_in_several_processes_too(tmp_path, faces):
+    pixels = [face.ravel().tolist() for face in faces]
+    pixels[3], pixels[17] = [1, 2, 3], [300] * 2304
+    datasets.Dataset.from_dict({"pixels": pixels, "emotion": [0] * ROWS}).to_parquet(tmp_path / "test.parquet")
+    source = str(tmp_path / "test.parquet")
+    report = process_path(source, tmp_path / "out.parquet", MEDIAN, Options(processes=2))
+    assert report.done == ROWS - 2
+    assert [f"row {row}" in text for row, text in zip((3, 17), report.skipped, strict=True)] == [True, True]
+    result = datasets.Dataset.from_parquet(str(tmp_path / "out.parquet"))
+    assert result[3]["pixels"] == [1, 2, 3]
+    np.testing.assert_array_equal(np.reshape(result[4]["pixels"], (48, 48)), median_of(faces[4:5])[0])
+
+
+def test_several_machines_each_write_their_share(tmp_path, parquet, faces):
+    for rank in range(3):
+        process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, Options(share=Share(rank, 3)))
+    names = [f"test-{rank:05}-of-00003.parquet" for rank in range(3)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
+
+
+def test_two_processes_that_were_launched_together_share_the_work(tmp_path, parquet, faces):
+    # What `accelerate launch` starts for several GPUs; for processors it starts one process alone.
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "fer_denoise",
+    ]
+    command = ["restore", str(parquet), str(tmp_path / "out" / "test.parquet"), "--model", "median"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run([*launch, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
+
+
+def test_a_killed_command_goes_on(tmp_path, make_faces):
+    """Killed for good while it works; the next one takes what is there."""
+    faces = make_faces(9000)
+    rows = {"pixels": [face.ravel().tolist() for face in faces], "emotion": [0] * len(faces)}
+    datasets.Dataset.from_dict(rows).to_parquet(tmp_path / "test.parquet")
+    command = [sys.executable, "-m", "fer_denoise", "restore", str(tmp_path / "test.parquet")]
+    command += [str(tmp_path / "out" / "test.parquet"), "--model", "median"]
+    environment = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        parts = tmp_path / "out" / "test.parquet.parts"
+        while process.poll() is None and not (parts / "000000.json").exists():
+            time.sleep(0.01)
+        process.kill()
+    assert not (tmp_path / "out" / "test.parquet").exists()
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    np.testing.assert_array_equal(images_of(tmp_path / "out" / "test.parquet"), median_of(faces))
+
+
+def test_a_folder_of_pictures_goes_on_where_it_was_interrupted(tmp_path, faces, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for row, face in enumerate(faces):
+        Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
+    with pytest.raises(KeyboardInterrupt):
+        process_path(str(tmp_path / "in"), tmp_path / "out", Broken("median"))
+    with pytest.raises(PictureError, match="was begun with"):
+        process_path(str(tmp_path / "in"), tmp_path / "out", Restoration("tv"))
+    report = process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN)
+    restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
+    np.testing.assert_array_equal(restored, median_of(faces))
+    assert report.done == ROWS and leftovers(tmp_path) == []
+    with pytest.raises(PictureError, match="not empty"):
+        process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN)
+
+
+def test_pictures_are_restored_by_several_processes(tmp_path, faces):
+    (tmp_path / "in").mkdir()
+    for row, face in enumerate(faces):
+        Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
+    (tmp_path / "in" / "broken.png").write_text("no picture")
+    report = process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN, Options(processes=2))
+    assert report.done == ROWS and len(report.skipped) == 1
+    restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
+    np.testing.assert_array_equal(restored, median_of(faces))
+
+
+def test_noise_depends_on_seed_and_row_alone(tmp_path, parquet, faces):
+    expected = np.rint(mixed_noise(faces, 0.05, 0.1, 0.3, seed=7) * 255).astype(np.uint8)
+    levels = ["--sigma", "0.05", "--amount", "0.1", "--salt-vs-pepper", "0.3", "--seed", "7"]
+    for number, more in enumerate([[], ["--processes", "2"], ["--stream"]]):
+        output = tmp_path / str(number) / "test.parquet"
+        assert main(["corrupt", str(parquet), str(output), *levels, *more]) == 0
+        np.testing.assert_array_equal(images_of(output), expected)
+    for rank in range(2):
+        options = Options(share=Share(rank, 2))
+        process_path(str(parquet), tmp_path / "two" / "test.parquet", Corruption(0.05, 0.1, 0.3, 7), options)
+    np.testing.assert_array_equal(images_of(tmp_path / "two"), expected)
+
+
+def test_csv_goes_through_in_parts(tmp_path, faces):
+    rows = [f"3,{' '.join(map(str, face.ravel()))},PrivateTest" for face in faces]
+    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+    for options, name in ((Options(), "one.csv"), (Options(stream=True), "two.csv")):
+        process_path(str(tmp_path / "fer2013.csv"), tmp_path / "out" / name, MEDIAN, options)
+        np.testing.assert_array_equal(images_of(tmp_path / "out" / name), median_of(faces))
+        assert (tmp_path / "out" / name).read_text().splitlines()[0] == "emotion,pixels,Usage"
+
+
+def test_the_report_tells_how_many_how_noisy_and_how_fast(tmp_path, parquet, capsys):
+    assert main(["restore", str(parquet), str(tmp_path / "out.parquet")]) == 0
+    printed = capsys.readouterr().out
+    assert f"restored {ROWS}, skipped 0 in" in printed and "images a second" in printed
+    assert "estimated noise of 2 of them: sigma" in printed and "before" in printed and "after" in printed
+
+
+def test_work_can_be_sent_to_another_process_without_its_network():
+    work = Restoration("universal", device="cpu")
+    expected = work([np.zeros((9, 9), np.uint8)], [0])[0]
+    sent = pickle.dumps(work)
+    assert len(sent) < 1000
+    np.testing.assert_array_equal(pickle.loads(sent)([np.zeros((9, 9), np.uint8)], [0])[0], expected)
+
+
+def test_a_process_knows_its_share_from_its_environment(monkeypatch):
+    assert Options.of_environment().share == ALONE
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert Options.of_environment(3, True) == Options(3, True, Share(1, 4))

@@ -1,0 +1,280 @@
+"""The app in a real browser; what it looks like goes to the ignored folder `outputs/screens`."""
+
+import csv
+import io
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_denoise.demo.own_tab import noisy_astronaut
+from fer_denoise.zoo import MODELS, list_models
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+
+SCREENS = Path(__file__).parents[1] / "outputs" / "screens"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+TABS = ["Low Gaussian noise", "High Gaussian noise", "Salt and pepper", "Your own picture", "Results", "How it works"]
+WAIT = 20_000
+"""Milliseconds."""
+
+NAME_OF_FOCUS = """
+() => {
+    const element = document.activeElement;
+    return element.getAttribute("aria-label") || element.labels?.[0]?.innerText || element.innerText || "";
+}
+"""
+
+
+class Visit:
+    """A page of the app, and what it said and asked for."""
+
+    def __init__(self, page, url: str, query: str = "") -> None:
+        self.page = page
+        self.said: list[str] = []
+        self.asked: set[str] = set()
+        page.set_default_timeout(WAIT)
+        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        page.on("request", lambda request: self.asked.add(request.url))
+        self.url = url
+        page.goto(url + query)
+        self.panel.get_by_role("table").first.wait_for()
+
+    @property
+    def panel(self):
+        """The open tab."""
+        return self.page.get_by_role("tabpanel").filter(visible=True).first
+
+    def open(self, title: str) -> None:
+        tab = self.page.get_by_role("tab", name=title).first
+        if not tab.is_visible():
+            self.page.locator(".overflow-menu button").first.click()
+            tab = self.page.locator(".overflow-dropdown button", has_text=title)
+        tab.click()
+        self.page.wait_for_timeout(300)
+
+    def unfold(self, title: str) -> None:
+        """Open an accordion of the tab."""
+        self.panel.get_by_role("button", name=title).first.click()
+        self.page.wait_for_timeout(300)
+
+    def table(self) -> str:
+        """What the tab's measurements say."""
+        return self.panel.get_by_role("table").first.inner_text()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(WAIT // 100):
+            if condition():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("it did not come to pass in time")
+
+    def wait_for_table_other_than(self, before: str) -> None:
+        self.wait_until(lambda: self.table() != before)
+
+    def keep(self, name: str) -> None:
+        self.page.wait_for_timeout(300)
+        self.page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
+
+    def assert_quiet(self) -> None:
+        """Nothing left the host, and the console holds no error; what Gradio warns of is its own."""
+        assert [line for line in self.said if line.startswith("error")] == []
+        assert [url for url in self.asked if not url.startswith((self.url, "data:", "blob:"))] == []
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, app_url):
+    contexts = []
+
+    def make(width: int = 1280, query: str = "") -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+        contexts.append(context)
+        return Visit(context.new_page(), app_url, query)
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1920, "light"), (360, "dark"), (360, "light")])
+def test_every_tab_opens_and_fits_the_screen(visit, width, theme):
+    here = visit(width, f"?__theme={theme}")
+    for title in TABS:
+        here.open(title)
+        here.keep(f"{title.lower().replace(' ', '-')}-{width}-{theme}")
+        assert here.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert here.page.locator("img:visible:not([alt])").count() == 0
+    here.assert_quiet()
+
+
+def test_a_slider_moved_by_keyboard_changes_noise_and_measurements(visit):
+    here = visit()
+    before = here.table()
+    slider = here.panel.get_by_role("slider").first
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    here.panel.get_by_text("sigma 0.025").wait_for()
+    here.wait_until(lambda: here.table() != before)
+    # Back to where it was: the same noise, the same measurements.
+    here.panel.get_by_role("button", name="Back to the task's own noise").press("Enter")
+    here.wait_until(lambda: here.table() == before)
+    here.assert_quiet()
+
+
+def test_every_control_can_be_reached_by_keyboard(visit):
+    here = visit()
+    here.page.keyboard.press("Tab")
+    reached: set[str] = set()
+    for _ in range(60):
+        reached.add(
+            here.page.evaluate(
+                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''"
+            )
+        )
+        here.page.keyboard.press("Tab")
+    text = " | ".join(reached)
+    for control in ("Standard deviation", "Factor", "Seed", "Restorer", "Compare all", "Copy a link", "Random FER2013"):
+        assert control in text, text
+
+
+def test_another_face_restorer_and_seed(visit):
+    here = visit()
+    here.open("Salt and pepper")
+    before = here.table()
+    here.panel.locator(".faces .thumbnail-item").nth(7).click()
+    here.wait_for_table_other_than(before)
+    before = here.table()
+    here.panel.get_by_label("Seed").fill("7")
+    here.panel.get_by_label("Seed").press("Enter")
+    here.wait_for_table_other_than(before)
+    before = here.table()
+    here.panel.get_by_label("Restorer").first.click()
+    here.page.get_by_role("option", name="Attention U-Net, low Gaussian").click()
+    here.wait_for_table_other_than(before)
+    before = here.table()
+    here.panel.get_by_text("not what it was trained for").wait_for()
+    here.panel.get_by_role("button", name="Take Universal instead").click()
+    here.wait_for_table_other_than(before)
+    here.keep("another-face")
+    here.assert_quiet()
+
+
+def test_an_uploaded_face_is_taken(visit, tmp_path):
+    here = visit()
+    before = here.table()
+    Image.fromarray(noisy_astronaut()[:100, 80:200]).save(tmp_path / "face.png")
+    here.unfold("Or a face of your own")
+    here.panel.locator("input[type=file]").first.set_input_files(tmp_path / "face.png")
+    here.wait_for_table_other_than(before)
+    here.assert_quiet()
+
+
+def test_all_are_compared_and_curves_are_drawn(visit):
+    here = visit()
+    here.open("High Gaussian noise")
+    here.unfold("Compare all")
+    here.panel.get_by_role("button", name="Compare all").last.click()
+    table = here.panel.get_by_role("table").nth(1)
+    table.wait_for()
+    text = table.inner_text()
+    assert all(MODELS[name].title in text for name in list_models()) and "Noisy input" in text
+    here.unfold("Quality at every noise level")
+    here.panel.get_by_role("button", name="Draw the curves").click()
+    here.panel.locator(".vega-embed").wait_for()
+    here.keep("compared")
+    here.assert_quiet()
+
+
+def test_a_link_opens_what_it_says(visit):
+    here = visit(query="?task=high&model=tv&seed=5&levels=0.5,0.4")
+    here.panel.get_by_text("sigma 0.100").wait_for()
+    assert here.panel.get_by_label("Seed").input_value() == "5"
+    assert here.panel.get_by_label("Restorer").first.input_value() == "Total variation"
+    here.panel.get_by_role("button", name="Copy a link").click()
+    here.page.wait_for_url("**/?task=high&model=tv&seed=5&levels=*")
+    here.assert_quiet()
+
+
+def test_an_own_picture_is_restored_faces_are_found_and_the_strength_changes_it(visit):
+    here = visit()
+    here.open("Your own picture")
+    here.panel.get_by_role("button", name="No picture at hand").click()
+    here.panel.locator(".image-frame img").first.wait_for()
+    here.panel.get_by_label("Faces in it").check()
+    here.panel.get_by_role("button", name="Restore", exact=True).click()
+    here.panel.get_by_text("Estimated noise").wait_for()
+    here.panel.get_by_text("One face was found").wait_for()
+    result = here.panel.get_by_alt_text("Restored picture")
+    before = result.get_attribute("src")
+    here.keep("own-picture")
+    slider = here.panel.get_by_role("slider", name="Strength")
+    slider.focus()
+    slider.press("Home")
+    here.page.wait_for_function(
+        "before => document.querySelector('img[alt=\"Restored picture\"]').src != before", arg=before
+    )
+    here.assert_quiet()
+
+
+def test_a_file_that_is_no_picture_gets_a_message(visit, tmp_path):
+    here = visit()
+    here.open("Your own picture")
+    here.panel.get_by_role("button", name="Restore", exact=True).click()
+    here.page.get_by_text("choose one first").wait_for()
+    here.panel.get_by_text("Nothing was restored").wait_for()
+    here.assert_quiet()
+
+
+def test_long_work_can_be_stopped(visit, tmp_path):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (2500, 3000), dtype=np.uint8)).save(tmp_path / "large.png", compress_level=0)
+    here = visit()
+    here.open("Your own picture")
+    here.panel.locator("input[type=file]").first.set_input_files(tmp_path / "large.png")
+    here.panel.locator(".image-frame img").first.wait_for()
+    here.panel.get_by_role("button", name="Restore", exact=True).click()
+    here.panel.get_by_role("button", name="Stop").first.click()
+    here.panel.get_by_text("Stopped.").wait_for()
+    assert here.panel.get_by_role("button", name="Restore", exact=True).is_visible()
+
+
+def test_many_pictures_come_back_as_a_zip(visit, tmp_path):
+    photo = noisy_astronaut()[:64, :64]
+    for name in ("a.png", "b.png"):
+        Image.fromarray(photo).save(tmp_path / name)
+    (tmp_path / "broken.png").write_text("no picture")
+    here = visit()
+    here.open("Your own picture")
+    here.unfold("Many pictures at once")
+    here.panel.locator("input[type=file]").last.set_input_files(
+        [tmp_path / name for name in ("a.png", "b.png", "broken.png")]
+    )
+    here.panel.get_by_text("broken").first.wait_for()
+    here.panel.get_by_role("button", name="Restore all").click()
+    here.panel.get_by_text("2 restored, 1 left out").wait_for()
+    here.keep("many")
+    with here.page.expect_download() as download:
+        here.panel.locator("a[download]").last.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.namelist() == ["a.png", "b.png", "restored.csv"]
+        rows = list(csv.DictReader(io.StringIO(archive.read("restored.csv").decode())))
+    assert [row["restored as"] for row in rows] == ["a.png", "b.png", ""]
+    here.assert_quiet()

@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from training_data import assert_same_tensors, read_log, write_faces
+
+import train.emotion
+from fer_denoise.models import EmotionClassifier
+from train.emotion import Recipe, augment, mix
+
+SMALL = (4, 8)
+PLAIN = {"degrees": 0, "zoom": 0, "shift": 0, "contrast": 0, "erase": 0}
+
+
+def make() -> EmotionClassifier:
+    torch.manual_seed(0)
+    return EmotionClassifier(widths=SMALL).eval()
+
+
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_it_is_compact():
+    assert sum(parameter.numel() for parameter in EmotionClassifier().parameters()) < 1_000_000
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_probabilities_are_one_distribution_per_face(make_faces, count):
+    faces = make_faces(count)
+    probabilities = make()(faces)
+    assert probabilities.shape == (count, 7) and (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(make()(faces.astype(np.float32) / 255), probabilities, atol=1e-5)
+    np.testing.assert_allclose(make()(faces[0]), probabilities[:1], atol=1e-5)
+
+
+def test_logits_of_a_tensor_are_those_of_the_probabilities(make_faces):
+    faces = make_faces(3)
+    logits = make()(torch.from_numpy(faces / np.float32(255))[:, None])
+    np.testing.assert_allclose(logits.softmax(dim=1).detach(), make()(faces), atol=1e-5)
+
+
+def test_faces_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="48x48"):
+        make()(np.zeros((2, 50, 50), np.uint8))
+
+
+def test_without_its_changes_augmentation_only_flips(make_faces):
+    faces = torch.from_numpy(make_faces(16) / np.float32(255))[:, None]
+    changed = augment(faces, Recipe(**PLAIN), rng())
+    same = (changed - faces).abs().amax(dim=(1, 2, 3)) < 1e-4
+    flipped = (changed - faces.flip(-1)).abs().amax(dim=(1, 2, 3)) < 1e-4
+    assert (same ^ flipped).all() and 3 < same.sum() < 13
+
+
+@pytest.mark.parametrize("change", PLAIN)
+def test_each_change_changes_faces_and_keeps_their_range(make_faces, change):
+    faces = torch.from_numpy(make_faces(16) / np.float32(255))[:, None]
+    recipe = Recipe(**{**PLAIN, change: getattr(Recipe(), change)})
+    changed, plain = (augment(faces, each, rng()) for each in (recipe, Recipe(**PLAIN)))
+    assert changed.shape == faces.shape and changed.min() >= 0 and changed.max() <= 1
+    assert (changed - plain).abs().mean() > 0.002
+    assert torch.equal(changed, augment(faces, recipe, rng()))
+
+
+def test_mixtures_lie_between_two_faces():
+    faces = torch.rand(8, 1, 4, 4, generator=rng())
+    mixed, other, share = mix(faces, Recipe(), rng())
+    weight = share.view(-1, 1, 1, 1)
+    torch.testing.assert_close(mixed, weight * faces + (1 - weight) * faces[other])
+    assert share.min() >= 0 and share.max() <= 1 and sorted(other.tolist()) == list(range(8))
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+@pytest.mark.parametrize("more", [(), ("--noise",)])
+def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeypatch, more):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_faces(data, make_faces)
+
+    def options(out: str, *others: str) -> list[str]:
+        small = ["--widths", "4", "8", "--batch-size", "8", "--epochs", "2", "--device", "cpu", "--precision", "fp32"]
+        return ["--data", str(data), "--out", str(tmp_path / out), *small, *more, *others]
+
+    train.emotion.main(options("whole"))
+    rows = read_log(tmp_path / "whole")
+    assert [row["epoch"] for row in rows] == [0, 1] and all(0 <= row["validation_accuracy"] <= 1 for row in rows)
+
+    def interrupt(*args) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_text", interrupt_at_log(interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train.emotion.main(options("broken"))
+    train.emotion.main(options("broken", "--resume"))
+    models = [EmotionClassifier.from_pretrained(tmp_path / run / "model") for run in ("whole", "broken")]
+    assert_same_tensors(models[0].state_dict(), models[1].state_dict())
+    record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
+    assert record["script"] == "train.emotion" and record["recipe"]["noise"] == bool(more)
+
+
+def interrupt_at_log(interrupt):
+    """`Path.write_text` that stops the run once its checkpoint is there."""
+    from pathlib import Path
+
+    write_text = Path.write_text
+
+    def replacement(self, *args, **options):
+        return interrupt() if self.name == "log.jsonl" else write_text(self, *args, **options)
+
+    return replacement

@@ -1,0 +1,39 @@
+import sys
+import types
+
+import pytest
+
+from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
+from fer_denoise.demo.restorers import Restorers
+
+
+@pytest.fixture
+def zero_gpu(monkeypatch):
+    """A Space with ZeroGPU, as far as its package `spaces` is concerned."""
+    marked = []
+    spaces = types.ModuleType("spaces")
+    spaces.__spec__ = types.SimpleNamespace(name="spaces")
+    spaces.GPU = lambda function: marked.append(function) or function
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    return marked
+
+
+def test_a_function_stays_as_it_is_where_no_gpu_is_lent():
+    assert not lends_gpus()
+    assert with_lent_gpu(len) is len
+
+
+def test_a_function_is_marked_where_gpus_are_lent(zero_gpu):
+    assert lends_gpus()
+    assert with_lent_gpu(len) is len and zero_gpu == [len]
+
+
+def test_what_shows_a_face_at_once_runs_on_the_processor_there(zero_gpu):
+    assert Restorers().get("universal").device.type == "cpu"
+    assert Restorers().get_for_much_work("median").name == "median"
+
+
+def test_much_work_takes_the_same_restorer_elsewhere():
+    restorers = Restorers()
+    assert restorers.get_for_much_work("universal") is restorers.get("universal")

@@ -1,0 +1,222 @@
+"""The tab for a visitor's own pictures, without a server."""
+
+import csv
+import io
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_denoise.demo import hub_faces
+from fer_denoise.demo.links import read_link
+from fer_denoise.demo.many_pictures import COLUMNS, as_csv, restore_into
+from fer_denoise.demo.own_tab import describe, face_gallery, noisy_astronaut
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.steps import Stopped, Stops, in_steps
+from fer_denoise.demo.uploads import read_photo
+from fer_denoise.photos import Box, restore_photo
+from fer_denoise.pictures import PictureError
+from fer_denoise.restore import NoiseLevel
+
+
+def test_work_in_steps_gives_its_progress_and_then_its_result():
+    def work(report):
+        for share in (0.25, 0.5, 1):
+            report(share)
+        return "done"
+
+    assert list(in_steps(work, threading.Event())) == [(0.25, None), (0.5, None), (1, "done")]
+
+
+def test_what_the_work_raises_is_raised_to_the_one_who_waits():
+    def work(report):
+        report(0.5)
+        raise ValueError("broken")
+
+    steps = in_steps(work, threading.Event())
+    assert next(steps) == (0.5, None)
+    with pytest.raises(ValueError, match="broken"):
+        next(steps)
+
+
+def test_work_ends_when_nobody_waits_any_more():
+    ended: list[type] = []
+
+    def work(report):
+        try:
+            for _ in range(1000):
+                report(0.1)
+                time.sleep(0.005)
+        except Stopped as error:
+            ended.append(type(error))
+            raise
+
+    steps = in_steps(work, threading.Event())
+    next(steps)
+    steps.close()
+    deadline = time.monotonic() + 5
+    while not ended and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ended == [Stopped]
+
+
+def test_a_visitor_stops_only_what_they_started_last():
+    stops = Stops()
+    one, other = stops.start("one"), stops.start("other")
+    stops.stop("one")
+    assert one.is_set() and not other.is_set()
+    again = stops.start("one")
+    assert not again.is_set()
+    stops.start("one")
+    assert again.is_set()
+    stops.stop("nobody")
+
+
+def test_stopped_work_raises_to_the_one_who_waits():
+    stopped = threading.Event()
+
+    def work(report):
+        for _ in range(1000):
+            report(0.1)
+            time.sleep(0.005)
+
+    steps = in_steps(work, stopped)
+    next(steps)
+    stopped.set()
+    with pytest.raises(Stopped):
+        list(steps)
+
+
+def save(path: Path, picture: np.ndarray) -> Path:
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def test_a_picture_that_is_too_large_for_a_shared_app_is_refused_with_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("fer_denoise.demo.uploads.MAX_MEGAPIXELS", {"network": 0.02, "filter": 0.01})
+    path = save(tmp_path / "photo.png", np.zeros((120, 120), np.uint8))
+    assert read_photo(path, "universal", colour=False).shape == (120, 120)
+    with pytest.raises(PictureError, match=r"photo.png has 0.0 megapixels, and here nl-means takes 0.01.*python -m"):
+        read_photo(path, "nl-means", colour=False)
+    with pytest.raises(PictureError, match="choose one first"):
+        read_photo(None, "universal", colour=False)
+
+
+def test_colour_is_kept_where_there_is_some(tmp_path):
+    colour = np.zeros((9, 9, 3), np.uint8)
+    gray = save(tmp_path / "gray.png", colour)
+    colour[2, 3] = (200, 10, 10)
+    path = save(tmp_path / "colour.png", colour)
+    np.testing.assert_array_equal(read_photo(path, "median", colour=True), colour)
+    assert read_photo(path, "median", colour=False).shape == (9, 9)
+    assert read_photo(gray, "median", colour=True).shape == (9, 9)
+
+
+def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
+    astronaut = noisy_astronaut()[:40, :60]
+    (tmp_path / "other").mkdir()
+    paths = [
+        save(tmp_path / "a.png", astronaut),
+        save(tmp_path / "a.bmp", astronaut[..., 0]),
+        save(tmp_path / "other" / "a.png", astronaut),
+    ]
+    (tmp_path / "broken.png").write_text("no picture")
+    paths.append(tmp_path / "broken.png")
+    restorers, rows, buffer = Restorers(), [], io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in paths:
+            rows.append(restore_into(archive, path, "median", restorers, {row[1] for row in rows}))
+    with zipfile.ZipFile(buffer) as archive:
+        assert archive.namelist() == ["a.png", "a-2.png", "a-3.png"]
+        with archive.open("a.png") as file, Image.open(file) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), restore_photo(restorers.get("median"), astronaut))
+        with archive.open("a-2.png") as file, Image.open(file) as picture:
+            assert picture.mode == "L"
+    assert [row[:2] for row in rows] == [
+        ("a.png", "a.png"),
+        ("a.bmp", "a-2.png"),
+        ("a.png", "a-3.png"),
+        ("broken.png", ""),
+    ]
+    assert rows[0][2:4] == (60, 40) and rows[0][4] > 0
+    assert "not a picture" in rows[3][-1]
+    written = list(csv.DictReader(io.StringIO(as_csv(rows))))
+    assert written[3]["restored as"] == ""
+    assert list(written[0]) == list(COLUMNS) and [row["file"] for row in written] == [row[0] for row in rows]
+
+
+def test_a_name_that_is_a_formula_is_disarmed():
+    assert "'=1+1.png" in as_csv([("=1+1.png", "", "", "", "", "", "", "")])
+
+
+def test_a_description_tells_the_noise_and_the_faces():
+    photo = np.zeros((20, 30, 3), np.uint8)
+    text = describe(photo, NoiseLevel(0.1, 0.05), None)
+    assert "30x20 pixels, in colour" in text and "sigma 0.100" in text and "5.0% of the pixels" in text
+    assert "face" not in text
+    assert "No face was found" in describe(photo[..., 0], None, [])
+    assert "2 faces" in describe(photo, None, [Box(0, 0, 8), Box(1, 1, 8)])
+
+
+def test_the_faces_of_a_photo_are_shown_as_fer2013_has_them():
+    shown = face_gallery([Box(5, 6, 100)], noisy_astronaut(), Restorers(), "median")
+    assert [caption for _, caption in shown] == ["Face 1, noisy", "Face 1, restored"]
+    assert all(picture.size == (48, 48) and picture.mode == "L" for picture, _ in shown)
+    assert face_gallery([], noisy_astronaut(), Restorers(), "median") == []
+
+
+def test_a_link_sets_task_model_seed_and_levels():
+    settings = read_link({"task": "high", "model": "tv", "seed": "5", "levels": "0.4,0.25", "__theme": "dark"})
+    assert (settings.task, settings.model, settings.seed, settings.levels) == ("high", "tv", 5, (0.4, 0.25))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"task": "own"},
+        {"model": "nothing"},
+        {"model": "<script>"},
+        {"seed": "-1"},
+        {"seed": "many"},
+        {"levels": "0.4"},
+        {"levels": "0.4,7"},
+        {"levels": "0.4,nan"},
+        {"levels": ""},
+        {"task": "salt_pepper", "levels": "0.6,0.5"},
+    ],
+)
+def test_a_wrong_link_is_ignored(wrong):
+    assert read_link({"task": "high", "model": "tv", "seed": "5", "levels": "0.4,0.25", **wrong}) is None
+    assert read_link({}) is None
+
+
+def test_random_faces_come_from_the_hubs_test_split_with_their_emotion(monkeypatch, make_faces):
+    from fer_denoise.data import DataError, Faces
+
+    images = make_faces(20)
+    faces = Faces(images, np.arange(20) % 7, "")
+    asked = []
+    monkeypatch.setattr(hub_faces, "load_fer2013", lambda *args: asked.append(args) or faces)
+    hub_faces._test_faces.cache_clear()
+    drawn = hub_faces.random_test_faces(np.random.default_rng(0))
+    assert asked == [(hub_faces.HUB_DATASET, "test")] and len(drawn) == hub_faces.COUNT
+    for title, image in drawn:
+        index = next(i for i in range(20) if np.array_equal(images[i], image))
+        assert title == ("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral")[index % 7]
+
+    def fail(*args):
+        raise DataError("no network")
+
+    monkeypatch.setattr(hub_faces, "load_fer2013", fail)
+    hub_faces._test_faces.cache_clear()
+    with pytest.raises(DataError, match=r"choose another face.*no network"):
+        hub_faces.random_test_faces(np.random.default_rng(0))
+    monkeypatch.setattr(hub_faces, "load_fer2013", lambda *args: time.sleep(1))
+    monkeypatch.setattr(hub_faces, "SECONDS", 0.05)
+    with pytest.raises(DataError, match="did not come within"):
+        hub_faces.random_test_faces(np.random.default_rng(0))
+    hub_faces._test_faces.cache_clear()

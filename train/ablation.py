@@ -1,0 +1,176 @@
+"""What each choice in the universal restorer is worth: short trainings that differ in one thing, from several seeds.
+
+    python -m train.ablation                     # writes results/ablation.json and the README's table; hours on a CPU
+    python -m train.ablation --variants "as shipped" "no gates" --seeds 0 1 2
+
+Every variant is trained for the same few epochs, so the figures rank choices for short trainings; they are no final
+quality. An interrupted run goes on where it was. Figures are on the validation split, whose faces all get the same
+noise of random kind and level.
+"""
+
+import argparse
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fer_denoise.data import HUB_DATASET
+from fer_denoise.models import UniversalRestorer
+from fer_denoise.noise import RandomNoise
+from train import run, universal
+from train.report import update_readme
+from train.supervised import train_restorer
+
+FILE = Path("results/ablation.json")
+README = Path("README.md")
+RUNS = Path("runs/ablation")
+EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed: the network's shape, the recipe, or the network itself once it is made."""
+
+    network: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    alter: Callable[[UniversalRestorer], UniversalRestorer] = lambda model: model
+
+
+class OpenGate(nn.Module):
+    """In the place of an attention gate: lets everything through."""
+
+    def forward(self, skip: Tensor, gate: Tensor) -> Tensor:
+        return skip
+
+
+def without_gates(model: UniversalRestorer) -> UniversalRestorer:
+    model.gates = nn.ModuleList(OpenGate() for _ in model.gates)
+    return model
+
+
+def without_biases(model: UniversalRestorer) -> UniversalRestorer:
+    """Mohan et al. 2020, "Robust and interpretable blind image denoising via bias-free CNNs"."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and name != "head":
+            module.bias = None
+    return model
+
+
+class Undetecting(UniversalRestorer):
+    """Sees the picture alone, without the mask of extremes and without the pre-fill."""
+
+    def _inputs(self, noisy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        padded, _, mask = super()._inputs(noisy)
+        return padded, padded, torch.zeros_like(mask)
+
+
+def undetecting(model: UniversalRestorer) -> UniversalRestorer:
+    model.__class__ = Undetecting
+    return model
+
+
+VARIANTS = {
+    "as shipped": Variant(),
+    "three levels, 24/48/96 channels": Variant(network={"widths": (24, 48, 96), "blocks": (2, 2, 4)}),
+    "four levels, 16/32/64/128 channels": Variant(network={"widths": (16, 32, 64, 128), "blocks": (1, 2, 2, 2)}),
+    "fewer blocks above, more below": Variant(network={"blocks": (1, 5)}),
+    "batches of 64": Variant(recipe={"batch_size": 64}),
+    "learning rate 1e-3": Variant(recipe={"learning_rate": 1e-3}),
+    "squared error": Variant(recipe={"loss": "mse"}),
+    "Charbonnier loss": Variant(recipe={"loss": "charbonnier"}),
+    "no moving average": Variant(recipe={"ema": None}),
+    "no clipping of gradients": Variant(recipe={"clip_gradient": None}),
+    "no flips": Variant(recipe={"flips": False}),
+    "no gates": Variant(alter=without_gates),
+    "no biases": Variant(alter=without_biases),
+    "no mask and no pre-fill": Variant(alter=undetecting),
+}
+
+
+def parse_args(argv: list[str] | None = None) -> Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
+    parser.add_argument("--revision", help="revision of the Hub dataset")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
+    return parser.parse_args(argv)
+
+
+def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
+    """Train and validate one variant; go on with it where it was interrupted."""
+    variant = VARIANTS[name]
+    recipe = replace(universal.RECIPE, epochs=args.epochs, **variant.recipe)
+    out = RUNS / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
+    options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto")
+
+    def make_model() -> UniversalRestorer:
+        torch.manual_seed(seed)
+        model = variant.alter(UniversalRestorer(**variant.network))
+        model.level_head.requires_grad_(False)
+        return model
+
+    settings = {"script": "train.ablation", "variant": name}
+    train_restorer(options, recipe, make_model, RandomNoise(), settings)
+    rows = [json.loads(line) for line in (out / run.LOG_FILE).read_text(encoding="utf-8").splitlines()]
+    parameters = sum(parameter.numel() for parameter in make_model().parameters() if parameter.requires_grad)
+    return {
+        "variant": name,
+        "seed": seed,
+        "parameters": parameters,
+        "validation_psnr": round(rows[-1]["validation_psnr"], 3),
+        "seconds": round(sum(row["seconds"] for row in rows)),
+    }
+
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """A row per variant: its mean over the seeds, the single values, and what it takes."""
+    by_variant: dict[str, list[dict[str, Any]]] = {}
+    for row in results["rows"]:
+        by_variant.setdefault(row["variant"], []).append(row)
+    means = {name: mean(row["validation_psnr"] for row in rows) for name, rows in by_variant.items()}
+    shipped = means.get("as shipped")
+    lines = [
+        "| change | parameters | PSNR, dB | difference | of each seed | minutes |",
+        "| --- | --: | --: | --: | --- | --: |",
+    ]
+    for name, rows in by_variant.items():
+        values = ", ".join(f"{row['validation_psnr']:.2f}" for row in rows)
+        difference = "" if shipped is None or name == "as shipped" else f"{means[name] - shipped:+.2f}"
+        minutes = mean(row["seconds"] for row in rows) / 60
+        lines.append(
+            f"| {name} | {rows[0]['parameters']:,} | {means[name]:.2f} | {difference} | {values} | {minutes:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    results = {"epochs": args.epochs, "rows": []}
+    if FILE.exists():
+        previous = json.loads(FILE.read_text(encoding="utf-8"))
+        if previous["epochs"] == args.epochs:
+            results = previous
+    for seed in args.seeds:
+        for name in args.variants:
+            if any((row["variant"], row["seed"]) == (name, seed) for row in results["rows"]):
+                continue
+            results["rows"].append(train_variant(args, name, seed))
+            results["rows"].sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
+            FILE.parent.mkdir(exist_ok=True)
+            FILE.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    text = markdown_table(results)
+    print(text)
+    if README.exists():
+        update_readme(README, "ablation", text)
+
+
+if __name__ == "__main__":
+    main()

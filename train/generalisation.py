@@ -1,0 +1,169 @@
+"""Past the training: other faces, pictures that are no faces, and kinds of noise that no network here has seen.
+
+`python -m train.benchmark --generalisation` runs it. On pictures, the filters are told the true sigma and have the
+parameters tuned for the task. Against unseen noise nobody is told anything: the filters estimate sigma.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2gray
+from skimage.util import random_noise
+
+from fer_denoise import Restorer
+from fer_denoise.classical import FILTERS
+from fer_denoise.evaluate import CHUNK, NOISY, restore_task
+from fer_denoise.images import to_dtype, to_float
+from fer_denoise.metrics import mean_psnr, psnr
+from fer_denoise.noise import TASKS
+from fer_denoise.origin import TITLES
+from fer_denoise.photos import restore_luminance, restore_photo
+from fer_denoise.zoo import MODELS
+
+FILE = "generalisation.json"
+IMAGES = 500
+BEST_FILTER = "best filter"
+
+
+def pictures() -> dict[str, np.ndarray]:
+    """What scikit-image ships, uint8 (N, H, W): faces first, then pictures that are none."""
+    astronaut = np.rint(rgb2gray(data.astronaut()) * 255).astype(np.uint8)
+    return {
+        "100 faces of LFW, 25x25": np.rint(data.lfw_subset()[:100] * 255).astype(np.uint8),
+        "astronaut, 512x512": astronaut[None],
+        "camera, 512x512": data.camera()[None],
+        "coins, 303x384": data.coins()[None],
+        "brick, 512x512": data.brick()[None],
+    }
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """What is left of a float image (H, W) in [0, 1] when it was saved as JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return to_float(np.asarray(Image.open(file)))
+
+
+def poisson(image: np.ndarray, rng: np.random.Generator, photons: float) -> np.ndarray:
+    """Shot noise of a float image whose white is `photons` photons a pixel."""
+    return np.clip(rng.poisson(image * photons) / photons, 0, 1)
+
+
+def uniform(image: np.ndarray, rng: np.random.Generator, width: float) -> np.ndarray:
+    """Noise spread evenly from -width to width."""
+    return np.clip(image + rng.uniform(-width, width, image.shape), 0, 1)
+
+
+def speckle(image: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """Gaussian noise in proportion to the brightness."""
+    return random_noise(image, "speckle", rng=rng, var=sigma**2)
+
+
+def in_8_bits(image: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """Gaussian noise, rounded to gray levels as files are."""
+    return np.rint(np.clip(image + sigma * rng.standard_normal(image.shape), 0, 1) * 255) / 255
+
+
+UNSEEN: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "Gaussian, sigma 0.06, in 8 bits": lambda image, rng: in_8_bits(image, rng, 0.06),
+    "Poisson, 1000 photons": lambda image, rng: poisson(image, rng, 1000),
+    "Poisson, 100 photons": lambda image, rng: poisson(image, rng, 100),
+    "Poisson, 30 photons": lambda image, rng: poisson(image, rng, 30),
+    "speckle, sigma 0.1": lambda image, rng: speckle(image, rng, 0.1),
+    "speckle, sigma 0.3": lambda image, rng: speckle(image, rng, 0.3),
+    "uniform, up to 0.05": lambda image, rng: uniform(image, rng, 0.05),
+    "uniform, up to 0.2": lambda image, rng: uniform(image, rng, 0.2),
+    "JPEG, quality 80": lambda image, rng: jpeg(image, 80),
+    "JPEG, quality 40": lambda image, rng: jpeg(image, 40),
+    "JPEG, quality 10": lambda image, rng: jpeg(image, 10),
+}
+
+
+def measure_pictures(restorers: dict[str, Restorer], seed: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A row per task and picture: PSNR of the noisy input, of the networks made for it, and of the best filter."""
+    for task, noise in TASKS.items():
+        for title, clean in pictures().items():
+            noisy = noise(clean, seed=seed)
+            row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
+            for name, restorer in restorers.items():
+                if MODELS[name].task in (None, task):
+                    row[name] = mean_psnr(psnr(restore_task(restorer, task, noisy, pool), clean))
+            yield {"task": task, "pictures": title, **_with_best_filter(row)}
+
+
+def measure_colour(restorer: Restorer, seed: int) -> Iterator[dict[str, Any]]:
+    """A row per task: PSNR over all channels of a photo whose every channel is noisy, restored in two ways."""
+    channels = np.moveaxis(data.astronaut(), -1, 0)
+    for task, noise in TASKS.items():
+        photo = np.moveaxis(to_dtype(noise(channels, seed=seed), np.dtype(np.uint8)), 0, -1)
+        shown = {
+            NOISY: photo,
+            "each channel": restore_photo(restorer, photo),
+            "luminance only": restore_luminance(restorer, photo),
+        }
+        errors = {
+            name: np.mean((to_float(np.moveaxis(each, -1, 0)) - to_float(channels)) ** 2)
+            for name, each in shown.items()
+        }
+        yield {"task": task, **{name: round(float(-10 * np.log10(error)), 4) for name, error in errors.items()}}
+
+
+def measure_unseen(
+    clean: np.ndarray, restorers: dict[str, Restorer], seed: int, pool: Executor
+) -> Iterator[dict[str, Any]]:
+    """A row per kind of noise: PSNR of the noisy input, of the networks, and of the best filter, all of them blind."""
+    for title, corrupt in UNSEEN.items():
+        images = to_float(clean)
+        noisy = np.stack([corrupt(image, np.random.default_rng([seed, i])) for i, image in enumerate(images)])
+        noisy = noisy.astype(np.float32)
+        row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
+        for name, restorer in restorers.items():
+            chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
+            parts = pool.map(restorer, chunks) if name in FILTERS else [restorer(noisy)]
+            row[name] = mean_psnr(psnr(np.concatenate(list(parts)), clean))
+        yield {"noise": title, **_with_best_filter(row)}
+
+
+def markdown_tables(results: dict[str, Any]) -> str:
+    """The pictures, colour, and the unseen noise, as three tables."""
+    pictures = [
+        "| noise | pictures | noisy | `universal` | specialist U-Net | best filter, told sigma |",
+        "| --- | --- | --: | --: | --: | --- |",
+    ]
+    for row in results["pictures"]:
+        specialist = row[f"attention-unet-{row['task'].replace('_', '-')}"]
+        values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
+        pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {_cells(values)} ({row[BEST_FILTER][0]}) |")
+    unseen = [
+        "| noise it never saw | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
+        "| --- | --: | --: | --: | --- |",
+    ]
+    for row in results["unseen"]:
+        values = (row[NOISY], row["universal"], row["attention-unet-high"], row[BEST_FILTER][1])
+        unseen.append(f"| {row['noise']} | {_cells(values)} ({row[BEST_FILTER][0]}) |")
+    colour = ["| noise in every channel | noisy | each channel | luminance only |", "| --- | --: | --: | --: |"]
+    for row in results["colour"]:
+        colour.append(f"| {TITLES[row['task']]} | {_cells((row[NOISY], row['each channel'], row['luminance only']))} |")
+    in_colour = "The astronaut in colour, restored by `universal` channel by channel or in its luminance only:"
+    on_faces = f"And on {results['data']['images']} test faces:"
+    return "\n".join([*pictures, "", in_colour, "", *colour, "", on_faces, "", *unseen])
+
+
+def _cells(values: tuple[float, ...]) -> str:
+    best = max(values)
+    return " | ".join(f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values)
+
+
+def _with_best_filter(row: dict[str, Any]) -> dict[str, Any]:
+    """The row rounded, with its best filter's name and PSNR beside the rest."""
+    row = {name: round(value, 4) for name, value in row.items()}
+    filters = [name for name in row if name in FILTERS]
+    if filters:
+        best = max(filters, key=row.__getitem__)
+        row[BEST_FILTER] = [best, row[best]]
+    return row

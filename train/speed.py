@@ -1,0 +1,106 @@
+"""How fast every method is on this machine's processor: milliseconds for one face, alone and in a batch of 64.
+
+`python -m train.benchmark --speed` runs it. The methods take turns, several rounds of them, and each is given by its
+median round, so that a machine that slows down slows all of them. Networks use every core; so do filters in a batch,
+as one process per core.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from fer_denoise import Restorer
+from fer_denoise.classical import FILTERS
+from fer_denoise.noise import TASKS
+
+ROOT = Path(__file__).parents[1]
+FILE = "speed.json"
+BATCH = 64
+ROUNDS = 7
+LEAST_SECONDS = 0.3
+"""A fast method is called this long in each round."""
+SIGMA = 0.06
+
+START = """
+import time
+started = time.perf_counter()
+from fer_denoise import Restorer
+imported = time.perf_counter()
+restorer = Restorer.from_pretrained({name!r}, device="cpu")
+loaded = time.perf_counter()
+import numpy as np
+restorer(np.zeros((48, 48), np.uint8))
+print(imported - started, loaded - imported, time.perf_counter() - loaded)
+"""
+
+
+def measure(
+    clean: np.ndarray, restorers: dict[str, Restorer], seed: int, pool: Executor, workers: int
+) -> list[dict[str, Any]]:
+    """A row per method: milliseconds per face, singly and in batches; `clean` are at least 64 faces, uint8."""
+    noisy = TASKS["high"](clean[:BATCH], seed=seed)
+    # A face per process at a time would spend more on passing faces than a fast filter does on restoring them.
+    parts = np.array_split(noisy, workers)
+
+    def singly(restorer: Restorer) -> Callable[[], Any]:
+        return lambda: restorer(noisy[0], SIGMA)
+
+    def in_batch(restorer: Restorer) -> Callable[[], Any]:
+        if restorer.name in FILTERS:
+            return lambda: list(pool.map(restorer, parts, [SIGMA] * workers))
+        return lambda: restorer(noisy, SIGMA)
+
+    rows = [{"model": name} for name in restorers]
+    for key, make, faces in (("single_ms", singly, 1), ("batch_ms", in_batch, BATCH)):
+        calls = [make(restorer) for restorer in restorers.values()]
+        for call in calls:
+            call()
+        times = [[seconds_per_call(call) for call in calls] for _ in range(ROUNDS)]
+        for row, of_one in zip(rows, zip(*times, strict=True), strict=True):
+            row[key] = float(f"{median(of_one) / faces * 1000:.3g}")
+    return rows
+
+
+def seconds_per_call(call: Callable[[], Any]) -> float:
+    calls, started = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - started < LEAST_SECONDS:
+        call()
+        calls += 1
+    return (time.perf_counter() - started) / calls
+
+
+def measure_start(name: str, times: int = 3) -> dict[str, float]:
+    """Seconds to import the package, load a model and restore a first face, in a fresh process: the median of some."""
+    runs = []
+    for _ in range(times):
+        command = [sys.executable, "-c", START.format(name=name)]
+        result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        runs.append([float(value) for value in result.stdout.split()])
+    steps = zip(("import_s", "load_s", "first_result_s"), zip(*runs, strict=True), strict=True)
+    return {step: round(median(values), 2) for step, values in steps}
+
+
+def machine() -> str:
+    """What a result says of the processor."""
+    return f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """Milliseconds per face, and how many times as fast as the slowest method each one is."""
+    slowest = {key: max(row[key] for row in results["models"]) for key in ("single_ms", "batch_ms")}
+    lines = [
+        "| method | one face, ms | times as fast as the slowest | in a batch of 64, ms each | times as fast |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    for row in sorted(results["models"], key=lambda row: row["batch_ms"]):
+        cells = [f"{row[key]:g} | {slowest[key] / row[key]:.0f}" for key in ("single_ms", "batch_ms")]
+        lines.append(f"| `{row['model']}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
