@@ -39,9 +39,14 @@ def remove_hf_caches() -> Iterator[None]:
 @pytest.fixture
 def fresh_accelerator() -> Iterator[None]:
     """Accelerate keeps the precision of a process's first run."""
+
+    def reset() -> None:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()
+
+    reset()
     yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
+    reset()
 
 
 @pytest.fixture(scope="session")

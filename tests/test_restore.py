@@ -269,10 +269,10 @@ def test_bundled_networks_gain_what_they_should(name, task, samples):
 def test_the_universal_restorer_leaves_clean_faces_and_true_black_and_white_alone(samples):
     restored = Restorer.from_pretrained("universal")(samples)
     assert mean_psnr(psnr(restored, samples)) > 50
-    assert np.abs(restored.astype(int) - samples)[(samples == 0) | (samples == 255)].mean() < 1
+    assert np.abs(restored.astype(int) - samples)[(samples == 0) | (samples == 255)].mean() < 2
 
 
-@pytest.mark.parametrize(("sigma", "amount"), [(0.01, 0.02), (0.05, 0.05), (0.1, 0.3), (0.3, 0.5)])
+@pytest.mark.parametrize(("sigma", "amount"), [(0.01, 0), (0.05, 0), (0, 0.2), (0.1, 0.3), (0.3, 0.5)])
 def test_the_universal_restorer_tells_the_noise_of_faces(samples, sigma, amount):
     restorer = Restorer.from_pretrained("universal")
     levels = np.mean([restorer.noise_level(face) for face in mixed_noise(samples, sigma, amount, seed=0)], axis=0)

@@ -209,6 +209,8 @@ def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalRes
             task_name=f"Restoring faces from {NOISE[task]}",
             dataset_type=HUB_DATASET,
             dataset_name="FER2013",
+            # Results that agree in all of this are taken for those of one task.
+            dataset_config=task,
             dataset_split="test",
             dataset_revision=data.get("revision", HUB_REVISION),
             dataset_args={"sha256_of_pixels": data["sha256"], "noise_seed": results["seed"]},

@@ -24,7 +24,7 @@ from fer_denoise.noise import TASKS
 ROOT = Path(__file__).parents[1]
 FILE = "speed.json"
 BATCH = 64
-ROUNDS = 7
+ROUNDS = 5
 LEAST_SECONDS = 0.3
 """A fast method is called this long in each round."""
 SIGMA = 0.06

@@ -208,7 +208,11 @@ def describe(photo: np.ndarray, level: NoiseLevel | None, boxes: list[Box] | Non
     if level is not None:
         parts.append(
             f"**Estimated noise:** Gaussian of about {level.sigma * 255:.0f} gray levels (sigma {level.sigma:.3f}), "
-            f"and impulses on about {max(0.0, level.amount):.1%} of the pixels."
+            + (
+                f"and impulses on about {level.amount:.0%} of the pixels."
+                if level.amount > 0.03
+                else "few or no impulses."
+            )
         )
     if boxes is not None:
         found = {0: "No face was found, so nothing was changed.", 1: "One face was found."}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,5 @@ def launch_options() -> dict[str, Any]:
 
 
 def can_serve_mcp() -> bool:
-    """Whether `gradio[mcp]` is installed, in versions that fit together."""
-    try:
-        import gradio.mcp  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    """Whether `gradio[mcp]` is installed."""
+    return find_spec("mcp") is not None

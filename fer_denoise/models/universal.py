@@ -57,7 +57,7 @@ class UniversalRestorer(PretrainedModel):
         self.gates = nn.ModuleList(AttentionGate(widths[i]) for i in levels)
         self.decoders = nn.ModuleList(stage(level) for level in levels)
         self.head = nn.Conv2d(widths[0], 2, 3, padding=1)
-        statistics = 2 * widths[-1]
+        statistics = 2 * widths[-1] + 2
         self.level_head = nn.Sequential(
             nn.BatchNorm1d(statistics), nn.Linear(statistics, 64), nn.ReLU(), nn.Linear(64, 2)
         )
@@ -102,8 +102,10 @@ class UniversalRestorer(PretrainedModel):
         Returns:
             (B, 2): standard deviation of the Gaussian noise on [0, 1], and amount of impulses.
         """
-        features, _ = self._encode(*self._inputs(noisy))
-        return F.softplus(self.level_head(pooled(features)))
+        padded, filled, mask = self._inputs(noisy)
+        features, _ = self._encode(padded, filled, mask)
+        extreme = torch.cat([mask, mask * (padded - filled).abs()], dim=1).float().mean(dim=(2, 3))
+        return F.softplus(self.level_head(torch.cat([pooled(features), extreme], dim=1)))
 
     def _inputs(self, noisy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The picture padded, its pre-fill, and the mask of what was filled."""
