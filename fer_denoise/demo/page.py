@@ -66,13 +66,16 @@ def build() -> gr.Blocks:
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
 
-        page.load(
+        followed = page.load(
             follow_link,
             None,
             [tabs, *(control for tab in task_tabs for control in (tab.model, tab.seed, *tab.sliders))],
             api_visibility="private",
             show_progress="hidden",
         )
+        for tab in task_tabs:
+            # What a link sets in a tab that has not been opened yet is no change that it hears of.
+            followed.then(**tab.refresh)
 
         def leave(request: gr.Request) -> None:
             stops.stop(request.session_hash)

@@ -28,6 +28,8 @@ class TaskTab:
     model: gr.Dropdown
     seed: gr.Number
     sliders: list[Component]
+    refresh: dict[str, Any]
+    """The event that shows the face anew, as arguments of a listener."""
 
 
 def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
@@ -236,4 +238,5 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
 
     compare_button.click(compare_all, [face, seed, *sliders], [compare_table, compare_gallery], **slow_options)
     plot_button.click(draw_curves, [face, chosen, seed, *sliders], plot, **slow_options)
-    return TaskTab(task, model, seed, sliders)
+    refresh = {"fn": run, "inputs": inputs, "outputs": outputs, **options}
+    return TaskTab(task, model, seed, sliders, refresh)
