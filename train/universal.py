@@ -11,6 +11,7 @@ beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
 
 import argparse
 from dataclasses import asdict, replace
+from operator import ge
 
 import torch
 
@@ -65,16 +66,15 @@ def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> Universal
     Chen et al. 2016, "Net2Net: Accelerating Learning via Knowledge Transfer", https://arxiv.org/abs/1511.05641.
     """
     config = {**model.config, **shape}
-    more = [new - old for new, old in zip(config["blocks"], model.config["blocks"], strict=False)]
-    same = config["widths"] == model.config["widths"] and len(config["blocks"]) == len(model.config["blocks"])
-    if not same or min(more) < 0:
+    more = len(config["blocks"]) == len(model.config["blocks"]) and all(
+        map(ge, config["blocks"], model.config["blocks"])
+    )
+    if not more or config["widths"] != model.config["widths"]:
         raise SystemExit(f"--init has the shape {model.config}: it can be given more --blocks, and nothing else")
     deeper = UniversalRestorer(**config)
-    missing, _ = deeper.load_state_dict(model.state_dict(), strict=False)
-    parameters = dict(deeper.named_parameters())
-    for name in missing:
-        if ".second." in name:
-            torch.nn.init.zeros_(parameters[name])
+    fresh, known = deeper.state_dict(), model.state_dict()
+    identity = {name: torch.zeros_like(tensor) for name, tensor in fresh.items() if ".second." in name}
+    deeper.load_state_dict({**fresh, **identity, **known}, strict=True)
     return deeper
 
 
