@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_denoise.classical import FILTERS, tuned_parameters
+from fer_denoise.classical import FILTERS, restore_level, tuned_parameters
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
 from fer_denoise.noise import TASKS, GaussianNoise
 from fer_denoise.restore import Restorer
@@ -57,18 +57,34 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
 
 
 def restore_task(restorer: Restorer, task: str, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
-    """Restore the images of a task.
+    """Restore the images of a task, float (N, H, W) in [0, 1].
 
     A filter is given the parameters tuned for the task and the true sigma, spread over `pool`; a network works blind.
     """
     if restorer.name not in FILTERS:
         return restorer(noisy)
     noise = TASKS[task]
-    run: Callable[[np.ndarray], np.ndarray] = partial(
-        restorer.model,
-        sigma=noise.sigma if isinstance(noise, GaussianNoise) else 0.0,
-        parameters=tuned_parameters(restorer.name, task),
-    )
+    sigma = noise.sigma if isinstance(noise, GaussianNoise) else 0.0
+    parameters = tuned_parameters(restorer.name, task)
+    return in_chunks(partial(restorer.model, sigma=sigma, parameters=parameters), noisy, pool)
+
+
+def restore_levels(
+    restorer: Restorer, noisy: np.ndarray, sigma: float, amount: float, pool: Executor | None = None
+) -> np.ndarray:
+    """Restore images, float (N, H, W) in [0, 1], that have Gaussian noise and impulses of these levels.
+
+    A filter is told both and tuned for them, spread over `pool`; a network works blind.
+    """
+    if restorer.name not in FILTERS:
+        return restorer(noisy)
+    return in_chunks(partial(restore_level, restorer.name, sigma=sigma, amount=amount), noisy, pool)
+
+
+def in_chunks(
+    restore: Callable[[np.ndarray], np.ndarray], noisy: np.ndarray, pool: Executor | None = None
+) -> np.ndarray:
+    """What `restore` makes of images (N, H, W), some of them at a time and spread over `pool`, clipped to [0, 1]."""
     chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
-    parts: Any = pool.map(run, chunks) if pool else map(run, chunks)
+    parts: Any = pool.map(restore, chunks) if pool else map(restore, chunks)
     return np.clip(np.concatenate(list(parts)), 0, 1)

@@ -167,13 +167,13 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
 def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
     seen = []
 
-    def restore_cell(restorer, noisy, sigma, amount, pool):
+    def restore_levels(restorer, noisy, sigma, amount, pool):
         seen.append((sigma, amount))
         if len(seen) == 3:
             raise KeyboardInterrupt
         return noisy
 
-    monkeypatch.setattr(surface, "restore_cell", restore_cell)
+    monkeypatch.setattr(surface, "restore_levels", restore_levels)
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
             run("--surface", "--models", "median")

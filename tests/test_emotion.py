@@ -92,7 +92,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.write_text", interrupt_at_log(interrupt))
+        patch.setattr("train.run.write_log", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train.emotion.main(options("broken"))
     train.emotion.main(options("broken", "--resume"))
@@ -100,15 +100,3 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
     assert_same_tensors(models[0].state_dict(), models[1].state_dict())
     record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
     assert record["script"] == "train.emotion" and record["recipe"]["noise"] == bool(more)
-
-
-def interrupt_at_log(interrupt):
-    """`Path.write_text` that stops the run once its checkpoint is there."""
-    from pathlib import Path
-
-    write_text = Path.write_text
-
-    def replacement(self, *args, **options):
-        return interrupt() if self.name == "log.jsonl" else write_text(self, *args, **options)
-
-    return replacement

@@ -50,7 +50,7 @@ def interrupt_after(saves: int, monkeypatch) -> None:
         if len(done) == saves:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(supervised, "save_state", save_then_interrupt)
+    monkeypatch.setattr(supervised.run, "save_state", save_then_interrupt)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_the_kept_model_is_that_of_the_lowest_validation_loss(data, tmp_path, mo
         save_state(path, state)
 
     monkeypatch.setattr(supervised, "validate", lambda *args: (next(losses), 20.0))
-    monkeypatch.setattr(supervised, "save_state", save_and_remember)
+    monkeypatch.setattr(supervised.run, "save_state", save_and_remember)
     train.unet.main(options(data, tmp_path))
     kept = AttentionUNet.from_pretrained(tmp_path / "model")
     assert kept.training_record["best_epoch"] == 2

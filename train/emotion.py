@@ -5,16 +5,14 @@
     python -m train.emotion --out runs/emotion-noise --noise     # on noisy faces too, the control
 
 `--out` receives `model/`, the epoch with the best accuracy on the validation split, as a folder that `from_pretrained`
-loads, beside `checkpoint.safetensors` and `log.jsonl`. The test split plays no part.
+loads, beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`. The test split plays no part.
 """
 
 import argparse
-import json
 import math
 import time
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +28,6 @@ from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import RandomNoise
 from train import run
-from train.state import load_optimizer, save_state
 from train.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
 
 
@@ -167,13 +164,8 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         "network": model.config,
         "data": {"name": "FER2013", "images": len(faces), "sha256": faces.fingerprint},
     }
-    log: list[dict[str, Any]] = []
-    if checkpoint := run.load_checkpoint(args.out, settings):
-        model.load_state_dict(checkpoint["model"])
-        averaged.load_state_dict(checkpoint["averaged"])
-        load_optimizer(optimizer.optimizer, checkpoint["optimizer"])
-        scheduler.load_state_dict(checkpoint["scheduler"])
-        log = checkpoint["log"]
+    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "averaged": averaged}
+    log = run.resume(args.out, settings, parts)
 
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
@@ -221,15 +213,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
                 scores = {"best_epoch": epoch + 1, "validation_accuracy": round(accuracy, 4)}
                 kept.training_record = {**settings, "hardware": run.hardware(device), **scores}
                 kept.save_pretrained(args.out / run.MODEL_FOLDER)
-            state = {
-                "model": model.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "scheduler": scheduler.state_dict(),
-            }
-            save_state(args.out / run.CHECKPOINT_FILE, {**state, "settings": settings, "log": log})
-            text = "".join(json.dumps(row) + "\n" for row in log)
-            (args.out / run.LOG_FILE).write_text(text, encoding="utf-8")
+            run.save_progress(args.out, settings, parts, log, "validation_accuracy")
     accelerator.end_training()
 
 

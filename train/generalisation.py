@@ -17,7 +17,7 @@ from skimage.util import random_noise
 
 from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS
-from fer_denoise.evaluate import CHUNK, NOISY, restore_task
+from fer_denoise.evaluate import NOISY, in_chunks, restore_task
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS
@@ -123,9 +123,8 @@ def measure_unseen(
         noisy = noisy.astype(np.float32)
         row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
         for name, restorer in restorers.items():
-            chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
-            parts = pool.map(restorer, chunks) if name in FILTERS else [restorer(noisy)]
-            row[name] = mean_psnr(psnr(np.concatenate(list(parts)), clean))
+            restored = in_chunks(restorer, noisy, pool) if name in FILTERS else restorer(noisy)
+            row[name] = mean_psnr(psnr(restored, clean))
         yield {"noise": title, **_with_best_filter(row)}
 
 

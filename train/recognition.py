@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from fer_denoise import Restorer
-from fer_denoise.classical import FILTERS, restore_level
 from fer_denoise.data import EMOTIONS, Faces
-from fer_denoise.evaluate import CHUNK, NOISY
+from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.images import to_float
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise
@@ -59,7 +58,7 @@ def measure(
         for name in (NOISY, *restorers):
             if name != NOISY and MODELS[name].task not in (None, task):
                 continue
-            restored = noisy if name == NOISY else _restore(restorers[name], noisy, sigma, amount, pool)
+            restored = noisy if name == NOISY else restore_levels(restorers[name], noisy, sigma, amount, pool)
             for trained, classifier in classifiers.items():
                 if trained == CLEAN_TRAINED or name == NOISY:
                     scores = score(classifier(to_float(restored)), on_clean[trained], test.labels)
@@ -103,12 +102,3 @@ def macro_f1(answers: np.ndarray, labels: np.ndarray) -> float:
 
 def _interval(values: np.ndarray) -> list[float]:
     return np.quantile(values, (0.025, 0.975)).round(4).tolist()
-
-
-def _restore(restorer: Restorer, noisy: np.ndarray, sigma: float, amount: float, pool: Executor) -> np.ndarray:
-    """A filter is told both levels, a network nothing."""
-    if restorer.name not in FILTERS:
-        return restorer(noisy)
-    chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
-    parts = [pool.submit(restore_level, restorer.name, chunk, sigma, amount) for chunk in chunks]
-    return np.clip(np.concatenate([part.result() for part in parts]), 0, 1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import broadcast
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
@@ -18,12 +19,15 @@ from torch.optim.swa_utils import update_bn
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.precision import bf16_is_fast
-from train.state import load_state
+from train.state import load_optimizer, load_state, save_state
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 MODEL_FOLDER = "model"
+
+MEASURES = {"validation_psnr": "validation PSNR, dB", "validation_accuracy": "validation accuracy"}
+"""What a log may hold beside losses, and how its axis is called."""
 
 SILENT_VARIANCE = 1e-6
 
@@ -73,6 +77,28 @@ def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | Non
         changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
         raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
     return checkpoint
+
+
+def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Set `parts` to what `save_progress` left in `out`; gives the log of the epochs done, empty for a fresh run."""
+    checkpoint = load_checkpoint(out, settings)
+    if checkpoint is None:
+        return []
+    for name, part in parts.items():
+        if isinstance(part, AcceleratedOptimizer):
+            load_optimizer(part.optimizer, checkpoint[name])
+        else:
+            part.load_state_dict(checkpoint[name])
+    return checkpoint["log"]
+
+
+def save_progress(
+    out: Path, settings: dict[str, Any], parts: dict[str, Any], log: list[dict[str, Any]], measure: str
+) -> None:
+    """Keep what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `measure`."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    save_state(out / CHECKPOINT_FILE, {**states, "settings": settings, "log": log})
+    write_log(out, log, measure)
 
 
 def hardware(device: torch.device) -> str:
@@ -168,14 +194,14 @@ def share_buffers(model: nn.Module, accelerator: Accelerator) -> None:
             buffer.copy_(broadcast(buffer.clone()))
 
 
-def write_log(out: Path, rows: list[dict[str, Any]]) -> None:
+def write_log(out: Path, rows: list[dict[str, Any]], measure: str = "validation_psnr") -> None:
     """Write one JSON object per epoch, and the curves made of them."""
     (out / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    plot_curves(rows, out / CURVES_FILE)
+    plot_curves(rows, out / CURVES_FILE, measure)
 
 
-def plot_curves(rows: list[dict[str, Any]], path: Path) -> None:
-    """Loss of train and validation, and validation PSNR, against the epoch."""
+def plot_curves(rows: list[dict[str, Any]], path: Path, measure: str = "validation_psnr") -> None:
+    """Loss of train and validation, and the `measure` of the log, one of `MEASURES`, against the epoch."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -189,7 +215,7 @@ def plot_curves(rows: list[dict[str, Any]], path: Path) -> None:
     logarithmic = min(min(values) for values in losses.values()) > 0
     left.set(xlabel="epoch", ylabel="loss", yscale="log" if logarithmic else "linear")
     left.legend()
-    right.plot(epochs, [row["validation_psnr"] for row in rows], marker=".", color="tab:green")
-    right.set(xlabel="epoch", ylabel="validation PSNR, dB")
+    right.plot(epochs, [row[measure] for row in rows], marker=".", color="tab:green")
+    right.set(xlabel="epoch", ylabel=MEASURES[measure])
     figure.savefig(path, dpi=100)
     plt.close(figure)

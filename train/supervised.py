@@ -19,7 +19,6 @@ from fer_denoise.models import PretrainedModel
 from fer_denoise.noise import Noise
 from train import run
 from train.faces import NoisyFaces, validate
-from train.state import load_optimizer, save_state
 
 WARM_UP_STEPS = 200
 CALIBRATION_BATCHES = 50
@@ -110,14 +109,10 @@ def train_restorer(
         "data": faces.record,
     }
 
-    log: list[dict[str, Any]] = []
-    if checkpoint := run.load_checkpoint(args.out, settings):
-        model.load_state_dict(checkpoint["model"])
-        if averaged:
-            averaged.load_state_dict(checkpoint["averaged"])
-        load_optimizer(optimizer.optimizer, checkpoint["optimizer"])
-        scheduler.load_state_dict(checkpoint["scheduler"])
-        log = checkpoint["log"]
+    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+    if averaged:
+        parts["averaged"] = averaged
+    log = run.resume(args.out, settings, parts)
 
     for epoch in range(len(log), recipe.epochs):
         best = min(log, key=lambda row: row["validation_loss"], default=None)
@@ -170,13 +165,5 @@ def train_restorer(
                 best_scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
                 kept.training_record = {**settings, "hardware": run.hardware(device), **best_scores}
                 kept.save_pretrained(args.out / run.MODEL_FOLDER)
-            state = {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "scheduler": scheduler.state_dict(),
-            }
-            if averaged:
-                state["averaged"] = averaged.state_dict()
-            save_state(args.out / run.CHECKPOINT_FILE, {**state, "settings": settings, "log": log})
-            run.write_log(args.out, log)
+            run.save_progress(args.out, settings, parts, log, "validation_psnr")
     accelerator.end_training()

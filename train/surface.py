@@ -7,9 +7,8 @@ switching median. Networks work blind. What is measured is kept after every cell
 
 import json
 import math
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer
-from fer_denoise.classical import FILTERS, restore_level
-from fer_denoise.evaluate import CHUNK, NOISY
+from fer_denoise.classical import FILTERS
+from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
@@ -60,7 +59,7 @@ def measure(
                 continue
             noisy = mixed_noise(clean, sigma, amount, seed=conditions["seed"])
             for name in todo:
-                restored = noisy if name == NOISY else restore_cell(restorers[name], noisy, sigma, amount, pool)
+                restored = noisy if name == NOISY else restore_levels(restorers[name], noisy, sigma, amount, pool)
                 models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
                 file.write_text(json.dumps(results) + "\n", encoding="utf-8")
     return results
@@ -75,15 +74,6 @@ def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dic
         levels = np.array([restorer.noise_level(image) for image in noisy])
         errors[:, SIGMAS.index(sigma), AMOUNTS.index(amount)] = np.abs(levels - (sigma, amount)).mean(axis=0)
     return {name: error.round(4).tolist() for name, error in zip(("sigma", "amount"), errors, strict=True)}
-
-
-def restore_cell(restorer: Restorer, noisy: np.ndarray, sigma: float, amount: float, pool: Executor) -> np.ndarray:
-    """What a method makes of the noisy faces of a cell: a filter told everything, a network blind."""
-    if restorer.name not in FILTERS:
-        return restorer(noisy)
-    chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
-    parts = pool.map(partial(restore_level, restorer.name, sigma=sigma, amount=amount), chunks)
-    return np.clip(np.concatenate(list(parts)), 0, 1)
 
 
 def rivals(results: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -116,27 +106,22 @@ def print_tables(results: dict[str, Any], name: str) -> None:
 def markdown_table(results: dict[str, Any], name: str) -> str:
     """PSNR of `name` in each cell, with its margin over the best rival, as a table for the README."""
     values, gains = _table(results, name), margin(results, name)
-    lines = [
-        "| sigma \\ impulses | " + " | ".join(f"{amount:.0%}" for amount in AMOUNTS) + " |",
-        "| --: |" + " --: |" * len(AMOUNTS),
-    ]
-    for row, sigma in enumerate(SIGMAS):
-        cells = [f"{values[row, column]:.2f} ({gains[row, column]:+.2f})" for column in range(len(AMOUNTS))]
-        lines.append(f"| {sigma:g} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return _grid(lambda row, column: f"{values[row, column]:.2f} ({gains[row, column]:+.2f})")
 
 
 def noise_level_table(results: dict[str, Any]) -> str:
     """Mean absolute error of the estimates in each cell, sigma then amount, as a table for the README."""
-    errors = results["noise_level"]
-    lines = [
-        "| sigma \\ impulses | " + " | ".join(f"{amount:.0%}" for amount in AMOUNTS) + " |",
-        "| --: |" + " --: |" * len(AMOUNTS),
-    ]
+    sigma, amount = (results["noise_level"][name] for name in ("sigma", "amount"))
+    return _grid(lambda row, column: f"{sigma[row][column]:.3f}, {amount[row][column]:.1%}")
+
+
+def _grid(cell: Callable[[int, int], str]) -> str:
+    """A Markdown table over both levels; `cell` gives the text at a row and a column."""
+    heads = " | ".join(f"{amount:.0%}" for amount in AMOUNTS)
+    lines = [f"| sigma \\ impulses | {heads} |", "| --: |" + " --: |" * len(AMOUNTS)]
     for row, sigma in enumerate(SIGMAS):
-        pairs = zip(errors["sigma"][row], errors["amount"][row], strict=True)
-        shown = [f"{of_sigma:.3f}, {of_amount:.1%}" for of_sigma, of_amount in pairs]
-        lines.append(f"| {sigma:g} | {' | '.join(shown)} |")
+        shown = " | ".join(cell(row, column) for column in range(len(AMOUNTS)))
+        lines.append(f"| {sigma:g} | {shown} |")
     return "\n".join(lines)
 
 

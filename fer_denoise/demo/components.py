@@ -49,6 +49,22 @@ def pixel_image(label: str, mode: str = "L", **options: Any) -> gr.Image:
     )
 
 
+def pixel_gallery(value: Any = None, *, columns: int, label: str | None = None, **options: Any) -> gr.Gallery:
+    """A row of small pictures with captions: enlarged with sharp edges, lossless."""
+    return gr.Gallery(
+        value,
+        label=label,
+        show_label=label is not None,
+        format="png",
+        columns=columns,
+        height="auto",
+        object_fit="cover",
+        buttons=["download"],
+        elem_classes="pixels wide-gallery",
+        **options,
+    )
+
+
 def as_picture(image: np.ndarray) -> Image.Image:
     """Gray pixels (H, W), uint8 or float in [0, 1], as a picture to show."""
     return Image.fromarray(to_dtype(to_float(image), np.dtype(np.uint8)))

@@ -13,10 +13,11 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from fer_denoise.demo.components import MUCH_WORK, in_plain_words
+from fer_denoise.demo.components import in_plain_words
 from fer_denoise.demo.gpu import with_lent_gpu
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stops
+from fer_denoise.demo.stoppable import StoppableWork
 from fer_denoise.demo.uploads import read_photo
 from fer_denoise.photos import photo_noise_level, restore_photo
 from fer_denoise.pictures import SUFFIXES, PictureError
@@ -42,11 +43,9 @@ def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
                 model = gr.Dropdown(
                     [(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer"
                 )
-                with gr.Row():
-                    button = gr.Button("Restore all", variant="primary")
-                    cancel = gr.Button("Stop", variant="stop", visible=False)
+                work = StoppableWork(stops, "Restore all")
             with gr.Column(scale=4, min_width=300):
-                status = gr.Markdown("Choose pictures and press *Restore all*.", elem_classes="status")
+                work.add_status("Choose pictures and press *Restore all*.")
                 archive = gr.File(label="Restored pictures (ZIP)", visible=False)
                 table = gr.Dataframe(
                     headers=list(COLUMNS),
@@ -56,12 +55,6 @@ def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
                     column_widths=WIDTHS,
                     visible=False,
                 )
-
-    def stop(request: gr.Request) -> None:
-        stops.stop(request.session_hash)
-
-    def idle(text: str) -> dict[Any, Any]:
-        return {status: text, button: gr.Button(visible=True), cancel: gr.Button(visible=False)}
 
     @in_plain_words
     def restore_all(
@@ -78,7 +71,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
         stopped = stops.start(request.session_hash)
-        yield {status: "Working …", button: gr.Button(visible=False), cancel: gr.Button(visible=True)}
+        yield work.busy()
         rows: list[tuple[Any, ...]] = []
         # What is handed out is copied first, so nothing stays behind.
         with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
@@ -86,27 +79,20 @@ def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as restored:
                 for path in progress.tqdm(paths, desc="Restoring"):
                     if stopped.is_set():
-                        yield idle(f"Stopped after {len(rows)} of {len(paths)}.")
+                        yield work.idle(f"Stopped after {len(rows)} of {len(paths)}.")
                         return
                     rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
-                    yield {status: f"{len(rows)} of {len(paths)} done."}
+                    yield {work.status: f"{len(rows)} of {len(paths)} done."}
                 restored.writestr("restored.csv", as_csv(rows))
             failed = sum(not row[1] for row in rows)
+            left_out = f", {failed} left out: see the remarks." if failed else "."
             yield {
-                status: f"{len(rows) - failed} restored"
-                + (f", {failed} left out: see the remarks." if failed else "."),
+                **work.idle(f"{len(rows) - failed} restored{left_out}"),
                 archive: gr.File(str(target), visible=True),
                 table: gr.Dataframe(rows, visible=True),
-                button: gr.Button(visible=True),
-                cancel: gr.Button(visible=False),
             }
 
-    options: dict[str, Any] = {"api_visibility": "private", **MUCH_WORK}
-    running = button.click(
-        restore_all, [files, model], [status, archive, table, button, cancel], show_progress_on=[status], **options
-    )
-    running.failure(lambda: idle("Nothing was restored."), None, [status, button, cancel], **options)
-    cancel.click(stop, None, None, queue=False, api_visibility="private")
+    work.listen(restore_all, [files, model], [archive, table])
 
 
 def restore_into(

@@ -1,6 +1,6 @@
 """The tab for a visitor's own pictures: one that is looked at, or many that come back as a ZIP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -8,10 +8,11 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from fer_denoise.demo.components import MUCH_WORK, PictureInput, in_plain_words, preview
+from fer_denoise.demo.components import PictureInput, in_plain_words, pixel_gallery, preview
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
+from fer_denoise.demo.stoppable import StoppableWork
 from fer_denoise.demo.uploads import read_photo
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import mixed_noise
@@ -74,11 +75,9 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
                     maximum=1,
                     step=0.01,
                 )
-            with gr.Row():
-                button = gr.Button("Restore", variant="primary")
-                cancel = gr.Button("Stop", variant="stop", visible=False)
+            work = StoppableWork(stops, "Restore")
         with gr.Column(scale=4, min_width=300, elem_classes="results"):
-            status = gr.Markdown("Choose a picture and press *Restore*.", elem_classes="status")
+            work.add_status("Choose a picture and press *Restore*.")
             before_after = gr.ImageSlider(
                 label="Drag: noisy | restored",
                 format="png",
@@ -107,16 +106,7 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
                 alt_text="Restored picture",
                 visible=False,
             )
-            faces = gr.Gallery(
-                label="The faces, at 48x48: noisy, then restored",
-                format="png",
-                columns=4,
-                height="auto",
-                object_fit="cover",
-                buttons=["download"],
-                visible=False,
-                elem_classes="pixels wide-gallery",
-            )
+            faces = pixel_gallery(columns=4, label="The faces, at 48x48: noisy, then restored", visible=False)
 
     @in_plain_words
     def restore_own(
@@ -131,34 +121,28 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
     ) -> Iterator[dict[Any, Any]]:
         photo = read_photo(path, model, keep_colour)
         stopped = stops.start(request.session_hash)
-        yield {status: "Working …", button: gr.Button(visible=False), cancel: gr.Button(visible=True)}
-        restored = photo
+        yield work.busy()
+
+        def restore_and_estimate(report: Callable[[float], None]) -> tuple[np.ndarray, NoiseLevel | None]:
+            restored = restore_photo(restorers.get(model), photo, sigma or None, report)
+            return restored, photo_noise_level(restorers.get(UNIVERSAL), photo)
+
         try:
-            for share, done in in_steps(
-                lambda report: restore_photo(restorers.get(model), photo, sigma or None, report), stopped
-            ):
-                progress(share, desc="Restoring")
-                restored = photo if done is None else done
+            for share, done in in_steps(restore_and_estimate, stopped):
+                if done is None:
+                    progress(share, desc="Restoring")
         except Stopped:
-            yield idle("Stopped.")
+            yield work.idle("Stopped.")
             return
-        boxes = find_faces(restored) if part == FACES else []
-        kept = keep_only(boxes, restored, photo) if part == FACES else restored
-        level = photo_noise_level(restorers.get(UNIVERSAL), photo)
+        restored, level = done
+        boxes = find_faces(restored) if part == FACES else None
+        kept = restored if boxes is None else keep_only(boxes, restored, photo)
         yield {
             last: (photo, kept),
-            status: describe(photo, level, boxes if part == FACES else None),
+            **work.idle(describe(photo, level, boxes)),
             **shown(photo, kept, strength),
-            faces: gr.Gallery(face_gallery(boxes, photo, restorers, model), visible=bool(boxes)),
-            button: gr.Button(visible=True),
-            cancel: gr.Button(visible=False),
+            faces: gr.Gallery(face_gallery(boxes or [], photo, restorers, model), visible=bool(boxes)),
         }
-
-    def stop(request: gr.Request) -> None:
-        stops.stop(request.session_hash)
-
-    def idle(text: str) -> dict[Any, Any]:
-        return {status: text, button: gr.Button(visible=True), cancel: gr.Button(visible=False)}
 
     def shown(photo: np.ndarray, restored: np.ndarray, strength: float) -> dict[Any, Any]:
         mixed = blend_towards_input(photo, restored, strength)
@@ -175,13 +159,8 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
         return shown(*pictures, strength)
 
     example.click(noisy_astronaut, None, image, show_progress="hidden", api_visibility="private")
-    outputs = [last, status, before_after, strength_slider, result, faces, button, cancel]
-    options: dict[str, Any] = {"api_visibility": "private", **MUCH_WORK}
-    running = button.click(
-        restore_own, [image, model, part, colour, sigma, strength_slider], outputs, show_progress_on=[status], **options
-    )
-    running.failure(lambda: idle("Nothing was restored."), None, [status, button, cancel], **options)
-    cancel.click(stop, None, None, queue=False, api_visibility="private")
+    inputs = [image, model, part, colour, sigma, strength_slider]
+    work.listen(restore_own, inputs, [last, before_after, strength_slider, result, faces])
     strength_slider.change(
         change_strength,
         [last, strength_slider],

@@ -66,16 +66,8 @@ def build() -> gr.Blocks:
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
 
-        followed = page.load(
-            follow_link,
-            None,
-            [tabs, *(control for tab in task_tabs for control in (tab.model, tab.seed, *tab.sliders))],
-            api_visibility="private",
-            show_progress="hidden",
-        )
-        for tab in task_tabs:
-            # What a link sets in a tab that has not been opened yet is no change that it hears of.
-            followed.then(**tab.refresh)
+        linked = [part for tab in task_tabs for part in (tab.model, tab.seed, *tab.sliders, *tab.outputs)]
+        page.load(follow_link, None, [tabs, *linked], api_visibility="private", show_progress="hidden")
 
         def leave(request: gr.Request) -> None:
             stops.stop(request.session_hash)
@@ -100,11 +92,14 @@ def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab])
     if settings is None:
         return {tabs: gr.skip()}
     tab = next(tab for tab in task_tabs if tab.task == settings.task)
+    # A tab that has not been opened yet does not hear that its controls change.
+    shown = tab.show(settings.model, settings.seed, settings.levels)
     return {
         tabs: gr.Tabs(selected=settings.task),
         tab.model: settings.model,
         tab.seed: settings.seed,
         **dict(zip(tab.sliders, settings.levels, strict=True)),
+        **dict(zip(tab.outputs, shown, strict=True)),
     }
 
 

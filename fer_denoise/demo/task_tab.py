@@ -1,5 +1,6 @@
 """The tab of a task: choose a face, add noise, restore it, and see what was gained."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from gradio.components import Component
 
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
-from fer_denoise.demo.components import PictureInput, as_picture, in_plain_words, pixel_image
+from fer_denoise.demo.components import PictureInput, as_picture, in_plain_words, pixel_gallery, pixel_image
 from fer_denoise.demo.face_view import FaceView, advice, fits, is_realist, restore_face
 from fer_denoise.demo.heat import error_legend, impulse_legend
 from fer_denoise.demo.hub_faces import random_test_faces
@@ -22,14 +23,15 @@ from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models, speci
 
 @dataclass(frozen=True)
 class TaskTab:
-    """The controls of a tab that a link can set."""
+    """What a link can set in a tab, and what is shown then."""
 
     task: str
     model: gr.Dropdown
     seed: gr.Number
     sliders: list[Component]
-    refresh: dict[str, Any]
-    """The event that shows the face anew, as arguments of a listener."""
+    outputs: list[Component]
+    show: Callable[[str, int, Sequence[float]], tuple[Any, ...]]
+    """The values of `outputs` for the first face, with a model, a seed and noise levels."""
 
 
 def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
@@ -137,31 +139,12 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
             "Attention gates weigh the details that a network passes on. Light is much, dark is little; fine details "
             "come first, then coarse ones. Filters have no attention."
         )
-        attention_gallery = gr.Gallery(
-            first.attention,
-            show_label=False,
-            format="png",
-            columns=3,
-            rows=1,
-            height="auto",
-            object_fit="cover",
-            buttons=["download"],
-            elem_classes="pixels wide-gallery",
-        )
+        attention_gallery = pixel_gallery(first.attention, columns=3, rows=1)
     with gr.Accordion("Compare all", open=False):
         gr.Markdown("Every network and filter on this noisy face, best first. Filters are told the true noise level.")
         compare_button = gr.Button("Compare all", variant="primary")
         compare_table = gr.HTML(padding=False)
-        compare_gallery = gr.Gallery(
-            show_label=False,
-            format="png",
-            columns=5,
-            height="auto",
-            object_fit="cover",
-            buttons=["download"],
-            visible=False,
-            elem_classes="pixels wide-gallery",
-        )
+        compare_gallery = pixel_gallery(columns=5, visible=False)
     with gr.Accordion("Quality at every noise level", open=False):
         gr.Markdown("PSNR on this face, from weak noise to strong. Higher is better; *noisy* is the face as it came.")
         chosen = gr.Dropdown(
@@ -238,5 +221,8 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
 
     compare_button.click(compare_all, [face, seed, *sliders], [compare_table, compare_gallery], **slow_options)
     plot_button.click(draw_curves, [face, chosen, seed, *sliders], plot, **slow_options)
-    refresh = {"fn": run, "inputs": inputs, "outputs": outputs, **options}
-    return TaskTab(task, model, seed, sliders, refresh)
+
+    def show(model: str, seed: int, levels: Sequence[float]) -> tuple[Any, ...]:
+        return run(samples[0][1], model, 1.0, seed, *levels)
+
+    return TaskTab(task, model, seed, sliders, outputs, show)
