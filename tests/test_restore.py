@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -279,12 +281,29 @@ def test_the_universal_restorer_tells_the_noise_of_faces(samples, sigma, amount)
     np.testing.assert_allclose(levels, (sigma, amount), rtol=0.25, atol=0.012)
 
 
+class InDouble(PretrainedModel):
+    """A network that computes in float64, where rounding is too small to be amplified."""
+
+    def __init__(self, network: PretrainedModel) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).double()
+
+    @property
+    def reach(self) -> int:
+        return self.network.reach
+
+    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+        return self.network(noisy.double())
+
+
 @pytest.mark.parametrize("name", bundled_models())
 def test_tiles_of_a_bundled_network_leave_no_seam(name):
     noisy = TASKS["low"](data.camera()[100:400, 100:400], seed=0)
-    whole = Restorer.from_pretrained(name)
-    tiled = Restorer(whole.model, name, tile=128)
-    np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=0.1 / 255)
+    network = Restorer.from_pretrained(name).model
+    # In float32, a channel of batch norm that is almost silent makes visible what is rounded differently.
+    for model, atol in ((InDouble(network), 1e-4 / 255), (network, 0.1 / 255)):
+        whole, tiled = Restorer(model, name, device="cpu"), Restorer(model, name, device="cpu", tile=128)
+        np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=atol)
 
 
 def test_a_self_ensemble_is_the_mean_over_the_mirror_image(samples):

@@ -59,7 +59,7 @@ def build_endpoints(restorers: Restorers) -> None:
 
         Returns:
             sigma: standard deviation of its Gaussian noise from 0 to 1, and amount: share of its pixels that are
-            impulses.
+            impulses, too low where they are fewer than 10%.
         """
         level = photo_noise_level(restorers.get(UNIVERSAL), read_photo(image, UNIVERSAL, colour=True))
         return {"sigma": round(level.sigma, 5), "amount": round(level.amount, 5)}

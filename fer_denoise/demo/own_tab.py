@@ -34,6 +34,9 @@ what you see is how noisy the picture seems to be, and what became of it.
 """
 
 WHOLE, FACES = "Whole picture", "Faces in it"
+FEW_IMPULSES = 0.03
+"""An estimate below this also stands for somewhat more: the network tells few impulses as hardly any."""
+
 KEPT_SECONDS = 1800
 """How long a visitor's last picture stays in memory, for the strength to be changed."""
 
@@ -76,7 +79,7 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
                     step=0.01,
                 )
             work = StoppableWork(stops, "Restore")
-        with gr.Column(scale=4, min_width=300, elem_classes="results"):
+        with gr.Column(scale=4, min_width=300):
             work.add_status("Choose a picture and press *Restore*.")
             before_after = gr.ImageSlider(
                 label="Drag: noisy | restored",
@@ -185,13 +188,11 @@ def describe(photo: np.ndarray, level: NoiseLevel | None, boxes: list[Box] | Non
     height, width = photo.shape[:2]
     parts = [f"{width}x{height} pixels, {'in colour' if photo.ndim == 3 else 'gray'}."]
     if level is not None:
+        few = level.amount < FEW_IMPULSES
+        impulses = "less than about 10% of the pixels, if any" if few else f"about {level.amount:.0%} of the pixels"
         parts.append(
             f"**Estimated noise:** Gaussian of about {level.sigma * 255:.0f} gray levels (sigma {level.sigma:.3f}), "
-            + (
-                f"and impulses on about {level.amount:.0%} of the pixels."
-                if level.amount > 0.03
-                else "few or no impulses."
-            )
+            f"and impulses on {impulses}."
         )
     if boxes is not None:
         found = {0: "No face was found, so nothing was changed.", 1: "One face was found."}
