@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_denoise.classical import FILTERS, restore_level, tuned_parameters
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
-from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.noise import TASKS, GaussianNoise, Noise
 from fer_denoise.restore import Restorer
 
 NOISY = "noisy"
@@ -56,6 +56,11 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
     )
 
 
+def true_sigma(restorer: Restorer, noise: Noise) -> float | None:
+    """What `restorer` is told of `noise` where all are compared: a filter its sigma; a network nothing."""
+    return noise.sigma if restorer.name in FILTERS and isinstance(noise, GaussianNoise) else None
+
+
 def restore_task(restorer: Restorer, task: str, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
     """Restore the images of a task, float (N, H, W) in [0, 1].
 
@@ -63,8 +68,7 @@ def restore_task(restorer: Restorer, task: str, noisy: np.ndarray, pool: Executo
     """
     if restorer.name not in FILTERS:
         return restorer(noisy)
-    noise = TASKS[task]
-    sigma = noise.sigma if isinstance(noise, GaussianNoise) else 0.0
+    sigma = true_sigma(restorer, TASKS[task]) or 0.0
     parameters = tuned_parameters(restorer.name, task)
     return in_chunks(partial(restorer.model, sigma=sigma, parameters=parameters), noisy, pool)
 

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_denoise import Restorer
 from fer_denoise.demo.own_tab import noisy_astronaut
+from fer_denoise.noise import TASKS
+from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -175,6 +178,48 @@ def test_another_face_restorer_and_seed(visit):
     here.wait_for_table_other_than(before)
     here.keep("another-face")
     here.assert_quiet()
+
+
+def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
+    here = visit()
+
+    def drawn() -> list[str]:
+        gallery = here.panel.locator(".wide-gallery").first.locator("img")
+        return [gallery.nth(index).get_attribute("src") for index in range(gallery.count())]
+
+    def move() -> None:
+        before = here.table()
+        here.panel.get_by_role("slider").first.press("ArrowRight")
+        here.wait_for_table_other_than(before)
+
+    here.unfold("Where the network looks")
+    here.wait_until(lambda: len(drawn()) == 1)
+    first = drawn()
+    move()
+    here.wait_until(lambda: drawn() != first)
+    second = drawn()
+    here.unfold("Where the network looks")
+    here.wait_until(lambda: not here.panel.locator(".wide-gallery").first.is_visible())
+    move()
+    here.unfold("Where the network looks")
+    here.wait_until(lambda: len(drawn()) == 1 and drawn() != second)
+    here.assert_quiet()
+
+
+def test_a_picture_is_sent_without_loss_and_can_be_downloaded(visit):
+    here = visit()
+    restored = here.panel.locator(".result").filter(has=here.page.get_by_role("img", name="Restored face")).first
+    assert restored.locator("img").first.get_attribute("src").startswith("data:image/png;base64,")
+    restored.hover()
+    with here.page.expect_download() as download:
+        restored.get_by_label("Download").first.click()
+    assert download.value.suggested_filename == "restored.png"
+    with Image.open(download.value.path()) as picture:
+        assert picture.format == "PNG" and picture.size == (48, 48)
+        measured = np.asarray(picture)
+    face = next(iter(sample_faces().values()))
+    expected = Restorer.from_pretrained("universal")(TASKS["low"](face, seed=0))
+    np.testing.assert_allclose(measured / 255, expected, atol=1.01 / 255)
 
 
 def test_an_uploaded_face_is_taken(visit, tmp_path):

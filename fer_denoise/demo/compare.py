@@ -10,9 +10,10 @@ import pandas as pd
 
 from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.evaluate import true_sigma
 from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
-from fer_denoise.noise import GaussianNoise, Noise
+from fer_denoise.noise import Noise
 from fer_denoise.zoo import MODELS, list_models
 
 
@@ -31,10 +32,10 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
     """Restore `face`, uint8 (48, 48), with every model; the noisy input is among the results, which are best first."""
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
-    sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
     results = [Comparison("Noisy input", noisy, psnr(noisy, clean), ssim(noisy, clean))]
     for name in list_models():
         restorer = restorers.get(name)
+        sigma = true_sigma(restorer, noise)
         restorer(noisy, sigma)  # the first call prepares what later ones reuse
         started = time.perf_counter()
         restored = restorer(noisy, sigma)
@@ -52,8 +53,10 @@ def psnr_curves(
     for level, noise in sweep:
         noisy = noise(clean, seed=seed)
         points.append((level, psnr(noisy, clean), "Noisy input"))
-        sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
-        points += [(level, psnr(restorers.get(name)(noisy, sigma), clean), MODELS[name].title) for name in models]
+        for name in models:
+            restorer = restorers.get(name)
+            restored = restorer(noisy, true_sigma(restorer, noise))
+            points.append((level, psnr(restored, clean), MODELS[name].title))
     return pd.DataFrame(points, columns=["level", "PSNR, dB", "method"])
 
 

@@ -1,5 +1,8 @@
 """Pictures on the page: a picker that reads any file itself, sharp enlarged displays, and errors in plain words."""
 
+import base64
+import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -8,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.components.gallery import GalleryData, GalleryImage
+from gradio.components.imageslider import SliderData
 from gradio.data_classes import ImageData
 from PIL import Image
 
@@ -34,12 +39,50 @@ class PictureInput(gr.Image):
         return payload.path if payload else None
 
 
-def pixel_image(label: str, mode: str = "L", **options: Any) -> gr.Image:
-    """A display of a small picture, gray ("L") or in colour ("RGB"): enlarged with sharp edges, lossless."""
-    return gr.Image(
+def inline(picture: Image.Image, name: str) -> ImageData:
+    """A small picture as it is sent within the answer: no file is written, and the browser need not ask for one."""
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+    file = re.sub("[^a-z0-9.]+", "-", name.lower()).strip("-.")
+    return ImageData(url=url, orig_name=f"{file or 'picture'}.png", mime_type="image/png")
+
+
+class InlineImage(gr.Image):
+    """A display of a small picture."""
+
+    is_template = True
+
+    def postprocess(self, value: Image.Image | None) -> ImageData | None:
+        return None if value is None else inline(value, self.label or "")
+
+
+class InlineGallery(gr.Gallery):
+    """A display of small pictures with captions."""
+
+    is_template = True
+
+    def postprocess(self, value: list[tuple[Image.Image, str]] | None) -> GalleryData:
+        return GalleryData(
+            root=[GalleryImage(image=inline(picture, caption), caption=caption) for picture, caption in value or []]
+        )
+
+
+class InlineSlider(gr.ImageSlider):
+    """Two small pictures, one laid over the other."""
+
+    is_template = True
+
+    def postprocess(self, value: tuple[Image.Image, Image.Image] | None) -> SliderData | None:
+        if value is None:
+            return None
+        return SliderData(root=(inline(value[0], "left"), inline(value[1], "right")))
+
+
+def pixel_image(label: str, **options: Any) -> gr.Image:
+    """A display of a small picture: enlarged with sharp edges, lossless."""
+    return InlineImage(
         label=label,
-        format="png",
-        image_mode=mode,
         interactive=False,
         buttons=["download", "fullscreen"],
         elem_classes="pixels result",
@@ -51,11 +94,10 @@ def pixel_image(label: str, mode: str = "L", **options: Any) -> gr.Image:
 
 def pixel_gallery(value: Any = None, *, columns: int, label: str | None = None, **options: Any) -> gr.Gallery:
     """A row of small pictures with captions: enlarged with sharp edges, lossless."""
-    return gr.Gallery(
+    return InlineGallery(
         value,
         label=label,
         show_label=label is not None,
-        format="png",
         columns=columns,
         height="auto",
         object_fit="cover",

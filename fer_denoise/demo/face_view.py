@@ -9,9 +9,10 @@ from PIL import Image
 from fer_denoise.demo.components import as_picture, preview
 from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.evaluate import true_sigma
 from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
-from fer_denoise.noise import TASKS, GaussianNoise, Noise
+from fer_denoise.noise import TASKS, Noise
 from fer_denoise.realism import blend
 from fer_denoise.zoo import MODELS, specialists
 
@@ -28,8 +29,6 @@ class FaceView(NamedTuple):
     impulses: Image.Image
     pair: tuple[Image.Image, Image.Image]
     """Noisy and restored, enlarged, to be laid over each other."""
-    attention: list[tuple[Image.Image, str]]
-    """What the gates of the network let through, level by level."""
     table: str
 
 
@@ -43,7 +42,7 @@ def restore_face(
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
     restorer = restorers.get(model)
-    restored = restorer(noisy, sigma=noise.sigma if isinstance(noise, GaussianNoise) else None)
+    restored = restorer(noisy, true_sigma(restorer, noise))
     if is_realist(model) and share != 1:
         truest, _ = specialists(MODELS[model].task)
         restored = blend(restorers.get(truest)(noisy), restored, share)
@@ -53,12 +52,17 @@ def restore_face(
         error=error_picture(restored, clean),
         impulses=impulse_picture(clean, noisy, restored),
         pair=tuple(preview(np.asarray(picture)) for picture in pictures[1:]),
-        attention=[
-            (attention_picture(noisy, level), name)
-            for level, name in zip(restorer.attention(noisy), LEVELS, strict=False)
-        ],
         table=metrics_table(clean, noisy, restored),
     )
+
+
+def attention_pictures(
+    face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int
+) -> list[tuple[Image.Image, str]]:
+    """What the gates of a network let through on a face with noise, level by level; none for filters."""
+    noisy = noise(to_float(face), seed=seed)
+    levels = zip(restorers.get(model).attention(noisy), LEVELS, strict=False)
+    return [(attention_picture(noisy, coefficients), name) for coefficients, name in levels]
 
 
 def is_realist(model: str) -> bool:

@@ -73,6 +73,8 @@ def build() -> gr.Blocks:
             stops.stop(request.session_hash)
 
         page.unload(leave)
+    # Gradio would sum up all events anew after each, for a page that only developers see.
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
     return page.queue(max_size=64, default_concurrency_limit=2)
 
 

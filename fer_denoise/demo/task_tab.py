@@ -9,8 +9,16 @@ import numpy as np
 from gradio.components import Component
 
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
-from fer_denoise.demo.components import PictureInput, as_picture, in_plain_words, pixel_gallery, pixel_image
-from fer_denoise.demo.face_view import FaceView, advice, fits, is_realist, restore_face
+from fer_denoise.demo.components import (
+    InlineGallery,
+    InlineSlider,
+    PictureInput,
+    as_picture,
+    in_plain_words,
+    pixel_gallery,
+    pixel_image,
+)
+from fer_denoise.demo.face_view import FaceView, advice, attention_pictures, fits, is_realist, restore_face
 from fer_denoise.demo.heat import error_legend, impulse_legend
 from fer_denoise.demo.hub_faces import random_test_faces
 from fer_denoise.demo.links import COPY_LINK, MAX_SEED
@@ -41,26 +49,36 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     with_impulses = isinstance(controls, SaltAndPepperControls)
 
     @in_plain_words
-    def run(face: np.ndarray, model: str, share: float, seed: int | None, *values: float) -> tuple[Any, ...]:
+    def run(
+        looking: bool, face: np.ndarray, model: str, share: float, seed: int | None, *values: float
+    ) -> tuple[Any, ...]:
         noise = controls.noise(*values)
         return (
             controls.describe(*values),
             advice(model, noise),
-            gr.Button(visible=not fits(model, noise)),
+            fits(model, noise),
+            (face.tolist(), model, seed, values) if looking else None,
             *restore_face(face, restorers, model, noise, int(seed or 0), share),
         )
 
-    level, hint, _, *view = run(samples[0][1], DEFAULT_MODEL, 1.0, 0, *controls.preset)
+    @in_plain_words
+    def look(asked: tuple[Any, ...] | None) -> Any:
+        if asked is None:
+            return gr.skip()
+        face, model, seed, values = asked
+        noise = controls.noise(*values)
+        return attention_pictures(np.array(face, np.uint8), restorers, model, noise, int(seed or 0))
+
+    level, hint, _, _, *view = run(False, samples[0][1], DEFAULT_MODEL, 1.0, 0, *controls.preset)
     first = FaceView(*view)
 
     face = gr.State(samples[0][1])
     offered = gr.State(samples)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300, elem_classes="controls"):
-            gallery = gr.Gallery(
+            gallery = InlineGallery(
                 [(as_picture(sample), title) for title, sample in samples],
                 label="Choose a face",
-                format="png",
                 columns=5,
                 rows=2,
                 height="auto",
@@ -118,28 +136,26 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
             hint_text = gr.Markdown(hint)
             offer = gr.Button("Take Universal instead", size="sm", variant="primary", visible=False)
             with gr.Row(equal_height=False, elem_classes="closer"):
-                before_after = gr.ImageSlider(
+                before_after = InlineSlider(
                     first.pair,
                     label="Drag: noisy | restored",
-                    format="png",
-                    image_mode="L",
                     interactive=False,
                     buttons=["fullscreen"],
                     min_width=200,
                     elem_classes="pixels result",
                 )
                 with gr.Column(min_width=200):
-                    error_image = pixel_image("Error", value=first.error, mode="RGB")
+                    error_image = pixel_image("Error", value=first.error)
                     gr.HTML(error_legend(), padding=False)
                 with gr.Column(min_width=200, visible=with_impulses):
-                    impulse_image = pixel_image("Impulses", value=first.impulses, mode="RGB")
+                    impulse_image = pixel_image("Impulses", value=first.impulses)
                     gr.HTML(impulse_legend(), padding=False)
-    with gr.Accordion("Where the network looks", open=False):
+    with gr.Accordion("Where the network looks", open=False) as attention_part:
         gr.Markdown(
             "Attention gates weigh the details that a network passes on. Light is much, dark is little; fine details "
             "come first, then coarse ones. Filters have no attention."
         )
-        attention_gallery = pixel_gallery(first.attention, columns=3, rows=1)
+        attention_gallery = pixel_gallery(columns=3, rows=1)
     with gr.Accordion("Compare all", open=False):
         gr.Markdown("Every network and filter on this noisy face, best first. Filters are told the true noise level.")
         compare_button = gr.Button("Compare all", variant="primary")
@@ -164,18 +180,19 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
             visible=False,
         )
 
-    inputs = [face, model, dial, seed, *sliders]
+    fitting, looking, asked = gr.State(True), gr.State(False), gr.State()
+    inputs = [looking, face, model, dial, seed, *sliders]
     outputs = [
         level_text,
         hint_text,
-        offer,
+        fitting,
+        asked,
         clean_image,
         noisy_image,
         restored_image,
         error_image,
         impulse_image,
         before_after,
-        attention_gallery,
         table_html,
     ]
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "restore"}
@@ -204,6 +221,11 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
     changes = [control.change for control in (*sliders, seed, model, dial)]
     gr.on(changes, run, inputs, outputs, trigger_mode="always_last", **options)
+    # A component that is set in vain costs as much as its picture, so these wait for a change.
+    fitting.change(lambda fits: gr.Button(visible=not fits), fitting, offer, **options)
+    asked.change(look, asked, attention_gallery, **options)
+    attention_part.expand(lambda: True, None, looking, **options).success(run, inputs, outputs, **options)
+    attention_part.collapse(lambda: False, None, looking, **options)
     model.change(lambda name: gr.Slider(visible=is_realist(name)), model, dial, **options)
     preset.click(lambda: controls.preset, None, sliders, **options)
     offer.click(lambda: UNIVERSAL, None, model, **options)
@@ -223,6 +245,6 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     plot_button.click(draw_curves, [face, chosen, seed, *sliders], plot, **slow_options)
 
     def show(model: str, seed: int, levels: Sequence[float]) -> tuple[Any, ...]:
-        return run(samples[0][1], model, 1.0, seed, *levels)
+        return run(False, samples[0][1], model, 1.0, seed, *levels)
 
     return TaskTab(task, model, seed, sliders, outputs, show)
