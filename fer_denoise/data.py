@@ -64,7 +64,7 @@ class Faces:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the pixels in order: tells which copy of the data a result was made with."""
-        return hashlib.sha256(np.ascontiguousarray(self.images)).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()
 
 
 def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revision: str | None = None) -> Faces:

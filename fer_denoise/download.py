@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -30,6 +31,8 @@ from huggingface_hub.file_download import REGEX_COMMIT_HASH, repo_folder_name
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 from huggingface_hub.utils.sha import git_hash
+
+from fer_denoise.files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -78,19 +81,21 @@ def download(repo_id: str, revision: str | None, names: Sequence[str]) -> Path:
 
 
 def _fetch_snapshot(repo_id: str, revision: str, names: Sequence[str], storage: Path) -> Path:
-    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=_timeout(ASK_TIMEOUT))
-    if not REGEX_COMMIT_HASH.fullmatch(info.sha or ""):
+    timeout: Any = _timeout(ASK_TIMEOUT)
+    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=timeout)
+    commit = info.sha
+    if commit is None or not REGEX_COMMIT_HASH.fullmatch(commit):
         raise ValueError("no commit in the answer")
     files = {file.rfilename: file for file in info.siblings or []}
     if missing := [name for name in names if files and name not in files]:
         raise DownloadError(f"{repo_id}: has no {missing[0]}; {_reason(files)}")
-    snapshot = storage / "snapshots" / info.sha
+    snapshot = storage / "snapshots" / commit
     deadline = time.monotonic() + PATIENCE
     for name in names:
         if not _is_intact(snapshot / name):
-            _fetch_file(repo_id, info.sha, name, files.get(name), storage, deadline)
-    if revision != info.sha:
-        _write(storage / "refs" / revision, info.sha.encode())
+            _fetch_file(repo_id, commit, name, files.get(name), storage, deadline)
+    if revision != commit:
+        write_whole(storage / "refs" / revision, commit.encode())
     return snapshot
 
 
@@ -131,7 +136,7 @@ def _fetch_file(repo_id: str, commit: str, name: str, file: RepoSibling | None, 
             f"that does not help, look for a proxy or mirror (HF_ENDPOINT) that alters files, {OR_BUNDLED}"
         )
     blob, pointer = storage / "blobs" / checksum, storage / "snapshots" / commit / name
-    _write(blob, bytes(content))
+    write_whole(blob, bytes(content))
     pointer.parent.mkdir(parents=True, exist_ok=True)
     link = pointer.with_name(f"{name}.{uuid4().hex}.incomplete")
     try:
@@ -168,17 +173,6 @@ def _is_intact(pointer: Path) -> bool:
 
 def _checksum(content: bytes, like: str) -> str:
     return hashlib.sha256(content).hexdigest() if len(like) == 64 else git_hash(content)
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write at once, so that no other process ever sees half a file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{uuid4().hex}.incomplete")
-    try:
-        part.write_bytes(content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _explain(error: Exception, repo_id: str, revision: str) -> DownloadError:

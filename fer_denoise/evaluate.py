@@ -19,6 +19,9 @@ NOISY = "noisy"
 SELF_ENSEMBLE = "universal, x2 self-ensemble"
 """The name of the row of `universal` with its mirror image."""
 
+TOLD_SIGMA = "universal, told sigma"
+"""The name of the row of `universal` that is told the true sigma, as the filters are."""
+
 CHUNK = 32
 
 
@@ -58,7 +61,8 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
 
 def true_sigma(restorer: Restorer, noise: Noise) -> float | None:
     """What `restorer` is told of `noise` where all are compared: a filter its sigma; a network nothing."""
-    return noise.sigma if restorer.name in FILTERS and isinstance(noise, GaussianNoise) else None
+    told = restorer.name in (*FILTERS, TOLD_SIGMA)
+    return noise.sigma if told and isinstance(noise, GaussianNoise) else None
 
 
 def restore_task(restorer: Restorer, task: str, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
@@ -66,11 +70,11 @@ def restore_task(restorer: Restorer, task: str, noisy: np.ndarray, pool: Executo
 
     A filter is given the parameters tuned for the task and the true sigma, spread over `pool`; a network works blind.
     """
+    sigma = true_sigma(restorer, TASKS[task])
     if restorer.name not in FILTERS:
-        return restorer(noisy)
-    sigma = true_sigma(restorer, TASKS[task]) or 0.0
+        return restorer(noisy, sigma)
     parameters = tuned_parameters(restorer.name, task)
-    return in_chunks(partial(restorer.model, sigma=sigma, parameters=parameters), noisy, pool)
+    return in_chunks(partial(restorer.model, sigma=sigma or 0.0, parameters=parameters), noisy, pool)
 
 
 def restore_levels(

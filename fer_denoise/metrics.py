@@ -1,5 +1,7 @@
 """Full-reference image quality: PSNR and SSIM per image, and the origin's own way of computing both."""
 
+from typing import Any
+
 import numpy as np
 from skimage.metrics import structural_similarity
 
@@ -12,7 +14,7 @@ SSIM_MIN_SIZE = 11
 """The side of SSIM's Gaussian window, below which it is not defined; in pixels."""
 
 
-def psnr(restored: np.ndarray, clean: np.ndarray) -> float | np.ndarray:
+def psnr(restored: np.ndarray, clean: np.ndarray) -> Any:
     """Peak signal-to-noise ratio in dB with `data_range=1`; infinite for identical images.
 
     Args:
@@ -28,7 +30,7 @@ def psnr(restored: np.ndarray, clean: np.ndarray) -> float | np.ndarray:
     return values if values.ndim else float(values)
 
 
-def ssim(restored: np.ndarray, clean: np.ndarray) -> float | np.ndarray:
+def ssim(restored: np.ndarray, clean: np.ndarray) -> Any:
     """Structural similarity with an 11x11 Gaussian window (sigma 1.5) and `data_range=1`.
 
     Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity",
@@ -67,7 +69,7 @@ def origin_convention(restored: np.ndarray, clean: np.ndarray, batch_size: int =
     return mean_psnr(pooled), float(np.mean(_ssim(restored, clean, data_range=2)))
 
 
-def _ssim(restored: np.ndarray, clean: np.ndarray, data_range: float) -> float | np.ndarray:
+def _ssim(restored: np.ndarray, clean: np.ndarray, data_range: float) -> Any:
     if min(clean.shape[-2:]) < SSIM_MIN_SIZE:
         raise ValueError(
             f"SSIM needs images of at least {SSIM_MIN_SIZE}x{SSIM_MIN_SIZE} pixels, got {clean.shape[-2:]}"

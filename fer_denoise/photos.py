@@ -60,10 +60,8 @@ def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None
 def photo_noise_level(restorer: Restorer, photo: np.ndarray) -> NoiseLevel | None:
     """The noise of a photo, uint8 (H, W) or (H, W, 3): the mean over its channels; None if the model cannot tell."""
     channels = [photo] if photo.ndim == 2 else list(np.moveaxis(photo, -1, 0))
-    levels = [restorer.noise_level(channel) for channel in channels]
-    if None in levels:
-        return None
-    return NoiseLevel(*np.mean(levels, axis=0).tolist())
+    levels = [level for channel in channels if (level := restorer.noise_level(channel)) is not None]
+    return NoiseLevel(*np.mean(levels, axis=0).tolist()) if levels else None
 
 
 def find_faces(photo: np.ndarray) -> list[Box]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
@@ -15,10 +15,12 @@ from fer_denoise.images import to_dtype, to_float
 from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.pictures import MIN_SIDE
-from fer_denoise.precision import bf16_is_fast
+from fer_denoise.precision import bf16_is_fast, on_device
 from fer_denoise.zoo import list_models
 
 BATCH_SIZE = 64
+LEVEL_WINDOW = 512
+"""The noise of a picture with a longer side is estimated part by part, which bounds the memory."""
 PRECISIONS = ("auto", "bf16", "fp32")
 
 
@@ -73,7 +75,7 @@ class Restorer:
         may = isinstance(model, UniversalRestorer) and bf16_is_fast(self.device)
         self.bf16 = precision == "bf16" or (precision == "auto" and may)
         if isinstance(model, PretrainedModel):
-            model.to(self.device, memory_format=torch.channels_last).eval()
+            on_device(model, self.device).eval()
 
     @classmethod
     def from_pretrained(
@@ -116,8 +118,8 @@ class Restorer:
 
         Args:
             noisy: (H, W) or (N, H, W), H and W at least 8; uint8, or float in [0, 1].
-            sigma: true standard deviation of Gaussian noise on [0, 1], for the models that can use it; without it,
-                filters estimate it. The blind networks need none.
+            sigma: true standard deviation of Gaussian noise on [0, 1], for the universal restorer and the filters,
+                which estimate it where it is missing. Other networks have no use for it.
             on_progress: called after each part of the work with the share that is done, in (0, 1]. What it raises ends
                 the work.
 
@@ -138,7 +140,7 @@ class Restorer:
         if isinstance(self.model, ClassicalFilter):
             restored = self._restore_with_filter(batch, sigma, report)
         else:
-            restored = self._restore_with_network(batch, report)
+            restored = self._restore_with_network(batch, sigma, report)
         return to_dtype(np.clip(restored, 0, 1).reshape(images.shape), noisy.dtype)
 
     @torch.inference_mode()
@@ -150,26 +152,19 @@ class Restorer:
         """
         if not isinstance(self.model, AttentionUNet | UniversalRestorer):
             return []
-        return [level[0, 0].cpu().numpy() for level in self.model.attention(self._as_batch(to_float(noisy)[None]))]
+        batch = self._on_device(torch.tensor(np.ascontiguousarray(to_float(noisy)))[None, None])
+        return [level[0, 0].cpu().numpy() for level in self.model.attention(batch)]
 
     @torch.inference_mode()
     def noise_level(self, noisy: np.ndarray) -> NoiseLevel | None:
         """Estimate the noise of one picture (H, W), uint8 or float in [0, 1]; None for models that cannot.
 
-        The universal restorer learned it on faces with Gaussian noise and impulses. It tells impulses on less than 10%
-        of the pixels as fewer than they are.
+        The universal restorer learned it on faces with Gaussian noise and impulses, and restores by it.
         """
         if not isinstance(self.model, UniversalRestorer):
             return None
-        image = to_float(np.asarray(noisy))
-        total, pixels = torch.zeros(2), 0
-        for top in range(0, image.shape[0], self.tile):
-            for left in range(0, image.shape[1], self.tile):
-                part = image[top : top + self.tile, left : left + self.tile]
-                if min(part.shape) >= min(MIN_SIDE, *image.shape):
-                    total += part.size * self.model.noise_level(self._as_batch(part[None]))[0].cpu()
-                    pixels += part.size
-        sigma, amount = (total / pixels).tolist()
+        batch = torch.from_numpy(np.ascontiguousarray(to_float(np.asarray(noisy)))[None, None])
+        sigma, amount = self._noise_levels(batch)[0].tolist()
         return NoiseLevel(sigma, amount)
 
     def _restore_with_filter(
@@ -182,41 +177,74 @@ class Restorer:
         return restored
 
     @torch.inference_mode()
-    def _restore_with_network(self, batch: np.ndarray, report: Callable[[float], None]) -> np.ndarray:
+    def _restore_with_network(
+        self, batch: np.ndarray, sigma: float | None, report: Callable[[float], None]
+    ) -> np.ndarray:
         images = torch.tensor(np.ascontiguousarray(batch)).unsqueeze(1)
         if max(images.shape[-2:]) > self.tile:
-            return self._restore_tiled(images, report).squeeze(1).numpy()
+            return self._restore_tiled(images, sigma, report).squeeze(1).numpy()
         restored = []
+        # Left alone, the network estimates the level as it goes.
+        tell = sigma is not None or max(images.shape[-2:]) > LEVEL_WINDOW
         for part in images.split(BATCH_SIZE):
-            restored.append(self._forward(part))
+            restored.append(self._forward(part, self._levels(part, sigma) if tell else None))
             report(sum(map(len, restored)) / len(images))
         return torch.cat(restored).squeeze(1).numpy()
 
-    def _restore_tiled(self, images: Tensor, report: Callable[[float], None]) -> Tensor:
+    def _restore_tiled(self, images: Tensor, sigma: float | None, report: Callable[[float], None]) -> Tensor:
         """Restore (N, 1, H, W) in tiles, each cut out of a larger window so that no seam shows."""
         height, width = images.shape[-2:]
         restored = torch.empty_like(images)
-        tiles = list(product(range(len(images)), range(0, height, self.tile), range(0, width, self.tile)))
-        for done, (index, top, left) in enumerate(tiles, 1):
-            above, before = max(0, top - self.tile_overlap), max(0, left - self.tile_overlap)
-            bottom, right = min(height, top + self.tile), min(width, left + self.tile)
-            rows = slice(above, bottom + self.tile_overlap)
-            columns = slice(before, right + self.tile_overlap)
-            output = self._forward(images[index : index + 1, :, rows, columns])[0]
-            restored[index, :, top:bottom, left:right] = output[
-                :, top - above : bottom - above, left - before : right - before
-            ]
-            report(done / len(tiles))
+        tiles = list(product(range(0, height, self.tile), range(0, width, self.tile)))
+        for index, image in enumerate(images.split(1)):
+            # One level for all of a picture, or its tiles would differ at their seams.
+            levels = self._levels(image, sigma)
+            for done, (top, left) in enumerate(tiles, 1):
+                above, before = max(0, top - self.tile_overlap), max(0, left - self.tile_overlap)
+                bottom, right = min(height, top + self.tile), min(width, left + self.tile)
+                window = image[..., above : bottom + self.tile_overlap, before : right + self.tile_overlap]
+                output = self._forward(window, levels)[0]
+                restored[index, :, top:bottom, left:right] = output[
+                    :, top - above : bottom - above, left - before : right - before
+                ]
+                report((index + done / len(tiles)) / len(images))
         return restored
 
-    def _as_batch(self, images: np.ndarray) -> Tensor:
-        """(N, H, W) as (N, 1, H, W) on the device."""
-        return torch.tensor(np.ascontiguousarray(images)).unsqueeze(1).to(self.device)
+    def _levels(self, images: Tensor, sigma: float | None) -> Tensor | None:
+        """What to tell the network of the noise of (N, 1, H, W): (N, 2), or None where it takes nothing."""
+        if not isinstance(self.model, UniversalRestorer):
+            return None
+        levels = self._noise_levels(images)
+        if sigma is not None:
+            levels[:, 0] = sigma
+        return levels
 
-    def _forward(self, batch: Tensor) -> Tensor:
-        batch = batch.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            restored = self.model(batch)
+    @torch.inference_mode()
+    def _noise_levels(self, images: Tensor) -> Tensor:
+        """Sigma and amount (N, 2) of pictures (N, 1, H, W), of a large one the mean over its parts."""
+        network = cast(UniversalRestorer, self.model)
+        levels, pixels = torch.zeros(len(images), 2), 0
+        height, width = images.shape[-2:]
+        for top, left in product(range(0, height, LEVEL_WINDOW), range(0, width, LEVEL_WINDOW)):
+            part = images[..., top : top + LEVEL_WINDOW, left : left + LEVEL_WINDOW]
+            if min(part.shape[-2:]) >= min(MIN_SIDE, height, width):
+                with self._autocast():
+                    levels += part[0].numel() * network.noise_level(self._on_device(part)).cpu()
+                pixels += part[0].numel()
+        return levels / pixels
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        return images.to(self.device).contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def _forward(self, batch: Tensor, levels: Tensor | None) -> Tensor:
+        network = cast(PretrainedModel, self.model)
+        told = () if levels is None else (levels.to(self.device),)
+        batch = self._on_device(batch)
+        with self._autocast():
+            restored = network(batch, *told)
             if self.self_ensemble:
-                restored = (restored + self.model(batch.flip(-1)).flip(-1)) / 2
+                restored = (restored + network(batch.flip(-1), *told).flip(-1)) / 2
         return restored.float().cpu()

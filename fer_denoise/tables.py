@@ -187,8 +187,8 @@ def _remarks(changed: datasets.Dataset) -> dict[str, Any]:
 
 
 def _report(found: dict[str, Any]) -> Report:
-    levels = {name: [NoiseLevel(*level) for level in found[name]] for name in ("before", "after")}
-    return Report(found["done"], found["skipped"], **levels)
+    before, after = ([NoiseLevel(*level) for level in found[name]] for name in ("before", "after"))
+    return Report(found["done"], found["skipped"], before, after)
 
 
 def _plain(levels: list[NoiseLevel | None]) -> list[list[float]]:

@@ -97,9 +97,9 @@ class Corruption:
         return vars(self).copy()
 
     def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
-        levels = {"sigma": self.sigma, "amount": self.amount, "salt_vs_pepper": self.salt_vs_pepper, "seed": self.seed}
+        levels = self.sigma, self.amount, self.salt_vs_pepper
         return [
-            to_dtype(mixed_noise(image, **levels, first_index=row), np.dtype(np.uint8))
+            to_dtype(mixed_noise(image, *levels, seed=self.seed, first_index=row), np.dtype(np.uint8))
             for image, row in zip(images, rows, strict=True)
         ]
 

@@ -288,6 +288,21 @@ def test_a_file_that_is_no_picture_gets_a_message(visit, tmp_path):
     here.assert_quiet()
 
 
+def test_a_file_name_is_never_taken_for_html(visit, tmp_path):
+    here = visit()
+    name = "<img src=x onerror=window.taken=1>.png"
+    (tmp_path / name).write_bytes(b"no picture")
+    here.open("Your own picture")
+    here.panel.locator("input[type=file]").first.set_input_files(tmp_path / name)
+    here.panel.get_by_role("button", name="Restore", exact=True).click()
+    here.page.get_by_text("is not a picture").first.wait_for()
+    here.unfold("Many pictures at once")
+    here.panel.locator("input[type=file]").last.set_input_files([tmp_path / name])
+    here.panel.get_by_role("button", name="Restore all").click()
+    here.panel.get_by_role("grid").get_by_text("is not a picture").first.wait_for(state="attached")
+    assert here.page.evaluate("window.taken") is None
+
+
 def test_long_work_can_be_stopped(visit, tmp_path):
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (2500, 3000), dtype=np.uint8)).save(tmp_path / "large.png", compress_level=0)

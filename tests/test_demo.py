@@ -23,7 +23,7 @@ from fer_denoise.demo.heat import (
 )
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import SELF_ENSEMBLE
+from fer_denoise.evaluate import SELF_ENSEMBLE, TOLD_SIGMA
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, gaussian_noise
 from fer_denoise.origin import ORIGIN_REPORTED
@@ -90,7 +90,10 @@ def test_the_results_tab_shows_what_was_measured():
     benchmark = json.loads((results_tab.RESULTS / "benchmark.json").read_text())
     for task, rows in benchmark["tasks"].items():
         table = results_tab.benchmark_table(task, rows)
-        titles = {name: MODELS[name].title for name in MODELS} | {SELF_ENSEMBLE: "Universal, with its mirror image"}
+        titles = {name: MODELS[name].title for name in MODELS} | {
+            SELF_ENSEMBLE: "Universal, with its mirror image",
+            TOLD_SIGMA: "Universal, told sigma",
+        }
         best = max((row for row in rows if row["model"] in titles), key=lambda row: row["psnr"])
         assert f"<td class=best>{best['psnr']:.2f}</td>" in table
         assert table.index(titles[best["model"]]) < table.index("Noisy input")

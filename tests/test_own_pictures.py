@@ -157,7 +157,7 @@ def test_a_description_tells_the_noise_and_the_faces():
     photo = np.zeros((20, 30, 3), np.uint8)
     text = describe(photo, NoiseLevel(0.1, 0.05), None)
     assert "30x20 pixels, in colour" in text and "sigma 0.100" in text and "5% of the pixels" in text
-    assert "less than about 10% of the pixels" in describe(photo, NoiseLevel(0.1, 0.01), None)
+    assert "less than about 2% of the pixels" in describe(photo, NoiseLevel(0.1, 0.01), None)
     assert "face" not in text
     assert "No face was found" in describe(photo[..., 0], None, [])
     assert "2 faces" in describe(photo, None, [Box(0, 0, 8), Box(1, 1, 8)])

@@ -1,12 +1,13 @@
 import json
 import math
 import os
+import resource
 
 import pytest
 import torch
 from safetensors import safe_open
 
-from train.state import load_optimizer, load_state, save_state
+from train.state import StateError, load_optimizer, load_state, previous, save_state
 
 
 def test_nested_state_survives(tmp_path):
@@ -59,7 +60,7 @@ def test_what_cannot_be_restored_is_refused(tmp_path, value):
     assert not (tmp_path / "state").exists()
 
 
-@pytest.mark.parametrize("stage", ["train.state.save_file", "os.fsync", "os.replace"])
+@pytest.mark.parametrize("stage", ["train.state.save", "os.fsync", "os.replace"])
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, stage):
     path = tmp_path / "state"
     save_state(path, {"epoch": 1, "weight": torch.ones(3)})
@@ -77,18 +78,39 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, stage):
     assert load_state(path) == {"epoch": 3}
 
 
-def test_a_partly_written_file_never_takes_the_place_of_the_old(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_old_file(tmp_path):
     path = tmp_path / "state"
     save_state(path, {"epoch": 1})
-
-    def write_half(tensors, filename, metadata):
-        filename.write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr("train.state.save_file", write_half)
-    with pytest.raises(OSError, match="disk full"):
-        save_state(path, {"epoch": 2})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            save_state(path, {"epoch": 2, "weight": torch.zeros(5000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert load_state(path) == {"epoch": 1}
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_damaged_file_is_told_and_the_one_before_it_is_kept(tmp_path):
+    path = tmp_path / "state.safetensors"
+    save_state(path, {"epoch": 1, "weight": torch.ones(100)})
+    for change in (1, -1, 0):
+        save_state(path, {"epoch": 1, "weight": torch.ones(100)})
+        save_state(path, {"epoch": 2, "weight": torch.ones(100)})
+        content = bytearray(path.read_bytes())
+        if change:
+            content[-50] = (content[-50] + change) % 256
+        else:
+            del content[-50:]
+        path.write_bytes(content)
+        with pytest.raises(StateError, match=r"damaged.*rename .*previous") as caught:
+            load_state(path)
+        assert "\n" not in str(caught.value)
+        assert load_state(previous(path))["epoch"] == 1
+    previous(path).unlink()
+    with pytest.raises(StateError, match="remove"):
+        load_state(path)
 
 
 def test_the_data_is_on_disk_before_the_name(tmp_path, monkeypatch):

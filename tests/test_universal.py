@@ -6,11 +6,12 @@ import pytest
 import torch
 from training_data import assert_same_tensors, read_log, write_faces
 
+import train.noise_level
 import train.universal
 from fer_denoise import Restorer
 from fer_denoise.models import UniversalRestorer
+from fer_denoise.models.noise_estimator import scaled, unscaled
 from fer_denoise.models.universal import extremes, prefill
-from train import noise_level
 from train.supervised import log_mse
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
@@ -32,7 +33,7 @@ def picture(*shape: int) -> torch.Tensor:
 
 
 def test_its_size_at_the_defaults():
-    assert sum(parameter.numel() for parameter in UniversalRestorer().parameters()) == 324_425
+    assert sum(parameter.numel() for parameter in UniversalRestorer().parameters()) == 603_077
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 13), (48, 48), (50, 31)])
@@ -97,8 +98,10 @@ def test_the_prefill_keeps_what_is_far_from_everything_known():
 def test_the_noise_level_is_one_of_each_picture_and_does_not_depend_on_the_batch():
     noisy = picture(3, 1, 20, 20)
     model = make()
+    torch.nn.init.constant_(model.noise_estimator.head[-1].bias, 0.5)
     levels = model.noise_level(noisy)
     assert levels.shape == (3, 2) and (levels > 0).all()
+    assert not torch.equal(levels[0], levels[1])
     torch.testing.assert_close(model.noise_level(noisy[1:2]), levels[1:2])
 
 
@@ -126,55 +129,77 @@ def test_the_loss_is_the_mean_of_the_psnrs():
     assert log_mse(clean, clean).isfinite()
 
 
-@pytest.mark.usefixtures("fresh_accelerator")
-def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeypatch):
-    data = tmp_path / "data"
-    data.mkdir()
-    write_faces(data, make_faces)
+@torch.no_grad()
+def test_it_restores_by_its_own_estimate_unless_it_is_told():
+    model, noisy = trained_like(make()), picture(3, 1, 20, 20)
+    for block in model.bottleneck:
+        torch.nn.init.normal_(block.modulation.weight, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(model(noisy, model.noise_level(noisy)), model(noisy))
+    assert (model(noisy, torch.tensor([[0.3, 0.5]]).expand(3, 2)) - model(noisy)).abs().max() > 1e-4
 
-    def options(out: Path, *more: str) -> list[str]:
-        small = ["--widths", "4", "8", "--blocks", "1", "1", "--batch-size", "8", "--epochs", "2"]
-        return ["--data", str(data), "--out", str(out), *small, "--device", "cpu", "--precision", "fp32", *more]
 
-    train.universal.main(options(tmp_path / "whole"))
-    rows = read_log(tmp_path / "whole")
-    assert [row["epoch"] for row in rows] == [0, 1]
+def test_the_scale_of_the_estimator_is_turned_back():
+    levels = torch.tensor([[0.0, 0.0], [0.01, 0.5], [0.3, 0.02]])
+    torch.testing.assert_close(unscaled(scaled(levels)), levels)
+    assert unscaled(torch.tensor([-0.1, -0.2])).tolist() == [0, 0]
 
+
+def options(data: Path, out: Path, *more: str) -> list[str]:
+    small = ["--batch-size", "8", "--epochs", "2", "--device", "cpu", "--precision", "fp32"]
+    return ["--data", str(data), "--out", str(out), *small, *more]
+
+
+def interrupted(main, arguments: list[str], monkeypatch) -> None:
     def interrupt(*args) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr("train.run.write_log", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train.universal.main(options(tmp_path / "broken"))
-    train.universal.main(options(tmp_path / "broken", "--resume"))
-    models = [UniversalRestorer.from_pretrained(tmp_path / run / "model") for run in ("whole", "broken")]
-    assert_same_tensors(models[0].state_dict(), models[1].state_dict())
-    record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
-    assert record["script"] == "train.universal" and record["noise"]["max_sigma"] == 0.3
+            main(arguments)
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
-def test_the_noise_level_is_learned_and_what_is_restored_stays_the_same(tmp_path, make_faces, capsys):
-    data, folder = tmp_path / "data", tmp_path / "model"
+@pytest.mark.parametrize("script", [train.noise_level, train.universal], ids=lambda script: script.__name__)
+def test_it_trains_and_resumes_to_the_same_weights(script, tmp_path, make_faces, monkeypatch):
+    data, init = tmp_path / "data", tmp_path / "init"
     data.mkdir()
     write_faces(data, make_faces)
-    model = trained_like(make())
-    model.training_record = {"task": "universal"}
-    model.save_pretrained(folder)
-    noisy = picture(2, 1, 20, 20)
-    before = UniversalRestorer.from_pretrained(folder)(noisy)
+    before = trained_like(make())
+    before.save_pretrained(init, half=False)
 
-    def error(steps: int) -> float:
-        options = ["--steps", str(steps), "--batch-size", "8", "--device", "cpu"]
-        noise_level.main(["--model", str(folder), "--data", str(data), *options])
-        return json.loads((folder / "config.json").read_text())["training"]["noise_level"]["validation_error"]["amount"]
+    script.main(options(data, tmp_path / "whole", "--init", str(init)))
+    rows = read_log(tmp_path / "whole")
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert (tmp_path / "whole" / "curves.png").exists()
 
-    assert error(200) < 0.93 * error(1)
+    interrupted(script.main, options(data, tmp_path / "broken", "--init", str(init)), monkeypatch)
+    script.main(options(data, tmp_path / "broken", "--init", str(init), "--resume"))
+    models = [UniversalRestorer.from_pretrained(tmp_path / run / "model") for run in ("whole", "broken")]
+    assert_same_tensors(models[0].state_dict(), models[1].state_dict())
+    record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
+    assert record["script"] == script.__name__ and record["noise"]["max_sigma"] == 0.3
+
+    # Each step trains its own part, and leaves the other's as it was.
+    old, new = before.state_dict(), models[0].state_dict()
+    changed = {name for name in old if (old[name] - new[name]).abs().max() > 1e-3 * old[name].abs().max() + 1e-6}
+    of_estimator = {name for name in old if name.startswith("noise_estimator.")}
+    assert changed and changed <= (of_estimator if script is train.noise_level else set(old) - of_estimator)
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_the_noise_level_is_learned(tmp_path, make_faces, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_faces(data, make_faces)
+    make().save_pretrained(tmp_path / "init", half=False)
+    arguments = options(data, tmp_path / "out", "--init", str(tmp_path / "init"), "--epochs", "40")
+    train.noise_level.main(arguments)
+    rows = read_log(tmp_path / "out")
+    assert rows[-1]["validation_loss"] < 0.8 * rows[0]["validation_loss"]
     assert "mean absolute error" in capsys.readouterr().out
-    assert torch.equal(UniversalRestorer.from_pretrained(folder)(noisy), before)
     with pytest.raises(SystemExit, match="no such model"):
-        noise_level.main(["--model", str(tmp_path / "nothing"), "--data", str(data)])
+        train.noise_level.main(options(data, tmp_path / "none", "--init", str(tmp_path / "nothing")))
 
 
 @torch.no_grad()

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from fer_denoise.data import HUB_DATASET
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.noise import RandomNoise
+from fer_denoise.models.noise_estimator import unscaled
+from fer_denoise.zoo import UNIVERSAL
 from train import run, universal
 from train.report import update_readme
 from train.supervised import train_restorer
@@ -57,7 +58,7 @@ def without_gates(model: UniversalRestorer) -> UniversalRestorer:
 def without_biases(model: UniversalRestorer) -> UniversalRestorer:
     """Mohan et al. 2020, "Robust and interpretable blind image denoising via bias-free CNNs"."""
     for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and name != "head":
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and name.split(".")[0] not in ("head", "noise_estimator"):
             module.bias = None
     return model
 
@@ -65,9 +66,22 @@ def without_biases(model: UniversalRestorer) -> UniversalRestorer:
 class Undetecting(UniversalRestorer):
     """Sees the picture alone, without the mask of extremes and without the pre-fill."""
 
-    def _inputs(self, noisy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        padded, _, mask = super()._inputs(noisy)
-        return padded, padded, torch.zeros_like(mask)
+    def forward(self, noisy: Tensor, level: Tensor | None = None) -> Tensor:
+        if level is None:
+            with torch.no_grad():
+                level = unscaled(self.noise_estimator(super().inputs(noisy)))
+        return super().forward(noisy, level)
+
+    def inputs(self, noisy: Tensor) -> Tensor:
+        padded, _, mask = super().inputs(noisy).chunk(3, dim=1)
+        return torch.cat([padded, padded, torch.zeros_like(mask)], dim=1)
+
+
+class Untold(UniversalRestorer):
+    """Is told the same noise level of every picture, which is to be told nothing."""
+
+    def forward(self, noisy: Tensor, level: Tensor | None = None) -> Tensor:
+        return super().forward(noisy, noisy.new_zeros(len(noisy), 2))
 
 
 def undetecting(model: UniversalRestorer) -> UniversalRestorer:
@@ -75,13 +89,18 @@ def undetecting(model: UniversalRestorer) -> UniversalRestorer:
     return model
 
 
+def untold(model: UniversalRestorer) -> UniversalRestorer:
+    model.__class__ = Untold
+    return model
+
+
 VARIANTS = {
     "as shipped": Variant(),
     "three levels, 24/48/96 channels": Variant(network={"widths": (24, 48, 96), "blocks": (2, 2, 4)}),
     "four levels, 16/32/64/128 channels": Variant(network={"widths": (16, 32, 64, 128), "blocks": (1, 2, 2, 2)}),
-    "fewer blocks above, more below": Variant(network={"blocks": (1, 5)}),
+    "fewer blocks above, more below": Variant(network={"blocks": (1, 7)}),
     "batches of 64": Variant(recipe={"batch_size": 64}),
-    "learning rate 1e-3": Variant(recipe={"learning_rate": 1e-3}),
+    "learning rate 2e-3": Variant(recipe={"learning_rate": 2e-3}),
     "squared error": Variant(recipe={"loss": "mse"}),
     "Charbonnier loss": Variant(recipe={"loss": "charbonnier"}),
     "no moving average": Variant(recipe={"ema": None}),
@@ -90,6 +109,7 @@ VARIANTS = {
     "no gates": Variant(alter=without_gates),
     "no biases": Variant(alter=without_biases),
     "no mask and no pre-fill": Variant(alter=undetecting),
+    "no noise level": Variant(alter=untold),
 }
 
 
@@ -111,14 +131,17 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     out = RUNS / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
     options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto")
 
+    estimator = UniversalRestorer.from_pretrained(UNIVERSAL).noise_estimator.state_dict()
+
     def make_model() -> UniversalRestorer:
         torch.manual_seed(seed)
-        model = variant.alter(UniversalRestorer(**variant.network))
-        model.level_head.requires_grad_(False)
-        return model
+        model = UniversalRestorer(**variant.network)
+        model.noise_estimator.load_state_dict(estimator)
+        model.noise_estimator.requires_grad_(False)
+        return variant.alter(model)
 
     settings = {"script": "train.ablation", "variant": name}
-    train_restorer(options, recipe, make_model, RandomNoise(), settings)
+    train_restorer(options, recipe, make_model, universal.NOISE, settings)
     rows = [json.loads(line) for line in (out / run.LOG_FILE).read_text(encoding="utf-8").splitlines()]
     parameters = sum(parameter.numel() for parameter in make_model().parameters() if parameter.requires_grad)
     return {

@@ -26,9 +26,9 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands_in
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, restore_task, score
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore_task, score
 from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASKS, GaussianNoise
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import UNIVERSAL
@@ -58,7 +58,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     instead = parser.add_mutually_exclusive_group()
     for name, (_, measured) in OTHERS.items():
         instead.add_argument(f"--{name}", action="store_true", help=f"instead of the tasks, measure {measured}")
-    parser.add_argument("--self-ensemble", action="store_true", help="also measure `universal` with its mirror image")
+    parser.add_argument(
+        "--variants",
+        action="store_true",
+        help="also measure `universal` with its mirror image, and told sigma",
+    )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=SEED, help="of the noise (default: %(default)s)")
     parser.add_argument("--images", type=int, help="only the first so many test images")
@@ -108,16 +112,19 @@ def main(argv: list[str] | None = None) -> None:
     measured_on["data"]["unseen"] = int(unseen.sum())
     file = args.out / "benchmark.json"
     results = load_previous(file, measured_on)
-    ensembles = []
-    if args.self_ensemble:
-        ensembles.append(Restorer(restorers[UNIVERSAL].model, SELF_ENSEMBLE, self_ensemble=True))
+    variants = []
+    if args.variants:
+        network = restorers[UNIVERSAL].model
+        variants += [Restorer(network, SELF_ENSEMBLE, self_ensemble=True), Restorer(network, TOLD_SIGMA)]
 
     with ProcessPoolExecutor(args.workers) as pool:
         for task in args.tasks:
             noisy = TASKS[task](clean, seed=args.seed)
             rows = results.setdefault(task, {})
             rows[NOISY] = score(NOISY, noisy, clean, unseen).as_dict()
-            chosen = [*restorers.values(), *ensembles, *([recipes[task]] if task in recipes else [])]
+            chosen = [*restorers.values(), *variants, *([recipes[task]] if task in recipes else [])]
+            if not isinstance(TASKS[task], GaussianNoise):
+                chosen = [restorer for restorer in chosen if restorer.name != TOLD_SIGMA]
             samples = {}
             for restorer in tqdm(chosen, task):
                 restored = restore_task(restorer, task, noisy, pool)
@@ -164,7 +171,7 @@ def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Re
     workers = args.workers or os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         rows = speed.measure(test.images, restorers, args.seed, pool, workers)
-    results = {"machine": speed.machine(), "models": rows}
+    results: dict[str, Any] = {"machine": speed.machine(), "models": rows}
     if UNIVERSAL in restorers:
         results["start"] = speed.measure_start(UNIVERSAL)
     (args.out / speed.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -185,7 +192,7 @@ def show(args: argparse.Namespace, name: str, text: str) -> None:
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
-    order = [NOISY, *list_models(), SELF_ENSEMBLE, ORIGIN_RECIPE]
+    order = [NOISY, *list_models(), SELF_ENSEMBLE, TOLD_SIGMA, ORIGIN_RECIPE]
     tasks = {
         task: sorted(results[task].values(), key=lambda row: order.index(row["model"]))
         for task in TASKS

@@ -32,12 +32,12 @@ def main(argv: list[str] | None = None) -> None:
         return
     results = json.loads(args.results.read_text(encoding="utf-8"))
     for name in bundled_models():
-        file = BUNDLE / name / "README.md"
-        if file.exists() and not is_unedited(file.read_text(encoding="utf-8")) and not args.overwrite_card:
+        card = BUNDLE / name / "README.md"
+        if card.exists() and not is_unedited(card.read_text(encoding="utf-8")) and not args.overwrite_card:
             print(f"kept the card of {name}, which was edited by hand; --overwrite-card replaces it")
             continue
         try:
-            make_card(name, BUNDLE / name, results).save(file)
+            make_card(name, BUNDLE / name, results).save(card)
         except CardError as error:
             raise SystemExit(str(error)) from None
         print(f"wrote the card of {name}")

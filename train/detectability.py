@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import update_bn
 
 from fer_denoise.models.patchgan import high_pass
+from fer_denoise.precision import on_device
 from train import run
 
 EPOCHS = 5
@@ -48,7 +49,7 @@ def detection_accuracy(
     """
     device = torch.device(device)
     torch.manual_seed(seed)
-    model = make_classifier().to(device, memory_format=torch.channels_last)
+    model = on_device(make_classifier(), device)
     images, labels = _labelled(*train, device)
     per_epoch = run.batches_per_epoch(len(images), BATCH_SIZE)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)

@@ -13,6 +13,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from tqdm import tqdm
 from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import RandomNoise
+from fer_denoise.precision import on_device
 from train import run
 from train.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
 
@@ -150,9 +152,9 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     faces = LabelledFaces(splits, device)
     steps = run.batches_per_epoch(len(faces), recipe.batch_size)
     torch.manual_seed(args.seed)
-    model = EmotionClassifier(widths=args.widths).to(device, memory_format=torch.channels_last)
+    model = on_device(EmotionClassifier(widths=args.widths), device)
     averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
-    kept = averaged.module
+    kept: Any = averaged.module
     optimizer = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     scheduler = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, recipe.epochs * steps))
     wrapped, optimizer = accelerator.prepare(model, optimizer)

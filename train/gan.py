@@ -28,6 +28,7 @@ from tqdm import tqdm
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
+from fer_denoise.precision import on_device
 from train import run
 from train.faces import NoisyFaces, validate
 from train.state import load_optimizer, save_state
@@ -203,7 +204,7 @@ class Adversaries:
         candidates = torch.cat([clean, restored.detach()]).requires_grad_(penalise)
         scores = self._judge(torch.cat([noisy, noisy]), candidates).float()
         loss = discriminator_loss(self.recipe, *scores.chunk(2))
-        penalty = 0.0
+        penalty = loss.new_zeros(())
         if penalise:
             # Zero-centred, on real and restored faces: Mescheder et al. 2018, https://arxiv.org/abs/1801.04406
             (gradient,) = torch.autograd.grad(scores.flatten(1).mean(1).sum(), candidates, create_graph=True)
@@ -251,18 +252,19 @@ def train(args: argparse.Namespace) -> None:
     steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
 
     torch.manual_seed(args.seed)
-    generator = make_generator(args, recipe).to(device, memory_format=torch.channels_last)
+    generator = on_device(make_generator(args, recipe), device)
     discriminator = PatchGANDiscriminator(
         third_block=recipe.third_block,
         dense_head=recipe.dense_head,
         conditional=recipe.conditional,
         high_pass=recipe.high_pass,
         norm=recipe.discriminator_norm,
-    ).to(device, memory_format=torch.channels_last)
+    )
+    on_device(discriminator, device)
     averaged = None
     if recipe.ema:
         averaged = AveragedModel(generator, multi_avg_fn=run.moving_average(recipe.ema))
-    kept = averaged.module if averaged else generator
+    kept: Any = averaged.module if averaged else generator
     networks = Adversaries(generator, discriminator, recipe, accelerator)
     optimizers = (networks.generator_optimizer, networks.discriminator_optimizer)
     rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]

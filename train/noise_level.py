@@ -1,109 +1,164 @@
-"""Teach a trained universal restorer to tell how noisy a picture is, from the features that it restores with.
+"""Teach a universal restorer to tell how noisy a picture is; the first step of its training.
 
-    python -m train.noise_level --model runs/universal/model
+    python -m train.noise_level --out runs/noise-level
+    python -m train.noise_level --out runs/noise-level --resume      # after an interruption
+    python -m train.universal --init runs/noise-level/model --out runs/universal      # the second step
 
-Only the small head for it is trained, in minutes; what the model restores stays the same to the last bit. The model is
-written back to its folder.
+Only its noise estimator is trained. `--out` receives `model/`, the best epoch by validation loss, beside
+`checkpoint.safetensors`, `log.jsonl` and `curves.png`.
 """
 
 import argparse
-from pathlib import Path
+import time
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm import trange
+from tqdm import tqdm
 
-from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.data import Faces
 from fer_denoise.models import UniversalRestorer
+from fer_denoise.models.noise_estimator import scaled, unscaled
 from fer_denoise.noise import RandomNoise
-from fer_denoise.precision import bf16_is_fast
+from fer_denoise.precision import on_device
 from train import run
+from train.supervised import WARM_UP_STEPS
 
-WARM_UP_STEPS = 100
-FLOORS = (0.01, 0.02)
-"""Below which an error of sigma or amount counts no more by its ratio."""
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train."""
+
+    epochs: int = 8
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    clip_gradient: float = 1.0
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="folder of the restorer")
-    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
-    parser.add_argument("--revision", help="revision of the Hub dataset")
-    parser.add_argument("--steps", type=int, default=800, help="default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
-    parser.add_argument("--learning-rate", type=float, default=5e-3, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
+    run.add_run_options(parser)
+    parser.add_argument("--init", help="restorer to teach: a bundled name, folder or Hub repo; default: a new one")
+    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=Recipe.batch_size, help="of all processes together")
+    parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate, help="default: %(default)s")
     return parser.parse_args(argv)
 
 
-def relative_error(estimates: Tensor, levels: Tensor) -> Tensor:
-    """Mean absolute error of sigma and of amount relative to the levels, both (B, 2); low levels in absolute terms."""
-    return ((estimates - levels).abs() / (levels + levels.new_tensor(FLOORS))).mean(dim=0)
+def error(estimates: Tensor, levels: Tensor) -> Tensor:
+    """Smooth L1 distance of estimates from sigma and amount, both (B, 2), on the scale of the estimator."""
+    return F.smooth_l1_loss(estimates, scaled(levels), beta=0.05)
+
+
+class LevelledFaces:
+    """Train and validation faces, and noise of known levels for them, on one device."""
+
+    def __init__(self, faces: dict[str, Faces], device: torch.device, seed: int) -> None:
+        self.fingerprint = faces["train"].fingerprint
+        self.noise = RandomNoise()
+        self.clean = run.as_batch(faces["train"].images, device)
+        validation = run.as_float(run.as_batch(faces["validation"].images, device))
+        self.validation = self._corrupt(validation, run.generator(seed, device=device))
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Noisy faces of a step, float (B, 1, H, W) in [0, 1], and their levels (B, 2)."""
+        return self._corrupt(run.random_flips(run.as_float(self.clean[index]), rng), rng)
+
+    def _corrupt(self, clean: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        levels = self.noise.draw_levels(len(clean), rng)
+        noisy = self.noise.corrupt_at(clean, levels, rng)
+        return noisy, torch.cat([level.flatten(1) for level in levels[:2]], dim=1)
+
+
+@torch.no_grad()
+def validate(model: UniversalRestorer, faces: LevelledFaces, accelerator: Accelerator) -> tuple[float, list[float]]:
+    """Loss over the validation split, and the mean absolute errors of sigma and amount."""
+    noisy, levels = faces.validation
+    with accelerator.autocast():
+        estimates = torch.cat([model.estimate(part) for part in noisy.split(256)])
+    return error(estimates, levels).item(), (unscaled(estimates) - levels).abs().mean(dim=0).tolist()
+
+
+def train(args: argparse.Namespace, recipe: Recipe) -> None:
+    accelerator, splits = run.start_run(args)
+    device = accelerator.device
+    faces = LevelledFaces(splits, device, args.seed)
+    steps = run.batches_per_epoch(len(faces), recipe.batch_size)
+    torch.manual_seed(args.seed)
+    model = UniversalRestorer.from_pretrained(args.init) if args.init else UniversalRestorer()
+    on_device(model, device)
+    estimator = model.noise_estimator
+    optimizer = AdamW(estimator.parameters(), lr=recipe.learning_rate)
+    scheduler = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, recipe.epochs * steps))
+    wrapped, optimizer = accelerator.prepare(estimator, optimizer)
+    settings = {
+        "script": "train.noise_level",
+        "task": "universal",
+        "init": args.init,
+        "recipe": asdict(recipe),
+        "noise": asdict(faces.noise),
+        "seed": args.seed,
+        "network": model.config,
+        "data": {"name": "FER2013", "images": len(faces), "sha256": faces.fingerprint},
+    }
+    parts = {"model": estimator, "optimizer": optimizer, "scheduler": scheduler}
+    log = run.resume(args.out, settings, parts)
+
+    for epoch in range(len(log), recipe.epochs):
+        started = time.perf_counter()
+        train_loss = torch.zeros((), device=device)
+        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        progress = tqdm(indices, f"epoch {epoch + 1}/{recipe.epochs}", steps, disable=not accelerator.is_main_process)
+        for step, index in enumerate(progress):
+            rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
+            noisy, levels = faces.draw(index, rng)
+            loss = error(wrapped(model.inputs(noisy)).float(), levels)
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(estimator.parameters(), recipe.clip_gradient)
+            optimizer.step()
+            scheduler.step()
+            train_loss += loss.detach()
+        train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps
+        validation_loss, (sigma_error, amount_error) = validate(model, faces, accelerator)
+        best = min((row["validation_loss"] for row in log), default=float("inf"))
+        log.append(
+            {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "validation_loss": validation_loss,
+                "sigma_error": sigma_error,
+                "amount_error": amount_error,
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "seconds": round(time.perf_counter() - started, 1),
+            }
+        )
+        if accelerator.is_main_process:
+            tqdm.write(f"epoch {epoch + 1}: mean absolute error of sigma {sigma_error:.4f}, amount {amount_error:.4f}")
+            if validation_loss < best:
+                scores = {"sigma_error": round(sigma_error, 4), "amount_error": round(amount_error, 4)}
+                model.training_record = {
+                    **settings,
+                    "hardware": run.hardware(device),
+                    "best_epoch": epoch + 1,
+                    "validation_error": scores,
+                }
+                model.save_pretrained(args.out / run.MODEL_FOLDER)
+            run.save_progress(args.out, settings, parts, log, "sigma_error")
+    accelerator.end_training()
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    try:
-        faces = {split: load_fer2013(args.data, split, args.revision).images for split in ("train", "validation")}
-        model = UniversalRestorer.from_pretrained(args.model)
-    except (DataError, ModelNotFoundError) as error:
-        raise SystemExit(str(error)) from None
-    device = Accelerator(cpu=args.device == "cpu").device
-    model.to(device, memory_format=torch.channels_last).requires_grad_(False)
-    model.level_head.requires_grad_(True)
-    train(model, run.as_batch(faces["train"], device), args)
-
-    noise, rng = RandomNoise(), run.generator(args.seed, 1, device=device)
-    clean = run.as_float(run.as_batch(faces["validation"], device))
-    levels = noise.draw_levels(len(clean), rng)
-    noisy = noise.corrupt_at(clean, levels, rng)
-    with torch.inference_mode():
-        estimates = torch.cat([model.noise_level(part) for part in noisy.split(256)])
-    error = (estimates - targets(levels)).abs().mean(dim=0).tolist()
-    print(f"mean absolute error on validation: sigma {error[0]:.4f}, amount {error[1]:.4f}")
-    model.training_record["noise_level"] = {
-        "steps": args.steps,
-        "seed": args.seed,
-        "validation_error": {"sigma": round(error[0], 4), "amount": round(error[1], 4)},
-    }
-    model.save_pretrained(args.model)
-
-
-def train(model: UniversalRestorer, images: Tensor, args: argparse.Namespace) -> None:
-    torch.manual_seed(args.seed)
-    for layer in model.level_head:
-        if hasattr(layer, "reset_parameters"):
-            layer.reset_parameters()
-    # Levels are small numbers, and softplus begins at 0.7.
-    torch.nn.init.constant_(model.level_head[-1].bias, -3)
-    model.level_head.train()
-    optimizer = AdamW(model.level_head.parameters(), lr=args.learning_rate)
-    schedule = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, args.steps))
-    noise = RandomNoise()
-    for step in trange(args.steps):
-        rng = run.generator(args.seed, 0, step, device=images.device)
-        index = torch.randint(len(images), (args.batch_size,), generator=rng, device=images.device)
-        clean = run.random_flips(run.as_float(images[index]), rng)
-        levels = noise.draw_levels(len(clean), rng)
-        noisy = noise.corrupt_at(clean, levels, rng)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16_is_fast(images.device)):
-            estimates = model.noise_level(noisy)
-        loss = relative_error(estimates.float(), targets(levels)).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    model.level_head.eval()
-
-
-def targets(levels: tuple[Tensor, ...]) -> Tensor:
-    """Sigma and amount as (B, 2)."""
-    return torch.cat([level.flatten(1) for level in levels[:2]], dim=1)
+    recipe = replace(Recipe(), epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate)
+    run.with_message(train, args, recipe)
 
 
 if __name__ == "__main__":

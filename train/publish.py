@@ -15,6 +15,7 @@ import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Literal
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
 from huggingface_hub.errors import HFValidationError
@@ -46,7 +47,7 @@ TORCH_OF_SPACES = "<2.12"
 class Parcel:
     """What goes to a repo in one commit: path there -> content."""
 
-    kind: str
+    kind: Literal["model", "space"]
     repo_id: str
     title: str
     files: dict[str, bytes]
@@ -114,7 +115,7 @@ def _results(args: argparse.Namespace, name: str, weights: bytes) -> dict | None
 def space_parcel(args: argparse.Namespace) -> Parcel:
     readme = RepoCard((ROOT / CARD).read_text(encoding="utf-8"))
     owner = args.space.partition("/")[0]
-    readme.data.models = [f"{owner}/fer-denoise-{name}" for name in bundled_models()]
+    readme.data["models"] = [f"{owner}/fer-denoise-{name}" for name in bundled_models()]
     paths = [ROOT / "app.py", ROOT / "LICENSE", *package_files(), *sorted((ROOT / "results").glob("*.json"))]
     paths += [ROOT / picture for picture in re.findall(r"!\[[^]]*\]\(([\w./-]+)\)", readme.text)]
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
@@ -138,7 +139,7 @@ def space_requirements() -> str:
     the Space could not be moved to ZeroGPU.
     """
     project = _pyproject()["project"]
-    needed = {re.match(r"[\w-]+", requirement)[0]: requirement for requirement in project["dependencies"]}
+    needed = {re.split(r"[^\w-]", requirement)[0]: requirement for requirement in project["dependencies"]}
     pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
     kept = [pin for pin in pins if pin.partition("==")[0] in needed and not pin.startswith("torch==")]
     return "\n".join([*kept, f"{needed['torch']},{TORCH_OF_SPACES}"]) + "\n"
@@ -165,7 +166,7 @@ def show(parcel: Parcel, args: argparse.Namespace) -> None:
 def send(parcel: Parcel, args: argparse.Namespace) -> None:
     """Send it, and print where it is."""
     api = HfApi(library_name="fer-denoise", library_version=fer_denoise.__version__)
-    where = {"repo_id": parcel.repo_id, "repo_type": parcel.kind}
+    where: dict[str, Any] = {"repo_id": parcel.repo_id, "repo_type": parcel.kind}
     sdk = "gradio" if parcel.kind == "space" else None
     url = api.create_repo(**where, private=args.private or None, exist_ok=True, space_sdk=sdk)
     info = api.repo_info(**where, timeout=TIMEOUT)
@@ -173,14 +174,16 @@ def send(parcel: Parcel, args: argparse.Namespace) -> None:
         raise SystemExit(f"{parcel.repo_id}: is public already; make it private in its settings, or choose another")
     if parcel.kind == "model" and args.tag in [tag.name for tag in api.list_repo_refs(**where).tags]:
         raise SystemExit(f"{parcel.repo_id}: has a tag {args.tag} already, and tags do not move; give another --tag")
-    present = {file.rfilename for file in info.siblings or []}
+    present = {file.rfilename for file in getattr(info, "siblings", None) or []}
     files = dict(parcel.files)
     if CARD in present and not args.overwrite_card:
         card = Path(api.hf_hub_download(**where, filename=CARD, revision=info.sha)).read_text(encoding="utf-8")
         if not is_unedited(card):
             del files[CARD]
             print(f"kept the {CARD} of {parcel.repo_id}, which was edited by hand; --overwrite-card replaces it")
-    operations = [CommitOperationAdd(path, content) for path, content in files.items()]
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        CommitOperationAdd(path, content) for path, content in files.items()
+    ]
     if parcel.stale:
         stale = sorted(path for path in present - set(files) if path.startswith(parcel.stale))
         operations += [CommitOperationDelete(path) for path in stale]

@@ -87,12 +87,17 @@ def methods(task: str, sweep: list[str]) -> Iterator[tuple[dict[str, Any], Any]]
     yield {"method": realism.name, "weight": _weight(realism)}, lambda split: split.restored(realism)
     for folder in sweep:
         other = Restorer.from_pretrained(folder)
-        if other.model.training_record.get("task") == task:
+        if _record(other).get("task") == task:
             yield {"method": "sweep", "weight": _weight(other)}, lambda split, other=other: split.restored(other)
 
 
+def _record(restorer: Restorer) -> dict[str, Any]:
+    """What is known of the training of a network; nothing of a filter."""
+    return getattr(restorer.model, "training_record", {})
+
+
 def _weight(restorer: Restorer) -> float:
-    return restorer.model.training_record["recipe"]["adversarial_weight"]
+    return _record(restorer)["recipe"]["adversarial_weight"]
 
 
 def measure(

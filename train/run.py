@@ -1,6 +1,7 @@
 """What every training script shares: its options, the device, the order of the batches, the log and its curves."""
 
 import argparse
+import errno
 import json
 import math
 import os
@@ -19,14 +20,18 @@ from torch.optim.swa_utils import update_bn
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.precision import bf16_is_fast
-from train.state import load_optimizer, load_state, save_state
+from train.state import StateError, load_optimizer, load_state, save_state
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 MODEL_FOLDER = "model"
 
-MEASURES = {"validation_psnr": "validation PSNR, dB", "validation_accuracy": "validation accuracy"}
+MEASURES = {
+    "validation_psnr": "validation PSNR, dB",
+    "validation_accuracy": "validation accuracy",
+    "sigma_error": "mean absolute error of sigma",
+}
 """What a log may hold beside losses, and how its axis is called."""
 
 SILENT_VARIANCE = 1e-6
@@ -63,8 +68,12 @@ def with_message(train: Callable[..., None], *args: Any) -> None:
     """Call `train`; ends with the message of an error that a person can mend."""
     try:
         train(*args)
-    except ModelNotFoundError as error:
+    except (ModelNotFoundError, StateError) as error:
         raise SystemExit(str(error)) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise SystemExit(f"no space left ({error}); make some, then go on with --resume: nothing is lost") from None
 
 
 def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -162,7 +171,7 @@ def warm_up_then_cosine(step: int, warm_up: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
 
 
-def moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+def moving_average(decay: float) -> Callable[..., None]:
     """The update of an exponential moving average for `AveragedModel`, its window growing with the first steps."""
 
     @torch.no_grad()
@@ -184,7 +193,9 @@ def calibrate_batch_norm(model: nn.Module, batches: Iterable[Tensor]) -> None:
     update_bn(batches, model)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.running_var[module.running_var < SILENT_VARIANCE] = 1
+            variances = module.running_var
+            if variances is not None:
+                variances[variances < SILENT_VARIANCE] = 1
 
 
 def share_buffers(model: nn.Module, accelerator: Accelerator) -> None:

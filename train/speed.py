@@ -19,7 +19,8 @@ import torch
 
 from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS
-from fer_denoise.noise import TASKS
+from fer_denoise.evaluate import true_sigma
+from fer_denoise.noise import GaussianNoise
 
 ROOT = Path(__file__).parents[1]
 FILE = "speed.json"
@@ -27,7 +28,7 @@ BATCH = 64
 ROUNDS = 5
 LEAST_SECONDS = 0.3
 """A fast method is called this long in each round."""
-SIGMA = 0.06
+NOISE = GaussianNoise(sigma=0.06)
 
 START = """
 import time
@@ -46,19 +47,19 @@ def measure(
     clean: np.ndarray, restorers: dict[str, Restorer], seed: int, pool: Executor, workers: int
 ) -> list[dict[str, Any]]:
     """A row per method: milliseconds per face, singly and in batches; `clean` are at least 64 faces, uint8."""
-    noisy = TASKS["high"](clean[:BATCH], seed=seed)
+    noisy = NOISE(clean[:BATCH], seed=seed)
     # A face per process at a time would spend more on passing faces than a fast filter does on restoring them.
     parts = np.array_split(noisy, workers)
 
     def singly(restorer: Restorer) -> Callable[[], Any]:
-        return lambda: restorer(noisy[0], SIGMA)
+        return lambda: restorer(noisy[0], true_sigma(restorer, NOISE))
 
     def in_batch(restorer: Restorer) -> Callable[[], Any]:
         if restorer.name in FILTERS:
-            return lambda: list(pool.map(restorer, parts, [SIGMA] * workers))
-        return lambda: restorer(noisy, SIGMA)
+            return lambda: list(pool.map(restorer, parts, [NOISE.sigma] * workers))
+        return lambda: restorer(noisy)
 
-    rows = [{"model": name} for name in restorers]
+    rows: list[dict[str, Any]] = [{"model": name} for name in restorers]
     for key, make, faces in (("single_ms", singly, 1), ("batch_ms", in_batch, BATCH)):
         calls = [make(restorer) for restorer in restorers.values()]
         for call in calls:

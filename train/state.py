@@ -1,20 +1,29 @@
-"""Training state in a safetensors file: written atomically, read without pickle."""
+"""Training state in a safetensors file: written whole, checked when it is read, and never a pickle."""
 
 import json
-import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
+
+from fer_denoise.files import write_whole
+
+
+class StateError(ValueError):
+    """A state file is damaged; the message says what to do."""
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write nested dicts, lists and tuples of tensors, numbers, text, booleans and None.
 
-    A reader finds the old file or the new one, never a part: the file is flushed to disk before it is renamed.
+    A reader finds the old file or the new one, never a part. The old one stays as `previous(path)`.
+
+    Raises:
+        OSError: it cannot be written, as on a full disk; what was there before is untouched.
     """
     tensors: dict[str, Tensor] = {}
 
@@ -33,30 +42,54 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         raise TypeError(f"cannot save a {type(value).__name__}")
 
     layout = json.dumps(describe(state))
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"layout": layout})
-    with open(partial, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    content = save(tensors, metadata={"layout": layout, "sha256": _digest(tensors, layout)})
+    if path.exists():
+        write_whole(previous(path), path.read_bytes())
+    write_whole(path, content)
+
+
+def previous(path: Path) -> Path:
+    """Where the state before the last one is kept."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read what `save_state` wrote."""
+    """Read what `save_state` wrote.
 
-    def rebuild(value: Any) -> Any:
-        match value:
-            case {"tensor": key}:
-                return file.get_tensor(key)
-            case {"dict": items}:
-                return {key: rebuild(item) for key, item in items}
-            case {"list": items}:
-                return [rebuild(item) for item in items]
-            case {"tuple": items}:
-                return tuple(rebuild(item) for item in items)
-        return value
+    Raises:
+        StateError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            layout = file.metadata()["layout"]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if _digest(tensors, layout) != file.metadata()["sha256"]:
+                raise StateError("its checksum is another")
+        return _rebuild(json.loads(layout), tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        older = previous(path)
+        remedy = f"rename {older} to {path.name}, the epoch before," if older.exists() else f"remove {path}"
+        raise StateError(f"{path}: is damaged ({error}); {remedy} and start again") from None
 
-    with safe_open(path, framework="pt") as file:
-        return rebuild(json.loads(file.metadata()["layout"]))
+
+def _rebuild(value: Any, tensors: dict[str, Tensor]) -> Any:
+    match value:
+        case {"tensor": key}:
+            return tensors[key]
+        case {"dict": items}:
+            return {key: _rebuild(item, tensors) for key, item in items}
+        case {"list": items}:
+            return [_rebuild(item, tensors) for item in items]
+        case {"tuple": items}:
+            return tuple(_rebuild(item, tensors) for item in items)
+    return value
+
+
+def _digest(tensors: dict[str, Tensor], layout: str) -> str:
+    digest = sha256(layout.encode())
+    for name in sorted(tensors):
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

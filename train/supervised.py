@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from fer_denoise.models import PretrainedModel
 from fer_denoise.noise import Noise
+from fer_denoise.precision import on_device
 from train import run
 from train.faces import NoisyFaces, validate
 
@@ -62,7 +63,11 @@ def log_mse(restored: Tensor, clean: Tensor, floor: float = 1e-5) -> Tensor:
     return (floor + (restored - clean).square().mean(dim=(1, 2, 3))).log().mean()
 
 
-LOSSES = {"mse": F.mse_loss, "charbonnier": charbonnier, "log_mse": log_mse}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": F.mse_loss,
+    "charbonnier": charbonnier,
+    "log_mse": log_mse,
+}
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
 
 
@@ -88,17 +93,18 @@ def train_restorer(
     faces = NoisyFaces(splits, noise, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
     steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
 
-    model = make_model().to(device, memory_format=torch.channels_last)
+    model = on_device(make_model(), device)
     averaged = None
     if recipe.ema:
         averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
     optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate)
+    scheduler: LambdaLR | ReduceLROnPlateau
     if recipe.schedule == "cosine":
         steps = recipe.epochs * steps_per_epoch
         scheduler = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, steps))
     else:
         scheduler = ReduceLROnPlateau(optimizer, patience=3, factor=0.5)
-    kept = averaged.module if averaged else model
+    kept: Any = averaged.module if averaged else model
     wrapped, optimizer = accelerator.prepare(model, optimizer)
 
     settings = {
@@ -136,7 +142,7 @@ def train_restorer(
             optimizer.step()
             if averaged:
                 averaged.update_parameters(model)
-            if recipe.schedule == "cosine":
+            if isinstance(scheduler, LambdaLR):
                 scheduler.step()
             train_loss += step_loss.detach()
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
@@ -148,7 +154,7 @@ def train_restorer(
                 run.calibrate_batch_norm(kept, seen)
         run.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, faces, loss, accelerator)
-        if recipe.schedule == "plateau":
+        if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(validation_loss)
         row = {
             "epoch": epoch,

@@ -1,9 +1,10 @@
 """Train the universal restorer: one blind network for every kind and level of noise.
 
-    python -m train.universal --out runs/universal
-    python -m train.universal --out runs/universal --resume      # after an interruption
-    python -m train.universal --out runs/deeper --init runs/universal/model --blocks 3 5   # go on with more blocks
-    accelerate launch --num_processes 2 -m train.universal ...   # several GPUs or machines
+    python -m train.noise_level --out runs/noise-level    # first, it learns to tell how noisy a picture is
+    python -m train.universal --out runs/universal --init runs/noise-level/model
+    python -m train.universal --out runs/universal --init runs/noise-level/model --resume    # after an interruption
+    python -m train.universal --out runs/deeper --init runs/universal/model --blocks 3 5     # go on with more blocks
+    accelerate launch --num_processes 2 -m train.universal ...    # several GPUs or machines
 
 `--out` receives `model/`, the best epoch by validation loss as a folder that `from_pretrained` loads and the Hub takes,
 beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
@@ -19,6 +20,8 @@ from fer_denoise.models import UniversalRestorer
 from fer_denoise.noise import RandomNoise
 from train import run
 from train.supervised import Recipe, train_restorer
+
+NOISE = RandomNoise(gaussian=0.5, impulses=0.2)
 
 RECIPE = Recipe(
     epochs=30,
@@ -38,7 +41,9 @@ RECIPE = Recipe(
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_run_options(parser)
-    parser.add_argument("--init", help="model to start from: a bundled name, folder or Hub repo")
+    parser.add_argument(
+        "--init", required=True, help="model to start from: what train.noise_level wrote, a bundled name or a Hub repo"
+    )
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=RECIPE.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate, help="default: %(default)s")
@@ -54,9 +59,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_model(args: argparse.Namespace) -> UniversalRestorer:
     torch.manual_seed(args.seed)
     shape = {name: value for name in ("widths", "blocks") if (value := getattr(args, name))}
-    model = deepened(UniversalRestorer.from_pretrained(args.init), shape) if args.init else UniversalRestorer(**shape)
-    # Trained afterwards, by train.noise_level.
-    model.level_head.requires_grad_(False)
+    model = deepened(UniversalRestorer.from_pretrained(args.init), shape)
+    model.noise_estimator.requires_grad_(False)
     return model
 
 
@@ -81,7 +85,7 @@ def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> Universal
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     recipe = replace(RECIPE, epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate)
-    noise = RandomNoise()
+    noise = NOISE
     settings = {"script": "train.universal", "task": "universal", "noise": asdict(noise), "init": args.init}
     run.with_message(train_restorer, args, recipe, lambda: make_model(args), noise, settings)
 

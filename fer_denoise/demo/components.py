@@ -42,7 +42,7 @@ class PictureInput(gr.Image):
 def inline(picture: Image.Image, name: str) -> ImageData:
     """A small picture as it is sent within the answer: no file is written, and the browser need not ask for one."""
     png = io.BytesIO()
-    picture.save(png, "PNG")
+    picture.save(png, "PNG", compress_level=1)
     url = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
     file = re.sub("[^a-z0-9.]+", "-", name.lower()).strip("-.")
     return ImageData(url=url, orig_name=f"{file or 'picture'}.png", mime_type="image/png")
@@ -53,8 +53,8 @@ class InlineImage(gr.Image):
 
     is_template = True
 
-    def postprocess(self, value: Image.Image | None) -> ImageData | None:
-        return None if value is None else inline(value, self.label or "")
+    def postprocess(self, value: Image.Image | None) -> ImageData | None:  # type: ignore[override]
+        return None if value is None else inline(value, str(self.label))
 
 
 class InlineGallery(gr.Gallery):
@@ -62,7 +62,7 @@ class InlineGallery(gr.Gallery):
 
     is_template = True
 
-    def postprocess(self, value: list[tuple[Image.Image, str]] | None) -> GalleryData:
+    def postprocess(self, value: list[tuple[Image.Image, str]] | None) -> GalleryData:  # type: ignore[override]
         return GalleryData(
             root=[GalleryImage(image=inline(picture, caption), caption=caption) for picture, caption in value or []]
         )
@@ -73,7 +73,7 @@ class InlineSlider(gr.ImageSlider):
 
     is_template = True
 
-    def postprocess(self, value: tuple[Image.Image, Image.Image] | None) -> SliderData | None:
+    def postprocess(self, value: tuple[Image.Image, Image.Image] | None) -> SliderData | None:  # type: ignore[override]
         if value is None:
             return None
         return SliderData(root=(inline(value[0], "left"), inline(value[1], "right")))

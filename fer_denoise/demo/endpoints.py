@@ -22,7 +22,7 @@ def build_endpoints(restorers: Restorers) -> None:
         Args:
             image: the noisy picture, of any size and common format.
             model: which restorer; "universal" needs to be told nothing about the noise.
-            sigma: standard deviation of the noise from 0 to 1, for classical filters; 0 means it is estimated.
+            sigma: standard deviation of the noise from 0 to 1, for universal and the filters; 0 means it is estimated.
             strength: 1 removes all noise, 0 none.
             keep_colour: restore each colour channel; otherwise the picture comes back in grayscale.
 
@@ -59,10 +59,10 @@ def build_endpoints(restorers: Restorers) -> None:
 
         Returns:
             sigma: standard deviation of its Gaussian noise from 0 to 1, and amount: share of its pixels that are
-            impulses, too low where they are fewer than 10%.
+            impulses.
         """
         level = photo_noise_level(restorers.get(UNIVERSAL), read_photo(image, UNIVERSAL, colour=True))
-        return {"sigma": round(level.sigma, 5), "amount": round(level.amount, 5)}
+        return {name: round(value, 5) for name, value in level._asdict().items()} if level else {}
 
     def picture(label: str) -> PictureInput:
         return PictureInput(label=label, format="png")

@@ -16,8 +16,9 @@ shows what was gained. *Your own picture* restores a picture that is noisy alrea
 
 ## The methods
 
-- **Universal** is one network for every level of both. It is told nothing. It sees which pixels are black or white,
-  decides which of them the noise made so, and fills those in from around them. The rest it corrects a little.
+- **Universal** is one network for every level of both. It is told nothing: how much noise there is, it estimates first.
+  It sees which pixels are black or white, decides which of them the noise made so, and fills those in from around them.
+  The rest it corrects a little.
 - **Attention U-Nets** are specialists for one noise each. *Attention gates* weigh the details that they pass on.
 - **PatchGANs** are trained against a second network that tells restored faces from real ones. Their faces are less
   smooth, and a little less true.

@@ -43,15 +43,16 @@ def restore_face(
     noisy = noise(clean, seed=seed)
     restorer = restorers.get(model)
     restored = restorer(noisy, true_sigma(restorer, noise))
-    if is_realist(model) and share != 1:
-        truest, _ = specialists(MODELS[model].task)
+    task = MODELS[model].task
+    if task and is_realist(model) and share != 1:
+        truest, _ = specialists(task)
         restored = blend(restorers.get(truest)(noisy), restored, share)
     pictures = as_picture(clean), as_picture(noisy), as_picture(restored)
     return FaceView(
         *pictures,
         error=error_picture(restored, clean),
         impulses=impulse_picture(clean, noisy, restored),
-        pair=tuple(preview(np.asarray(picture)) for picture in pictures[1:]),
+        pair=(preview(np.asarray(pictures[1])), preview(np.asarray(pictures[2]))),
         table=metrics_table(clean, noisy, restored),
     )
 

@@ -27,7 +27,7 @@ MAX_FILES = 200
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes the beginning of a formula for."""
 COLUMNS = ("file", "restored as", "width", "height", "sigma", "impulses", "seconds", "remark")
-WIDTHS = ["17%", "17%", "9%", "9%", "10%", "12%", "11%", "15%"]
+WIDTHS: list[str | int] = ["17%", "17%", "9%", "9%", "10%", "12%", "11%", "15%"]
 
 
 def build_many_pictures(restorers: Restorers, stops: Stops) -> None:

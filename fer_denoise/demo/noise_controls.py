@@ -1,10 +1,9 @@
 """The controls of each kind of noise, and the noise they stand for."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import gradio as gr
-from gradio.components import Component
 
 from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise, sigma_from_std
 
@@ -12,16 +11,23 @@ from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise, sigma_fr
 class NoiseControls(Protocol):
     """Sliders and the noise that their values make."""
 
-    level_name: ClassVar[str]
-    """What the axis of noise levels is called."""
-    level_limits: ClassVar[tuple[float, float]]
-    limits: ClassVar[tuple[tuple[float, float], ...]]
-    """Lowest and highest value of each slider."""
+    @property
+    def level_name(self) -> str:
+        """What the axis of noise levels is called."""
+        ...
+
+    @property
+    def level_limits(self) -> tuple[float, float]: ...
+
+    @property
+    def limits(self) -> tuple[tuple[float, float], ...]:
+        """Lowest and highest value of each slider."""
+        ...
 
     @property
     def preset(self) -> tuple[float, ...]: ...
 
-    def build(self) -> list[Component]: ...
+    def build(self) -> list[gr.Slider]: ...
 
     def noise(self, *values: float) -> Noise: ...
 
@@ -47,7 +53,7 @@ class GaussianControls:
     def preset(self) -> tuple[float, float]:
         return self.std, self.factor
 
-    def build(self) -> list[Component]:
+    def build(self) -> list[gr.Slider]:
         return [
             gr.Slider(
                 *self.limits[0], self.std, step=0.01, label="Standard deviation", info="How widely the noise spreads."
@@ -82,7 +88,7 @@ class SaltAndPepperControls:
     def preset(self) -> tuple[float, float]:
         return self.amount, self.salt_vs_pepper
 
-    def build(self) -> list[Component]:
+    def build(self) -> list[gr.Slider]:
         return [
             gr.Slider(
                 *self.limits[0], self.amount, step=0.01, label="Amount", info="Share of the pixels that are hit."

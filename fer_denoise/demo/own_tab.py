@@ -34,7 +34,7 @@ what you see is how noisy the picture seems to be, and what became of it.
 """
 
 WHOLE, FACES = "Whole picture", "Faces in it"
-FEW_IMPULSES = 0.03
+FEW_IMPULSES = 0.015
 """An estimate below this also stands for somewhat more: the network tells few impulses as hardly any."""
 
 KEPT_SECONDS = 1800
@@ -69,11 +69,11 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
                 info="Faces are looked for, and each is also shown as FER2013 would: gray, 48x48.",
             )
             colour = gr.Checkbox(True, label="Keep the colours", info="Each colour channel is restored by itself.")
-            with gr.Accordion("For filters", open=False):
+            with gr.Accordion("If you know the noise level", open=False):
                 sigma = gr.Number(
                     0,
                     label="Noise level (sigma, 0 to 1)",
-                    info="Filters can be told it. 0: it is estimated.",
+                    info="Universal and the filters can be told it. 0: it is estimated.",
                     minimum=0,
                     maximum=1,
                     step=0.01,
@@ -189,7 +189,7 @@ def describe(photo: np.ndarray, level: NoiseLevel | None, boxes: list[Box] | Non
     parts = [f"{width}x{height} pixels, {'in colour' if photo.ndim == 3 else 'gray'}."]
     if level is not None:
         few = level.amount < FEW_IMPULSES
-        impulses = "less than about 10% of the pixels, if any" if few else f"about {level.amount:.0%} of the pixels"
+        impulses = "less than about 2% of the pixels, if any" if few else f"about {level.amount:.0%} of the pixels"
         parts.append(
             f"**Estimated noise:** Gaussian of about {level.sigma * 255:.0f} gray levels (sigma {level.sigma:.3f}), "
             f"and impulses on {impulses}."

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from fer_denoise.classical import FILTERS
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET, TITLES
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
@@ -63,7 +63,7 @@ def build_results_tab() -> None:
             gr.Markdown(f"### {TITLES[task]}")
             gr.HTML(realism_table(rows), padding=False)
         gr.Image(
-            RESULTS / "realism.png",
+            str(RESULTS / "realism.png"),
             label="Truth against texture, over the dials that trade one for the other",
             format="png",
             interactive=False,
@@ -145,6 +145,7 @@ def _title(model: str) -> str:
         NOISY: "Noisy input",
         ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe",
         SELF_ENSEMBLE: "Universal, with its mirror image",
+        TOLD_SIGMA: "Universal, told sigma",
     }
     return titles.get(model) or MODELS[model].title
 

@@ -36,7 +36,7 @@ class TaskTab:
     task: str
     model: gr.Dropdown
     seed: gr.Number
-    sliders: list[Component]
+    sliders: list[gr.Slider]
     outputs: list[Component]
     show: Callable[[str, int, Sequence[float]], tuple[Any, ...]]
     """The values of `outputs` for the first face, with a model, a seed and noise levels."""
@@ -219,8 +219,8 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     for event in (picked, uploaded, drawn):
         event.success(run, inputs, outputs, **options)
     # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
-    changes = [control.change for control in (*sliders, seed, model, dial)]
-    gr.on(changes, run, inputs, outputs, trigger_mode="always_last", **options)
+    moved: list[Any] = [*sliders, seed, model, dial]
+    gr.on([control.change for control in moved], run, inputs, outputs, trigger_mode="always_last", **options)
     # A component that is set in vain costs as much as its picture, so these wait for a change.
     fitting.change(lambda fits: gr.Button(visible=not fits), fitting, offer, **options)
     asked.change(look, asked, attention_gallery, **options)

@@ -1,6 +1,7 @@
 """The Attention U-Net: a U-Net whose skip connections pass through additive attention gates."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -81,8 +82,8 @@ class AttentionUNet(PretrainedModel):
         self.head = nn.Conv2d(levels[0], 1, 1)
         if residual:
             # Start as the identity.
-            nn.init.zeros_(self.head.weight)
-            nn.init.zeros_(self.head.bias)
+            for parameter in self.head.parameters():
+                nn.init.zeros_(parameter)
 
     @property
     def reach(self) -> int:
@@ -128,7 +129,7 @@ class AttentionUNet(PretrainedModel):
             features = self.upsamplers[level](features)
             skip = skips[level]
             if level > 0:
-                gate = self.gates[level - 1]
+                gate = cast(AttentionGate, self.gates[level - 1])
                 if coefficients is not None:
                     coefficients.append(gate.coefficients(skip, features))
                 skip = gate(skip, features)

@@ -1,6 +1,7 @@
 """The PatchGAN discriminator: judges each patch of a restored face on its own, beside the noisy one."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class PatchGANDiscriminator(PretrainedModel):
         )
         self.attention = AttentionGate(widths[0])
         if dense_head:
-            self.head = nn.Sequential(
+            self.head: nn.Module = nn.Sequential(
                 nn.AdaptiveAvgPool2d(1),
                 nn.Flatten(),
                 nn.Linear(widths[-1], 64),
@@ -86,7 +87,7 @@ class PatchGANDiscriminator(PretrainedModel):
         Returns:
             Logits, high for real: (B, 1, h, w), a score per patch; (B, 1) with the fully connected head.
         """
-        first, *others = self.blocks
+        first, *others = cast(list[nn.Sequential], list(self.blocks))
         # Fine texture is lost where pixels are rounded to half precision.
         with torch.autocast(candidate.device.type, enabled=False):
             inputs = [noisy, candidate] if self.conditional else [candidate]
@@ -105,7 +106,7 @@ def high_pass(images: Tensor) -> Tensor:
     return HIGH_PASS_GAIN * (images - F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1))
 
 
-def _conv(in_channels: int, out_channels: int, size: int, norm: str, **options: int) -> nn.Module:
+def _conv(in_channels: int, out_channels: int, size: int, norm: str, **options: Any) -> nn.Module:
     layer = nn.Conv2d(in_channels, out_channels, size, **options)
     return spectral_norm(layer) if norm == "spectral" else layer
 

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from fer_denoise.files import write_whole
 from fer_denoise.hub import CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, model_folder
 
 
@@ -44,9 +45,9 @@ class PretrainedModel(nn.Module):
             return tensor.half() if half and name in parameters else tensor
 
         tensors = {name: stored(name, tensor) for name, tensor in self.state_dict().items()}
-        (folder / WEIGHTS_FILE).write_bytes(save(tensors, metadata={"format": "pt"}))
+        write_whole(folder / WEIGHTS_FILE, save(tensors, metadata={"format": "pt"}))
         config = {"architecture": type(self).__name__, "config": self.config, "training": self.training_record}
-        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_whole(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
 
     @classmethod
     def from_pretrained(cls, source: str | Path, revision: str | None = None) -> Self:
