@@ -1,0 +1,146 @@
+"""What a visitor may try through the app's raw interface; SECURITY.md says what is expected of each."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from fer_denoise.hub import BUNDLE
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def client(app_url) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=app_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def inner_service() -> Iterator[tuple[str, list[str]]]:
+    """A service on this machine that no visitor may reach through the app: its address, and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+
+
+def file(path: str, **more: str) -> dict:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}, **more}
+
+
+@pytest.fixture
+def uploaded(client) -> dict:
+    png = io.BytesIO()
+    Image.new("L", (16, 16), 99).save(png, "PNG")
+    return file(client.post("/gradio_api/upload", files={"files": ("a.png", png.getvalue())}).json()[0])
+
+
+def call(client: httpx.Client, name: str, data: list) -> str:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post(f"/gradio_api/call/{name}", content=json.dumps({"data": data}), headers=headers)
+    return client.get(f"/gradio_api/call/{name}/{answer.json()['event_id']}").text
+
+
+def call_private(client: httpx.Client, inputs: int, outputs: int, data: list) -> str:
+    """Call the first event of that many inputs and outputs by its number, as a forged page would."""
+    events = client.get("/config").json()["dependencies"]
+    number = next(e["id"] for e in events if (len(e["inputs"]), len(e["outputs"])) == (inputs, outputs))
+    body = {"data": data, "fn_index": number, "session_hash": "forged"}
+    client.post("/gradio_api/queue/join", json=body).raise_for_status()
+    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "forged"}) as lines:
+        return next(line for line in lines.iter_lines() if "process_completed" in line)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "/proc/self/environ", "app.py", str(ROOT / "app.py"), str(BUNDLE / "universal" / "config.json")],
+)
+def test_only_what_was_uploaded_or_made_is_served(client, path):
+    answer = client.get(f"/gradio_api/file={path}")
+    assert answer.status_code == 403
+    assert "error" in call(client, "estimate_noise", [file(path)])
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "....//etc/passwd"])
+def test_a_path_cannot_climb(client, path):
+    assert client.get(f"/gradio_api/file={path}").status_code in (403, 404)
+    assert client.get(f"/static/{path}").status_code in (403, 404)
+
+
+def test_an_upload_cannot_choose_its_folder(client, tmp_path):
+    name = f"../../../../../..{tmp_path}/stolen.png"
+    answer = client.post("/gradio_api/upload", files={"files": (name, b"x")})
+    assert not (tmp_path / "stolen.png").exists()
+    assert answer.status_code != 200 or ".." not in answer.json()[0]
+
+
+@pytest.mark.parametrize("scheme", ["http://", "HTTP://", "file://", "ftp://", "gopher://"])
+def test_the_app_fetches_nothing_from_this_machine(client, inner_service, scheme):
+    address, asked = inner_service
+    for host in (address, address.replace("127.0.0.1", "localhost"), address.replace("127.0.0.1", "0.0.0.0")):
+        for picture in (file(f"{scheme}{host}/a.png"), file("a.png", url=f"{scheme}{host}/a.png")):
+            assert "complete" not in call(client, "estimate_noise", [picture]).split("\n")[0]
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("model", "sigma", "strength"),
+    [
+        ("../../etc", 0, 1),
+        ("someone/some-model", 0, 1),
+        (str(BUNDLE / "universal"), 0, 1),
+        ("universal", -1, 1),
+        ("universal", 1e308, 1),
+        ("universal", float("nan"), 1),
+        ("universal", 0, 1e9),
+        ("universal", 0, float("-inf")),
+        ("universal", 0, "x"),
+        (None, None, None),
+        ({"a": 1}, [], {}),
+    ],
+)
+def test_parameters_beyond_their_bounds_are_refused(client, uploaded, model, sigma, strength):
+    answer = call(client, "restore", [uploaded, model, sigma, strength, False])
+    assert answer.startswith("event: error")
+    assert "Traceback" not in answer and "site-packages" not in answer
+
+
+@pytest.mark.parametrize(
+    ("model", "share", "seed", "levels"),
+    [
+        ("universal", 1, 0, [1e9, 1]),
+        ("universal", 1, 0, [-0.1, 1]),
+        ("universal", 1, 0, ["a", "b"]),
+        ("universal", 1, -5, [0.2, 0.2]),
+        ("universal", 1, 10**40, [0.2, 0.2]),
+        ("patchgan-low", 1e9, 0, [0.2, 0.2]),
+        ("someone/some-model", 1, 0, [0.2, 0.2]),
+        (None, None, None, [None, None]),
+    ],
+)
+def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, model, share, seed, levels):
+    answer = call_private(client, 7, 11, [None, None, model, share, seed, *levels])
+    assert '"success":false' in answer and "Traceback" not in answer
+
+
+def test_the_right_values_are_taken(client, uploaded):
+    assert call(client, "restore", [uploaded, "universal", 0, 1, False]).startswith("event: complete")
+    assert '"success":true' in call_private(client, 7, 11, [None, None, "universal", 1, 0, 0.2, 0.2])
