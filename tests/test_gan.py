@@ -176,7 +176,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
 def test_the_run_folder_holds_both_networks_and_the_log(finished, preset):
     out = finished[preset]
     names = sorted(file.name for file in out.iterdir())
-    assert names == ["checkpoint.safetensors", "curves.png", "discriminator", "log.jsonl", "model"]
+    assert names == [
+        "checkpoint.previous.safetensors",
+        "checkpoint.safetensors",
+        "curves.png",
+        "discriminator",
+        "log.jsonl",
+        "model",
+    ]
     generator = AttentionUNet.from_pretrained(out / "model")
     discriminator = PatchGANDiscriminator.from_pretrained(out / "discriminator")
     assert generator.training_record == discriminator.training_record

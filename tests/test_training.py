@@ -98,7 +98,7 @@ def test_the_log_has_a_row_for_each_epoch(finished, preset):
 
 def test_the_run_folder_holds_what_the_script_promises(finished, preset):
     names = sorted(file.name for file in finished[preset].iterdir())
-    assert names == ["checkpoint.safetensors", "curves.png", "log.jsonl", "model"]
+    assert names == ["checkpoint.previous.safetensors", "checkpoint.safetensors", "curves.png", "log.jsonl", "model"]
     assert (finished[preset] / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
