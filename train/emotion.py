@@ -199,22 +199,13 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         run.share_buffers(kept, accelerator)
         validation_loss, accuracy = validate(kept, faces, accelerator)
         best = max((row["validation_accuracy"] for row in log), default=-1.0)
-        log.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "validation_loss": validation_loss,
-                "validation_accuracy": accuracy,
-                "learning_rate": optimizer.param_groups[0]["lr"],
-                "seconds": round(time.perf_counter() - started, 1),
-            }
-        )
+        losses = {"train_loss": train_loss, "validation_loss": validation_loss}
+        run.log_epoch(log, started, optimizer, **losses, validation_accuracy=accuracy)
         if accelerator.is_main_process:
             tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.4f}, accuracy {accuracy:.2%}")
             if accuracy > best:
                 scores = {"best_epoch": epoch + 1, "validation_accuracy": round(accuracy, 4)}
-                kept.training_record = {**settings, "hardware": run.hardware(device), **scores}
-                kept.save_pretrained(args.out / run.MODEL_FOLDER)
+                run.keep_model(kept, args.out, settings, **scores)
             run.save_progress(args.out, settings, parts, log, "validation_accuracy")
     accelerator.end_training()
 

@@ -129,28 +129,13 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps
         validation_loss, (sigma_error, amount_error) = validate(model, faces, accelerator)
         best = min((row["validation_loss"] for row in log), default=float("inf"))
-        log.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "validation_loss": validation_loss,
-                "sigma_error": sigma_error,
-                "amount_error": amount_error,
-                "learning_rate": optimizer.param_groups[0]["lr"],
-                "seconds": round(time.perf_counter() - started, 1),
-            }
-        )
+        errors = {"sigma_error": sigma_error, "amount_error": amount_error}
+        run.log_epoch(log, started, optimizer, train_loss=train_loss, validation_loss=validation_loss, **errors)
         if accelerator.is_main_process:
             tqdm.write(f"epoch {epoch + 1}: mean absolute error of sigma {sigma_error:.4f}, amount {amount_error:.4f}")
             if validation_loss < best:
-                scores = {"sigma_error": round(sigma_error, 4), "amount_error": round(amount_error, 4)}
-                model.training_record = {
-                    **settings,
-                    "hardware": run.hardware(device),
-                    "best_epoch": epoch + 1,
-                    "validation_error": scores,
-                }
-                model.save_pretrained(args.out / run.MODEL_FOLDER)
+                scores = {name: round(value, 4) for name, value in errors.items()}
+                run.keep_model(model, args.out, settings, best_epoch=epoch + 1, validation_error=scores)
             run.save_progress(args.out, settings, parts, log, "sigma_error")
     accelerator.end_training()
 

@@ -5,6 +5,7 @@ import errno
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.models import PretrainedModel
 from fer_denoise.precision import bf16_is_fast
 from train.state import StateError, load_optimizer, load_state, save_state
 
@@ -99,6 +101,20 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
         else:
             part.load_state_dict(checkpoint[name])
     return checkpoint["log"]
+
+
+def log_epoch(log: list[dict[str, Any]], started: float, optimizer: AcceleratedOptimizer, **measured: float) -> None:
+    """Add an epoch to the log: what was measured, the learning rate, and the seconds since `started`."""
+    rate = optimizer.param_groups[0]["lr"]
+    seconds = round(time.perf_counter() - started, 1)
+    log.append({"epoch": len(log), **measured, "learning_rate": rate, "seconds": seconds})
+
+
+def keep_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **scores: Any) -> None:
+    """Save the model of the best epoch so far, with what is known of its training."""
+    device = next(model.parameters()).device
+    model.training_record = {**settings, "hardware": hardware(device), **scores}
+    model.save_pretrained(out / MODEL_FOLDER)
 
 
 def save_progress(

@@ -156,20 +156,12 @@ def train_restorer(
         validation_loss, validation_psnr = validate(kept, faces, loss, accelerator)
         if isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step(validation_loss)
-        row = {
-            "epoch": epoch,
-            "train_loss": train_loss,
-            "validation_loss": validation_loss,
-            "validation_psnr": validation_psnr,
-            "learning_rate": optimizer.param_groups[0]["lr"],
-            "seconds": round(time.perf_counter() - started, 1),
-        }
-        log.append(row)
+        losses = {"train_loss": train_loss, "validation_loss": validation_loss}
+        run.log_epoch(log, started, optimizer, **losses, validation_psnr=validation_psnr)
         if accelerator.is_main_process:
             tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.6f}, PSNR {validation_psnr:.3f} dB")
             if best is None or validation_loss < best["validation_loss"]:
-                best_scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
-                kept.training_record = {**settings, "hardware": run.hardware(device), **best_scores}
-                kept.save_pretrained(args.out / run.MODEL_FOLDER)
+                scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
+                run.keep_model(kept, args.out, settings, **scores)
             run.save_progress(args.out, settings, parts, log, "validation_psnr")
     accelerator.end_training()
