@@ -210,6 +210,8 @@ def test_generalisation_measures_pictures_and_unseen_noise(run, tmp_path, monkey
         assert value == max(row["median"], row["switching-median"]) == row[name]
     for row in results["colour"]:
         assert row["each channel"] > max(row["luminance only"], row[NOISY])
+        # In the luminance of three channels, impulses are no longer black and white.
+        assert row["luminance only"] > row[NOISY] or row["task"] == "salt_pepper"
     in_readme = (tmp_path / "README.md").read_text()
     assert f"{results['unseen'][0]['universal']:.2f}" in in_readme
 
