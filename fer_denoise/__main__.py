@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fer_denoise.batch import Options, process_path
 from fer_denoise.data import DataError
+from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.hub_writing import HubWriteError
 from fer_denoise.pictures import PictureError
@@ -91,7 +92,9 @@ def main(argv: list[str] | None = None) -> int:
             prepare_repo(args.push_to_hub, args.private)
         report = process_path(args.source, args.target, work, options)
     except (DataError, HubWriteError, ModelNotFoundError, PictureError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        full = isinstance(error, OSError) and no_space_left(error)
+        remedy = "; make space and repeat the command, which goes on" if full else ""
+        print(f"error: {error}{remedy}", file=sys.stderr)
         return 2
     for line in report.skipped:
         print(f"skipped: {line}", file=sys.stderr)

@@ -14,10 +14,11 @@ from pathlib import Path
 import datasets
 from tqdm import tqdm
 
-from fer_denoise.data import DataError
+from fer_denoise.data import NO_SPACE, DataError
+from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
 from fer_denoise.pictures import SUFFIXES, PictureError, read_picture, write_picture
-from fer_denoise.tables import ALONE, Share, process
+from fer_denoise.tables import ALONE, Share, explained, process
 from fer_denoise.work import Estimator, Report, Work
 
 TABLES = (".parquet", ".csv")
@@ -91,8 +92,9 @@ def _process_folder(folder: Path, target: Path, work: Work, options: Options) ->
             pictures[file] = output
     with _job(target, {**work.record, "source": str(folder)}, options.share):
         own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
-        for part in _each(own, work, options):
-            report.add(part)
+        with explained(str(folder)):
+            for part in _each(own, work, options):
+                report.add(part)
         for file in tables:
             output = target / file.relative_to(folder)
             if options.share.name(output).exists():
@@ -161,8 +163,12 @@ def _process_table(file: Path, output: Path, work: Work, options: Options) -> Re
         dataset = datasets.load_dataset(
             suffix, data_files=glob.escape(str(file)), split="train", streaming=options.stream
         )
+        if dataset.features is None:
+            # A stream of CSV knows its columns only once it has been looked into.
+            dataset = dataset._resolve_features()
     except Exception as error:
-        raise DataError(f"{file}: cannot be read ({error.__cause__ or error}); download or export it again") from error
+        remedy = NO_SPACE if no_space_left(error) else "download or export it again"
+        raise DataError(f"{file}: cannot be read ({error.__cause__ or error}); {remedy}") from error
     return process(dataset, output, str(file), work, options.processes, options.share)
 
 
@@ -170,9 +176,9 @@ def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) 
     try:
         splits = datasets.load_dataset(repo, streaming=options.stream)
     except Exception as error:
+        remedy = NO_SPACE if no_space_left(error) else "check the name, your network and HF_TOKEN"
         raise DataError(
-            f"{repo}: no such path here, and it cannot be loaded from the Hub ({error}); check the name, your network "
-            "and HF_TOKEN"
+            f"{repo}: no such path here, and it cannot be loaded from the Hub ({error}); {remedy}"
         ) from error
     report = Report()
     for split, dataset in splits.items():

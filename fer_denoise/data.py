@@ -17,6 +17,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
+from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
 
 HUB_DATASET = "AutumnQiu/fer2013"
@@ -41,6 +42,7 @@ _EMOTION_NAMES = {
     "surprise": {"surprise", "surprised", "5"},
     "neutral": {"neutral", "6"},
 }
+NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
 IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
 LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -139,7 +141,8 @@ def _open(builder: str, files: list[Path], **options) -> datasets.Dataset:
         )
     except Exception as error:
         cause = error.__cause__ or error
-        raise DataError(f"{files[0]}: cannot be read as {builder} ({cause}); download or export it again") from error
+        remedy = NO_SPACE if no_space_left(error) else "download or export it again"
+        raise DataError(f"{files[0]}: cannot be read as {builder} ({cause}); {remedy}") from error
 
 
 def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
@@ -154,10 +157,9 @@ def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
     except DataError:
         raise
     except Exception as error:
-        raise DataError(
-            f"{where}: cannot be loaded from the Hub ({error}); check the id, the revision, your network and HF_TOKEN, "
-            "or give --data a local copy"
-        ) from error
+        check = "check the id, the revision, your network and HF_TOKEN, or give --data a local copy"
+        remedy = NO_SPACE if no_space_left(error) else check
+        raise DataError(f"{where}: cannot be loaded from the Hub ({error}); {remedy}") from error
     return _from_columns(dataset, f"{where} ({split})")
 
 

@@ -1,5 +1,6 @@
-"""Writing files so that a reader finds the old one or the new one, never a part."""
+"""Writing files so that a reader finds the old one or the new one, never a part; and what to do without space."""
 
+import errno
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -21,3 +22,12 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def no_space_left(error: BaseException | None) -> bool:
+    """Whether a full disk, or a file that may not grow, is behind `error`."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

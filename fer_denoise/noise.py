@@ -127,14 +127,15 @@ def mixed_noise(
 class RandomNoise:
     """Gaussian noise, impulses, both, or none: a kind and a level of its own for each image.
 
-    Sigma is drawn from 0 to `max_sigma`, low levels more often (its root is uniform), amount and salt share uniformly.
+    The logarithm of sigma is uniform, so that each doubling is drawn as often; amount and salt share are uniform.
 
     Args:
-        max_sigma, max_amount: the highest levels.
+        min_sigma, max_sigma, max_amount: the lowest and highest levels.
         gaussian, impulses, both: shares of images with that kind alone, or with impulses on Gaussian noise; the rest
             stays clean.
     """
 
+    min_sigma: float = 0.005
     max_sigma: float = 0.3
     max_amount: float = 0.5
     gaussian: float = 0.45
@@ -174,7 +175,8 @@ class RandomNoise:
         # Along the unit interval: Gaussian alone, both, impulses alone, clean.
         with_gaussian = kind < self.gaussian + self.both
         with_impulses = (kind >= self.gaussian) & (kind < self.gaussian + self.both + self.impulses)
-        return with_gaussian * self.max_sigma * level**2, with_impulses * self.max_amount * amount, salt_vs_pepper
+        sigma = self.min_sigma * (self.max_sigma / self.min_sigma) ** level
+        return with_gaussian * sigma, with_impulses * self.max_amount * amount, salt_vs_pepper
 
 
 def sigma_from_std(std: float, factor: float) -> float:

@@ -1,9 +1,13 @@
 """Datasets with images in a column: worked on in parts, so that an interrupted job goes on and memory stays bounded."""
 
+import errno
 import io
 import json
+import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from datasets.distributed import split_dataset_by_node
 from PIL import Image
 
 from fer_denoise.data import IMAGE_COLUMNS, DataError, decode_image, find_column
+from fer_denoise.files import write_whole
 from fer_denoise.pictures import MIN_SIDE
 from fer_denoise.restore import NoiseLevel
 from fer_denoise.work import Estimator, Report, Work
@@ -79,21 +84,25 @@ def process(
         files.append(file)
         remarks = file.with_suffix(".json")
         if not remarks.exists():
-            changed = part.map(
-                worker,
-                batched=True,
-                batch_size=BATCH_ROWS,
-                with_indices=True,
-                fn_kwargs={"first_row": first_row},
-                num_proc=min(processes, len(part)) if processes > 1 else None,
-                keep_in_memory=True,
-                load_from_cache_file=False,
-                desc=f"{work.done}: {source}, from row {first_row}",
-            )
+            with explained(source):
+                changed = part.map(
+                    worker,
+                    batched=True,
+                    batch_size=BATCH_ROWS,
+                    with_indices=True,
+                    fn_kwargs={"first_row": first_row},
+                    num_proc=min(processes, len(part)) if processes > 1 else None,
+                    keep_in_memory=True,
+                    load_from_cache_file=False,
+                    desc=f"{work.done}: {source}, from row {first_row}",
+                )
             found = _remarks(changed)
-            changed.remove_columns([REMARK, BEFORE, AFTER]).cast(features).to_parquet(file)
+            content = io.BytesIO()
+            changed.remove_columns([REMARK, BEFORE, AFTER]).cast(features).to_parquet(content)
+            # Not by Arrow, which ends the whole process where a disk is full.
+            write_whole(file, content.getvalue())
             # Last, so that a part with remarks is a whole one.
-            remarks.write_text(json.dumps(found), encoding="utf-8")
+            write_whole(remarks, json.dumps(found).encode())
         report.add(_report(json.loads(remarks.read_text(encoding="utf-8"))))
     _join(files, output)
     shutil.rmtree(folder)
@@ -146,6 +155,24 @@ def encode(image: np.ndarray, like: Any) -> Any:
     return buffer.getvalue()
 
 
+@contextmanager
+def explained(source: str) -> Iterator[None]:
+    """Say what to do where a process that works on `source` is lost.
+
+    Raises:
+        DataError: it is.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, BrokenProcessPool) or "abruptly died" in str(error)):
+            raise
+        raise DataError(
+            f"{source}: a process that worked on it was killed, perhaps for want of memory; repeat the command, which "
+            "goes on, with fewer --processes if it happens again"
+        ) from error
+
+
 def _parts(
     dataset: datasets.Dataset | datasets.IterableDataset, share: Share
 ) -> Iterator[tuple[int, datasets.Dataset]]:
@@ -173,7 +200,7 @@ def _open_parts(folder: Path, record: dict[str, Any], output: Path) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    job.write_text(json.dumps(record), encoding="utf-8")
+    write_whole(job, json.dumps(record).encode())
 
 
 def _remarks(changed: datasets.Dataset) -> dict[str, Any]:
@@ -196,8 +223,14 @@ def _plain(levels: list[NoiseLevel | None]) -> list[list[float]]:
 
 
 def _join(files: list[Path], output: Path) -> None:
-    """All parts as one file, which appears only once it is whole."""
+    """All parts as one file, which appears only once it is whole.
+
+    Raises:
+        OSError: the disk has no space for it.
+    """
     partial = output.with_name(output.name + ".partial")
+    if shutil.disk_usage(output.parent).free < sum(file.stat().st_size for file in files):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(output))
     if output.suffix.lower() == ".csv":
         with partial.open("wb") as target:
             for number, file in enumerate(files):

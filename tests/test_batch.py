@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -236,3 +237,14 @@ def test_a_process_knows_its_share_from_its_environment(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert Options.of_environment(3, True) == Options(3, True, Share(1, 4))
+
+
+def test_parts_are_not_joined_where_the_disk_has_no_space(tmp_path, parquet, monkeypatch):
+    output = tmp_path / "out" / "test.parquet"
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda path: full)
+        assert main(["restore", str(parquet), str(output), "--model", "median"]) == 2
+    assert not output.exists()
+    assert main(["restore", str(parquet), str(output), "--model", "median"]) == 0
+    assert leftovers(tmp_path) == []

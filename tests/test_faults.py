@@ -1,4 +1,4 @@
-"""Training that is killed or runs out of space loses nothing."""
+"""Training and restoring that are killed or run out of space lose nothing."""
 
 import os
 import random
@@ -8,8 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
 from safetensors.torch import load_file
 from training_data import assert_same_tensors, options, read_log, without_log_seconds, write_faces
+
+from fer_denoise import Restorer, tables
+from fer_denoise.batch import Options, process_path
+from fer_denoise.data import DataError, load_fer2013
+from fer_denoise.work import Restoration
 
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("KILLS", 3))
@@ -61,3 +70,66 @@ def test_a_training_without_space_ends_with_a_message_and_goes_on_later(tmp_path
     assert "Traceback" not in ended.stderr
     subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True)
     assert len(read_log(out)) == 3
+
+
+class Killed(Restoration):
+    """A worker that is killed once, at row 12, as where memory runs out."""
+
+    def __init__(self, mark: Path) -> None:
+        super().__init__("median")
+        self.mark = mark
+
+    def __call__(self, images, rows):
+        if 12 in rows and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(images, rows)
+
+
+@pytest.mark.parametrize("layout", ["parquet", "folder"])
+def test_a_killed_worker_is_told_and_the_next_command_goes_on(tmp_path, make_faces, monkeypatch, layout):
+    monkeypatch.setattr(tables, "PART_ROWS", 5)
+    faces, (source, target) = make_faces(23), (tmp_path / "in", tmp_path / "out")
+    source.mkdir()
+    if layout == "parquet":
+        rows = {"pixels": [face.ravel().tolist() for face in faces], "emotion": [0] * 23}
+        source, target = source / "test.parquet", target / "test.parquet"
+        datasets.Dataset.from_dict(rows).to_parquet(source)
+    else:
+        for row, face in enumerate(faces):
+            Image.fromarray(face).save(source / f"{row:03}.png")
+    work = Killed(tmp_path / "killed")
+    with pytest.raises(DataError, match=r"was killed.*repeat the command"):
+        process_path(str(source), target, work, Options(processes=2))
+    assert process_path(str(source), target, work, Options(processes=2)).done == 23
+    if layout == "parquet":
+        restored = load_fer2013(target, "test").images
+    else:
+        restored = np.stack([np.asarray(Image.open(file)) for file in sorted(target.glob("*.png"))])
+    np.testing.assert_array_equal(restored, Restorer.from_pretrained("median")(faces))
+
+
+def test_restoring_without_space_ends_with_a_message_and_goes_on_later(tmp_path, make_faces):
+    faces = make_faces(200)
+    rows = {"pixels": [" ".join(map(str, face.ravel())) for face in faces], "emotion": [0] * len(faces)}
+    rows["Usage"] = ["Training"] * len(faces)
+    datasets.Dataset.from_dict(rows).to_csv(tmp_path / "test.csv", index=False)
+    arguments = [sys.executable, "-m", "fer_denoise", "restore", "test.csv", "out/test.csv", "--model", "median"]
+    arguments += ["--stream"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *arguments]
+    ended = subprocess.run(limited, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 2 and "repeat the command, which goes on" in ended.stderr
+    assert "Traceback" not in ended.stderr and not (tmp_path / "out" / "test.csv").exists()
+    subprocess.run(arguments, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    restored = load_fer2013(tmp_path / "out" / "test.csv", "train").images
+    np.testing.assert_array_equal(restored, Restorer.from_pretrained("median")(faces))
+
+
+def test_a_cache_without_space_is_not_taken_for_damaged_data(tmp_path, make_faces):
+    write_faces(tmp_path, make_faces)
+    code = "import sys; from fer_denoise.data import load_fer2013; load_fer2013(sys.argv[1], 'train')"
+    limited = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", sys.executable, "-c", code, str(tmp_path)]
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "home"), "HF_DATASETS_CACHE": str(tmp_path / "home")}
+    ended = subprocess.run(limited, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "DataError" in ended.stderr and "make space on the disk" in ended.stderr

@@ -1,7 +1,6 @@
 """What every training script shares: its options, the device, the order of the batches, the log and its curves."""
 
 import argparse
-import errno
 import json
 import math
 import os
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import PretrainedModel
 from fer_denoise.precision import bf16_is_fast
@@ -73,7 +73,7 @@ def with_message(train: Callable[..., None], *args: Any) -> None:
     except (ModelNotFoundError, StateError) as error:
         raise SystemExit(str(error)) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if not no_space_left(error):
             raise
         raise SystemExit(f"no space left ({error}); make some, then go on with --resume: nothing is lost") from None
 

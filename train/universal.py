@@ -21,7 +21,7 @@ from fer_denoise.noise import RandomNoise
 from train import run
 from train.supervised import Recipe, train_restorer
 
-NOISE = RandomNoise(gaussian=0.5, impulses=0.2)
+NOISE = RandomNoise(gaussian=0.65, impulses=0.1, both=0.2)
 
 RECIPE = Recipe(
     epochs=30,
@@ -51,7 +51,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--widths", type=int, nargs="+", help="channels of each level; default: 32 64, or those of --init"
     )
     parser.add_argument(
-        "--blocks", type=int, nargs="+", help="residual blocks of each level; default: 2 3, or those of --init"
+        "--blocks", type=int, nargs="+", help="residual blocks of each level; default: 2 5, or those of --init"
     )
     return parser.parse_args(argv)
 
