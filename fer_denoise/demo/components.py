@@ -19,8 +19,8 @@ from PIL import Image
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.images import to_dtype, to_float
 
-MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit": 1}
-"""For events that may take long: they wait for each other, and not the faces of the task tabs for them."""
+MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit": 16}
+"""For events that may take long: they wait for each other by `Turns`, and not the faces of the task tabs for them."""
 
 PREVIEW = 480
 """Pixels a side of an enlarged picture; a multiple of 48 keeps the pixels of a face of one size."""

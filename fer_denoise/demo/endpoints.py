@@ -6,17 +6,20 @@ from PIL import Image
 from fer_denoise.demo.components import MUCH_WORK, PictureInput, as_picture, in_plain_words
 from fer_denoise.demo.links import MAX_SEED
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_photo
 from fer_denoise.noise import mixed_noise
 from fer_denoise.photos import blend_towards_input, photo_noise_level, restore_photo
 from fer_denoise.zoo import DEFAULT_MODEL, UNIVERSAL, list_models
 
 
-def build_endpoints(restorers: Restorers) -> None:
+def build_endpoints(restorers: Restorers, turns: Turns) -> None:
     """Add the endpoints; nothing of them is seen on the page."""
 
     @in_plain_words
-    def restore(image: str | None, model: str, sigma: float, strength: float, keep_colour: bool) -> Image.Image:
+    def restore(
+        image: str | None, model: str, sigma: float, strength: float, keep_colour: bool, request: gr.Request
+    ) -> Image.Image:
         """Remove the noise from a picture.
 
         Args:
@@ -30,7 +33,8 @@ def build_endpoints(restorers: Restorers) -> None:
             The restored picture, a PNG of the same size.
         """
         photo = read_photo(image, model, keep_colour)
-        restored = restore_photo(restorers.get(model), photo, sigma or None)
+        with turns.take(visitor_of(request)):
+            restored = restore_photo(restorers.get(model), photo, sigma or None)
         return Image.fromarray(blend_towards_input(photo, restored, strength))
 
     @in_plain_words
@@ -51,7 +55,7 @@ def build_endpoints(restorers: Restorers) -> None:
         return as_picture(mixed_noise(clean, sigma, amount, salt_vs_pepper, seed=int(seed)))
 
     @in_plain_words
-    def estimate_noise(image: str | None) -> dict[str, float]:
+    def estimate_noise(image: str | None, request: gr.Request) -> dict[str, float]:
         """Estimate how noisy a picture is.
 
         Args:
@@ -61,7 +65,9 @@ def build_endpoints(restorers: Restorers) -> None:
             sigma: standard deviation of its Gaussian noise from 0 to 1, and amount: share of its pixels that are
             impulses.
         """
-        level = photo_noise_level(restorers.get(UNIVERSAL), read_photo(image, UNIVERSAL, colour=True))
+        photo = read_photo(image, UNIVERSAL, colour=True)
+        with turns.take(visitor_of(request)):
+            level = photo_noise_level(restorers.get(UNIVERSAL), photo)
         return {name: round(value, 5) for name, value in level._asdict().items()} if level else {}
 
     def picture(label: str) -> PictureInput:

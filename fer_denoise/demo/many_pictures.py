@@ -18,6 +18,7 @@ from fer_denoise.demo.gpu import with_lent_gpu
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stops
 from fer_denoise.demo.stoppable import StoppableWork
+from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_photo
 from fer_denoise.photos import photo_noise_level, restore_photo
 from fer_denoise.pictures import SUFFIXES, PictureError
@@ -30,7 +31,7 @@ COLUMNS = ("file", "restored as", "width", "height", "sigma", "impulses", "secon
 WIDTHS: list[str | int] = ["17%", "17%", "9%", "9%", "10%", "12%", "11%", "15%"]
 
 
-def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
+def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> None:
     """Add the part of the tab for many pictures."""
     with gr.Accordion("Many pictures at once", open=False):
         gr.Markdown(
@@ -71,7 +72,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
         stopped = stops.start(request.session_hash)
-        yield work.busy()
+        yield work.busy(turns)
         rows: list[tuple[Any, ...]] = []
         # What is handed out is copied first, so nothing stays behind.
         with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
@@ -81,7 +82,8 @@ def build_many_pictures(restorers: Restorers, stops: Stops) -> None:
                     if stopped.is_set():
                         yield work.idle(f"Stopped after {len(rows)} of {len(paths)}.")
                         return
-                    rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
+                    with turns.take(visitor_of(request)):
+                        rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
                     yield {work.status: f"{len(rows)} of {len(paths)} done."}
                 restored.writestr("restored.csv", as_csv(rows))
             failed = sum(not row[1] for row in rows)

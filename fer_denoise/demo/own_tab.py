@@ -13,6 +13,7 @@ from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
 from fer_denoise.demo.stoppable import StoppableWork
+from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_photo
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import mixed_noise
@@ -41,7 +42,7 @@ KEPT_SECONDS = 1800
 """How long a visitor's last picture stays in memory, for the strength to be changed."""
 
 
-def build_own_tab(restorers: Restorers, stops: Stops) -> None:
+def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
     """Fill the current tab."""
     gr.Markdown(INTRODUCTION)
     last = gr.State(None, time_to_live=KEPT_SECONDS)
@@ -124,11 +125,12 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
     ) -> Iterator[dict[Any, Any]]:
         photo = read_photo(path, model, keep_colour)
         stopped = stops.start(request.session_hash)
-        yield work.busy()
+        yield work.busy(turns)
 
         def restore_and_estimate(report: Callable[[float], None]) -> tuple[np.ndarray, NoiseLevel | None]:
-            restored = restore_photo(restorers.get(model), photo, sigma or None, report)
-            return restored, photo_noise_level(restorers.get(UNIVERSAL), photo)
+            with turns.take(visitor_of(request)):
+                restored = restore_photo(restorers.get(model), photo, sigma or None, report)
+                return restored, photo_noise_level(restorers.get(UNIVERSAL), photo)
 
         try:
             for share, done in in_steps(restore_and_estimate, stopped):
@@ -173,7 +175,7 @@ def build_own_tab(restorers: Restorers, stops: Stops) -> None:
         api_visibility="private",
         concurrency_id="restore",
     )
-    build_many_pictures(restorers, stops)
+    build_many_pictures(restorers, stops, turns)
 
 
 def noisy_astronaut() -> np.ndarray:

@@ -18,6 +18,7 @@ from fer_denoise.demo.results_tab import build_results_tab, has_results
 from fer_denoise.demo.steps import Stops
 from fer_denoise.demo.task_tab import TaskTab, build_task_tab
 from fer_denoise.demo.theme import THEME
+from fer_denoise.demo.turns import Turns
 
 TABS = {"low": "Low Gaussian noise", "high": "High Gaussian noise", "salt_pepper": "Salt and pepper"}
 
@@ -38,7 +39,7 @@ def build() -> gr.Blocks:
     """The app, its networks loaded."""
     restorers = Restorers()
     restorers.load_networks()
-    stops = Stops()
+    stops, turns = Stops(), Turns()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(header(), padding=False)
@@ -48,7 +49,7 @@ def build() -> gr.Blocks:
                 with gr.Tab(title, id=task):
                     task_tabs.append(build_task_tab(task, restorers))
             with gr.Tab("Your own picture", id="own"):
-                build_own_tab(restorers, stops)
+                build_own_tab(restorers, stops, turns)
             if has_results():
                 with gr.Tab("Results", id="results"):
                     build_results_tab()
@@ -61,7 +62,7 @@ def build() -> gr.Blocks:
         )
         if "SPACE_ID" in os.environ:
             gr.DuplicateButton(size="sm")
-        build_endpoints(restorers)
+        build_endpoints(restorers, turns)
 
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
@@ -75,7 +76,8 @@ def build() -> gr.Blocks:
         page.unload(leave)
     # Gradio would sum up all events anew after each, for a page that only developers see.
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
-    return page.queue(max_size=64, default_concurrency_limit=2)
+    # A face takes two cores; more at once would only wait for each other.
+    return page.queue(max_size=64, default_concurrency_limit=max(1, (os.cpu_count() or 1) // 2))
 
 
 def header() -> str:

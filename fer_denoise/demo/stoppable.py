@@ -8,6 +8,7 @@ from gradio.components import Component
 
 from fer_denoise.demo.components import MUCH_WORK
 from fer_denoise.demo.steps import Stops
+from fer_denoise.demo.turns import Turns
 
 Updates = dict[Component, Any]
 
@@ -32,9 +33,10 @@ class StoppableWork:
         """Add the line."""
         self.status = gr.Markdown(text, elem_classes="status")
 
-    def busy(self) -> Updates:
+    def busy(self, turns: Turns) -> Updates:
         """What is shown when work begins."""
-        return {self.status: "Working …", self.start: gr.Button(visible=False), self.cancel: gr.Button(visible=True)}
+        text = "Others are being served; your turn comes …" if turns.busy else "Working …"
+        return {self.status: text, self.start: gr.Button(visible=False), self.cancel: gr.Button(visible=True)}
 
     def idle(self, text: str) -> Updates:
         """What is shown when work has ended."""

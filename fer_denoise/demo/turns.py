@@ -1,0 +1,60 @@
+"""Visitors with much work take turns, so that none of them keeps the others waiting for long."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+
+MOST = 4
+"""Pieces of work that one visitor may have waiting."""
+
+
+class Turns:
+    """One piece of work is done at a time; whose is next goes round among the visitors."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._busy = False
+        self._waiting: OrderedDict[str, deque[object]] = OrderedDict()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody's work is being done, so that others wait."""
+        return self._busy
+
+    @contextmanager
+    def take(self, visitor: str) -> Iterator[None]:
+        """Wait for the visitor's turn, and give it on at the end.
+
+        Raises:
+            ValueError: as much of theirs is waiting as one visitor may have.
+        """
+        ticket = object()
+        with self._changed:
+            own = self._waiting.setdefault(visitor, deque())
+            if len(own) >= MOST:
+                raise ValueError(f"{MOST} pictures of yours are waiting already: wait until one of them is done.")
+            own.append(ticket)
+            self._changed.wait_for(lambda: not self._busy and self._next() is ticket)
+            own.popleft()
+            del self._waiting[visitor]
+            if own:
+                self._waiting[visitor] = own
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+    def _next(self) -> object:
+        """The oldest ticket of the visitor who was served the longest ago."""
+        return next(iter(self._waiting.values()))[0]
+
+
+def visitor_of(request: gr.Request) -> str:
+    """Who asks: a tab of a browser, or a program."""
+    return request.session_hash or (request.client.host if request.client else "")

@@ -1,0 +1,72 @@
+import threading
+import time
+
+import pytest
+
+from fer_denoise.demo.turns import MOST, Turns
+
+
+def start(turns: Turns, visitor: str, served: list[str], release: threading.Event) -> threading.Thread:
+    """Take a turn in a thread, and wait until it stands in the queue or is served."""
+    standing = len(turns._waiting.get(visitor, ())) + len(served)
+
+    def work() -> None:
+        with turns.take(visitor):
+            served.append(visitor)
+            release.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while len(turns._waiting.get(visitor, ())) + len(served) == standing:
+        time.sleep(0.001)
+    return thread
+
+
+def test_turns_go_round_among_the_visitors():
+    turns, served, release = Turns(), [], threading.Event()
+    threads = [start(turns, visitor, served, release) for visitor in ("heavy", *["heavy"] * 3, "light", "other")]
+    assert turns.busy and served == ["heavy"]
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    # "heavy" stood first with three, and each time it was served it went to the end.
+    assert served == ["heavy", "heavy", "light", "other", "heavy", "heavy"]
+    assert not turns.busy
+
+
+def test_only_one_piece_of_work_is_done_at_a_time():
+    turns, at_work, most = Turns(), [], []
+
+    def work(visitor: str) -> None:
+        for _ in range(20):
+            with turns.take(visitor):
+                at_work.append(visitor)
+                most.append(len(at_work))
+                at_work.pop()
+
+    threads = [threading.Thread(target=work, args=(f"visitor {number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert most == [1] * 120
+
+
+def test_a_visitor_with_too_much_waiting_is_refused_and_others_are_not():
+    turns, served, release = Turns(), [], threading.Event()
+    threads = [start(turns, "heavy", served, release) for _ in range(1 + MOST)]
+    with pytest.raises(ValueError, match="waiting already"), turns.take("heavy"):
+        pass
+    threads.append(start(turns, "light", served, release))
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    assert served == ["heavy", "heavy", "light", *["heavy"] * (MOST - 1)]
+
+
+def test_work_that_fails_gives_its_turn_on():
+    turns = Turns()
+    with pytest.raises(ZeroDivisionError), turns.take("one"):
+        _ = 1 / 0
+    with turns.take("two"):
+        assert turns.busy
