@@ -8,10 +8,6 @@ temporary files are counted.
 """
 
 import argparse
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,43 +20,14 @@ from statistics import median, quantiles
 import numpy as np
 from gradio_client import Client, handle_file
 from PIL import Image
+from running_app import RunningApp
 from skimage import data
 
 from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
 
-ROOT = Path(__file__).parents[1]
 VISITORS = (1, 4, 16, 64)
 WARM_UP = 100
-
-
-class App:
-    """The app in a process of its own, with a folder of its own for temporary files."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.files = folder / "files"
-        environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(self.files)}
-        self.url = f"http://127.0.0.1:{port}"
-        self.process = subprocess.Popen([sys.executable, "app.py"], env=environment, stdout=subprocess.DEVNULL)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-
-    def megabytes(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
-
-    def kept(self) -> str:
-        """Its temporary files."""
-        sizes = [file.stat().st_size for file in self.files.rglob("*") if file.is_file()]
-        return f"{len(sizes)} temporary files of {sum(sizes) / 1e6:.1f} MB"
 
 
 class Tally:
@@ -105,7 +72,7 @@ def visit(url: str, picture: str, until: float, at_once: int = 1) -> Tally:
     return tally
 
 
-def crowd(app: App, picture: str, visitors: int, seconds: float) -> None:
+def crowd(app: RunningApp, picture: str, visitors: int, seconds: float) -> None:
     before = app.megabytes()
     # Clients need a moment to come.
     until = time.monotonic() + seconds + 0.1 * visitors
@@ -120,7 +87,7 @@ def crowd(app: App, picture: str, visitors: int, seconds: float) -> None:
     print(f"{visitors} visitors: {rate:.1f} faces per second; {whole}; {before:.0f} -> {app.megabytes():.0f} MB")
 
 
-def beside_a_heavy_visitor(app: App, picture: str, large: str, seconds: float) -> None:
+def beside_a_heavy_visitor(app: RunningApp, picture: str, large: str, seconds: float) -> None:
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(2) as pool:
         heavy, light = (
@@ -131,7 +98,13 @@ def beside_a_heavy_visitor(app: App, picture: str, large: str, seconds: float) -
         print(f"one with faces beside that: {light.result()}")
 
 
-def in_a_row(app: App, pictures: list[str], requests: int) -> None:
+def kept(folder: Path) -> str:
+    """What the app's folder for temporary files holds."""
+    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
+    return f"{len(sizes)} temporary files of {sum(sizes) / 1e6:.1f} MB"
+
+
+def in_a_row(app: RunningApp, files: Path, pictures: list[str], requests: int) -> None:
     client = Client(app.url, verbose=False, download_files=False)
 
     def restore(number: int) -> None:
@@ -140,10 +113,10 @@ def in_a_row(app: App, pictures: list[str], requests: int) -> None:
     for number in range(WARM_UP):
         restore(number)
     before = app.megabytes()
-    print(f"after {WARM_UP} requests: {before:.0f} MB, {app.kept()}")
+    print(f"after {WARM_UP} requests: {before:.0f} MB, {kept(files)}")
     for number in range(requests):
         restore(number)
-    print(f"after {requests} more: {app.megabytes():.0f} MB ({app.megabytes() - before:+.0f}), {app.kept()}")
+    print(f"after {requests} more: {app.megabytes():.0f} MB ({app.megabytes() - before:+.0f}), {kept(files)}")
 
 
 def main() -> None:
@@ -151,7 +124,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of each crowd (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=2000, help="in a row (default: %(default)s)")
     args = parser.parse_args()
-    os.chdir(ROOT)
     with tempfile.TemporaryDirectory() as folder:
         pictures = []
         for seed in range(WARM_UP):
@@ -160,15 +132,12 @@ def main() -> None:
             Image.fromarray(np.rint(noisy * 255).astype(np.uint8)).save(pictures[-1])
         large = f"{folder}/large.png"
         Image.fromarray(data.camera()).save(large)
-        app = App(Path(folder))
-        try:
+        files = Path(folder, "files")
+        with RunningApp(GRADIO_TEMP_DIR=str(files)) as app:
             for visitors in VISITORS:
                 crowd(app, pictures[0], visitors, args.seconds)
             beside_a_heavy_visitor(app, pictures[0], large, args.seconds)
-            in_a_row(app, pictures, args.requests)
-        finally:
-            app.process.terminate()
-            app.process.wait()
+            in_a_row(app, files, pictures, args.requests)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ first one visitor, then eight at once.
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 from statistics import median, quantiles
 
 from playwright.async_api import Browser, async_playwright
+from running_app import ROOT, RunningApp
 
-ROOT = Path(__file__).parents[1]
 MOVES = 20
 VISITORS = (1, 8)
 
@@ -82,31 +79,12 @@ def seconds_to_import() -> float:
     return float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
 
 
-def wait_for(port: int) -> None:
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-
-
 def main() -> None:
     os.chdir(ROOT)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     imports = seconds_to_import()
-    started = time.perf_counter()
-    app = subprocess.Popen([sys.executable, "app.py"], env={**os.environ, "GRADIO_SERVER_PORT": str(port)})
-    try:
-        wait_for(port)
-        ready = time.perf_counter() - started
-        print(f"python app.py answers after {ready:.1f} s, of which imports take {imports:.1f} s")
-        asyncio.run(measure(f"http://127.0.0.1:{port}"))
-    finally:
-        app.terminate()
-        app.wait()
+    with RunningApp() as app:
+        print(f"python app.py answers after {app.seconds:.1f} s, of which imports take {imports:.1f} s")
+        asyncio.run(measure(app.url))
 
 
 if __name__ == "__main__":

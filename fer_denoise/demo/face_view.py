@@ -62,8 +62,9 @@ def attention_pictures(
 ) -> list[tuple[Image.Image, str]]:
     """What the gates of a network let through on a face with noise, level by level; none for filters."""
     noisy = noise(to_float(face), seed=seed)
-    levels = zip(restorers.get(model).attention(noisy), LEVELS, strict=False)
-    return [(attention_picture(noisy, coefficients), name) for coefficients, name in levels]
+    levels = restorers.get(model).attention(noisy)
+    named = zip(levels, LEVELS[: len(levels)], strict=True)
+    return [(attention_picture(noisy, coefficients), name) for coefficients, name in named]
 
 
 def is_realist(model: str) -> bool:
