@@ -39,9 +39,9 @@ class Turns:
             own.append(ticket)
             self._changed.wait_for(lambda: not self._busy and self._next() is ticket)
             own.popleft()
-            del self._waiting[visitor]
-            if own:
-                self._waiting[visitor] = own
+            self._waiting.move_to_end(visitor)
+            if not own:
+                del self._waiting[visitor]
             self._busy = True
         try:
             yield
