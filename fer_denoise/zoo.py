@@ -1,4 +1,4 @@
-"""Which restorers there are: the bundled networks and the classical filters."""
+"""Which models there are: the restorers, which are bundled networks and classical filters, and the classifiers."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ DEFAULT_MODEL = UNIVERSAL
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a person should know of a restorer: its title, what it is, and the task it was trained for, if one."""
+    """What a person should know of a model: its title, what it is, and the task it was trained for, if one."""
 
     title: str
     summary: str
@@ -47,11 +47,24 @@ MODELS: dict[str, ModelInfo] = {
     "bm3d": ModelInfo("BM3D", "Filters groups of similar patches together; the best filter that needs no training."),
 }
 
+"""The restorers."""
+
+EMOTION, EMOTION_IN_NOISE = "emotion", "emotion-noise"
+CLASSIFIERS: dict[str, ModelInfo] = {
+    EMOTION: ModelInfo("Emotion", "Guesses which of seven emotions people saw in a face; trained on clean faces."),
+    EMOTION_IN_NOISE: ModelInfo("Emotion, in noise", "The same network, trained on noisy faces too."),
+}
+
 
 def specialists(task: str) -> tuple[str, str]:
     """The two networks of a task: the one that is truest to the pixels, and the one with the most natural texture."""
     suffix = task.replace("_", "-")
     return f"attention-unet-{suffix}", f"patchgan-{suffix}"
+
+
+def bundled_restorers() -> list[str]:
+    """Names of the networks that restore and came with this package."""
+    return [name for name in hub.bundled_models() if name in MODELS]
 
 
 def list_models() -> list[str]:

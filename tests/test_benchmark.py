@@ -15,7 +15,7 @@ from fer_denoise.hub import BUNDLE, bundled_models
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
-from train import benchmark, cards, generalisation, speed, surface, tune_classical
+from train import benchmark, cards, generalisation, recognition, speed, surface, throughput, tune_classical
 
 IMAGES = 12
 
@@ -231,6 +231,16 @@ def test_unseen_noise_is_reproducible_and_stays_in_range(title, corrupt):
     assert np.array_equal(one, other) == title.startswith("JPEG")
 
 
+def test_emotions_are_recognised_before_and_after(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(recognition, "LEVELS", ((0, 0), (0.3, 0)))
+    run("--emotion", "--models", "universal", "median")
+    results = json.loads((tmp_path / "results" / recognition.FILE).read_text())
+    assert set(results["classifiers"]) == {"emotion", "emotion-noise"}
+    assert results["data"]["images"] == IMAGES and len(results["levels"]) == 2
+    assert {row["method"] for row in results["rows"]} == {NOISY, "universal", "median"}
+    assert f"| 0.3 | 0% | {results['levels'][1]['noisy']:.1%} |" in (tmp_path / "README.md").read_text()
+
+
 def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed, "LEAST_SECONDS", 0)
     monkeypatch.setattr(speed, "ROUNDS", 2)
@@ -241,3 +251,13 @@ def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     assert all(row[key] > 0 for row in results["models"] for key in ("single_ms", "batch_ms"))
     assert all(seconds > 0 for seconds in results["start"].values())
     assert "| `median` |" in capsys.readouterr().out
+
+
+def test_throughput_is_that_of_the_command(run, tmp_path):
+    run("--throughput", "--models", "universal", "nl-means", "median")
+    results = json.loads((tmp_path / "results" / throughput.FILE).read_text())
+    assert [(row["model"], row["images"]) for row in results["models"]] == [("universal", 6), ("nl-means", 6)]
+    assert all(row["per_second"] == pytest.approx(6 / row["seconds"], rel=0.2) for row in results["models"])
+    assert "| `nl-means` | 6 |" in (tmp_path / "README.md").read_text()
+    with pytest.raises(RuntimeError, match="no such file"):
+        throughput.time_command("universal", tmp_path / "nowhere.parquet", tmp_path / "out.parquet", 1)

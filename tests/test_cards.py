@@ -11,12 +11,13 @@ from fer_denoise.data import HUB_DATASET
 from fer_denoise.hub import BUNDLE, bundled_models
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
-from fer_denoise.zoo import MODELS
+from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
 from train import bundle
 from train import gan as train_gan
-from train.cards import NOISE, CardError, describe_recipe, is_unedited, make_card, model_name, sign
+from train.cards import NOISE, CardError, describe_recipe, is_unedited, make_card, model_name, results_file, sign
 
-RESULTS = json.loads((Path(__file__).parents[1] / "results" / "benchmark.json").read_text())
+FOLDER = Path(__file__).parents[1] / "results"
+RESULTS = json.loads((FOLDER / "benchmark.json").read_text())
 GAN_RECORD = {
     "task": "salt_pepper",
     "preset": "improved",
@@ -46,18 +47,22 @@ def code_of(card: ModelCard) -> str:
 def test_the_bundled_cards_are_current(name):
     text = (BUNDLE / name / "README.md").read_text()
     assert is_unedited(text)
-    assert text == str(make_card(name, BUNDLE / name, RESULTS)), "run: python -m train.bundle"
+    results = json.loads((FOLDER / results_file(name)).read_text())
+    assert text == str(make_card(name, BUNDLE / name, results)), "run: python -m train.bundle"
 
 
 @pytest.mark.parametrize("name", bundled_models())
 def test_the_code_of_a_card_runs_as_printed(name):
     found: dict = {}
     exec(code_of(ModelCard.load(BUNDLE / name / "README.md")), found)
+    if name in CLASSIFIERS:
+        assert found["probabilities"].shape == (2, 7)
+        return
     assert found["restored"].shape == found["noisy"].shape == (48, 48)
     assert found["restored"].dtype == found["noisy"].dtype
 
 
-@pytest.mark.parametrize("name", bundled_models())
+@pytest.mark.parametrize("name", bundled_restorers())
 def test_a_card_stands_huggingface_hubs_own_checks(name):
     text = (BUNDLE / name / "README.md").read_text()
     card = ModelCard(text)  # raises on wrong metadata, eval results among it
@@ -74,6 +79,23 @@ def test_a_card_stands_huggingface_hubs_own_checks(name):
     for result in measured.values():
         assert (result.dataset_type, result.dataset_split, result.dataset_revision) == (HUB_DATASET, "test", "main")
         assert result.dataset_args["sha256_of_pixels"] == RESULTS["data"]["sha256"]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_card_of_a_classifier(name):
+    results = json.loads((FOLDER / results_file(name)).read_text())
+    card = ModelCard((BUNDLE / name / "README.md").read_text())
+    assert card.data.pipeline_tag == "image-classification" and "emotion-recognition" in card.data.tags
+    measured = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    row = results["classifiers"][name]
+    assert measured == {"accuracy": row["accuracy"], "f1": row["macro_f1"]}
+    assert f"Accuracy {row['accuracy']:.1%}" in card.text
+    assert f"| happy | {' | '.join(map(str, row['confusion'][3]))} |" in card.text
+    assert ("half of them with" in card.text) == (name == "emotion-noise") and "restored worse" not in card.text
+    assert model_name(BUNDLE / name) == name
+    row["weights"] = "0" * 64
+    with pytest.raises(CardError, match=r"of other weights; run: python -m train\.benchmark --emotion"):
+        make_card(name, BUNDLE / name, results)
 
 
 def test_results_of_other_weights_are_refused(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from fer_denoise import Restorer
 from fer_denoise.demo import results_tab
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
+from fer_denoise.demo.emotions import emotion_table
+from fer_denoise.demo.face_view import restore_face
 from fer_denoise.demo.heat import (
     COLOURS,
     ERROR_LIMIT,
@@ -25,6 +27,7 @@ from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import SELF_ENSEMBLE, TOLD_SIGMA
 from fer_denoise.metrics import psnr
+from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, gaussian_noise
 from fer_denoise.origin import ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, list_models
@@ -134,6 +137,44 @@ def test_curves_hold_every_method_at_every_level(face):
     at = curves[curves["level"] == 0.06].set_index("method")["PSNR, dB"]
     assert at["Noisy input"] == pytest.approx(psnr(noisy, face))
     assert at["Total variation"] == pytest.approx(psnr(Restorer.from_pretrained("tv")(noisy, 0.06), face))
+
+
+def test_emotions_stand_side_by_side_with_the_likeliest_marked():
+    probabilities = np.full((2, 7), 0.05)
+    probabilities[0, 3] = probabilities[1, 6] = 0.7
+    table = emotion_table(("Noisy", "Restored"), probabilities)
+    assert table.count("class=best") == 2 and table.count("<b>70%</b>") == 2
+    for row in table.split("<tr>")[2:]:
+        emotion = row.removeprefix("<th scope='row'>").split("<")[0]
+        cells = row.split("</td>")
+        assert ("class=best" in cells[0]) == (emotion == "happy") and ("class=best" in cells[1]) == (
+            emotion == "neutral"
+        )
+
+
+def test_a_face_is_shown_with_what_the_classifier_takes_it_for(face):
+    restorers = Restorers()
+    noise = TASKS["high"]
+    shown = restore_face(face, restorers, "universal", noise, 3).emotions
+    noisy = noise(face, seed=3)
+    restored = restorers.get("universal")(noisy)
+    probabilities = EmotionClassifier.from_pretrained("emotion")(np.stack([face / np.float32(255), noisy, restored]))
+    assert emotion_table(("Clean", "Noisy", "Restored"), probabilities) in shown
+
+
+def test_the_emotion_results_show_every_level_and_gain():
+    levels = [
+        {"sigma": 0, "amount": 0, "noisy": 0.66, "universal": 0.655, "gain": -0.005, "gain_interval": [-0.01, 0.0]},
+        {"sigma": 0.1, "amount": 0.2, "noisy": 0.2, "filter": 0.5, "best_filter": "tv", "control": 0.58},
+    ]
+    table = results_tab.emotion_levels(levels)
+    for part in ("none", "sigma 0.1, impulses 20%", "66.0%", "-0.5<small>-1.0 to +0.0", "Total variation", "58.0%"):
+        assert part in table
+    assert "PatchGAN" not in table
+    noisy = {"gain_interval": [0.1, 0.2], "over_control_interval": [-0.1, 0.1]}
+    finding = results_tab.emotion_finding([levels[0], noisy, {"gain_interval": [-0.1, 0.2]}])
+    assert "at 1 of 2 noise levels" in finding and "control at 0;" in finding
+    assert "by -0.5 points (-1.0 to +0.0)" in finding
 
 
 @pytest.mark.parametrize("controls", CONTROLS.values())

@@ -1,8 +1,10 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from training_data import assert_same_tensors, read_log, write_faces
 
 import train.emotion
@@ -40,6 +42,33 @@ def test_logits_of_a_tensor_are_those_of_the_probabilities(make_faces):
     faces = make_faces(3)
     logits = make()(torch.from_numpy(faces / np.float32(255))[:, None])
     np.testing.assert_allclose(logits.softmax(dim=1).detach(), make()(faces), atol=1e-5)
+
+
+def test_the_temperature_softens_the_probabilities_and_not_the_answer(make_faces):
+    faces = make_faces(3)
+    cold, warm = make(), EmotionClassifier(widths=SMALL, temperature=4).eval()
+    warm.load_state_dict(cold.state_dict())
+    assert (warm(faces).max(axis=1) < cold(faces).max(axis=1)).all()
+    np.testing.assert_array_equal(warm(faces).argmax(axis=1), cold(faces).argmax(axis=1))
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_the_temperature_of_the_best_calibration_is_found():
+    probabilities = np.array([0.6, 0.1, 0.1, 0.1, 0.05, 0.03, 0.02])
+    labels = np.repeat(np.arange(7), (1000 * probabilities).astype(int))
+    faces = SimpleNamespace(
+        validation=torch.zeros(len(labels), 1, 48, 48, dtype=torch.uint8), validation_labels=torch.from_numpy(labels)
+    )
+    overconfident = torch.from_numpy(np.log(probabilities)).float() * 2
+
+    class Constant(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return overconfident.expand(len(images), 7)
+
+    temperature, loss, accuracy = train.emotion.validate(Constant(), faces, Accelerator(cpu=True))
+    assert temperature == pytest.approx(2, rel=0.03)
+    assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
+    assert accuracy == pytest.approx(0.6)
 
 
 def test_faces_of_another_size_are_refused():
@@ -100,3 +129,4 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
     assert_same_tensors(models[0].state_dict(), models[1].state_dict())
     record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
     assert record["script"] == "train.emotion" and record["recipe"]["noise"] == bool(more)
+    assert models[0].config == models[1].config and models[0].config["temperature"] in train.emotion.TEMPERATURES

@@ -16,6 +16,7 @@ from fer_denoise.data import Faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models
 from fer_denoise.models import AttentionUNet
+from fer_denoise.zoo import bundled_restorers
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 30
@@ -312,7 +313,7 @@ def test_the_app_falls_back_to_its_bundle_within_seconds_and_says_so(run_python,
 
 
 def test_where_one_model_fails_the_app_takes_all_from_its_bundle(connected, model_files, monkeypatch):
-    first, *others = bundled_models()
+    first, *others = bundled_restorers()
     connected.add_repo(f"mixed/fer-denoise-{first}", model_files)
     monkeypatch.setenv("FER_DENOISE_HUB_OWNER", "mixed")
     restorers = Restorers()

@@ -14,7 +14,7 @@ from PIL import Image
 from fer_denoise.demo import hub_faces
 from fer_denoise.demo.links import read_link
 from fer_denoise.demo.many_pictures import COLUMNS, as_csv, restore_into
-from fer_denoise.demo.own_tab import describe, face_gallery, noisy_astronaut
+from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
 from fer_denoise.demo.uploads import read_photo
@@ -164,10 +164,14 @@ def test_a_description_tells_the_noise_and_the_faces():
 
 
 def test_the_faces_of_a_photo_are_shown_as_fer2013_has_them():
-    shown = face_gallery([Box(5, 6, 100)], noisy_astronaut(), Restorers(), "median")
+    restorers = Restorers()
+    pairs = small_faces([Box(5, 6, 100)], noisy_astronaut(), restorers, "median")
+    shown = face_gallery(pairs)
     assert [caption for _, caption in shown] == ["Face 1, noisy", "Face 1, restored"]
     assert all(picture.size == (48, 48) and picture.mode == "L" for picture, _ in shown)
-    assert face_gallery([], noisy_astronaut(), Restorers(), "median") == []
+    assert small_faces([], noisy_astronaut(), restorers, "median") == []
+    tables = emotion_tables(pairs, restorers)
+    assert tables.count("<table") == 1 and "Face 1, noisy" in tables and "What somebody feels" in tables
 
 
 def test_a_link_sets_task_model_seed_and_levels():

@@ -18,6 +18,7 @@ import fer_denoise
 from fer_denoise import Restorer
 from fer_denoise.hub import BUNDLE, bundled_models, weights_checksum
 from fer_denoise.models import AttentionUNet
+from fer_denoise.zoo import CLASSIFIERS, bundled_restorers
 from train import publish
 from train.cards import is_unedited
 
@@ -263,7 +264,7 @@ def test_a_space_gets_what_the_app_needs_and_starts_from_it(connected, run_pytho
     code = "import app, fer_denoise; print(len(app.demo.blocks), fer_denoise.list_models(), fer_denoise.__file__)"
     finished = run_python("-c", code, cwd=tmp_path / "space", HF_HUB_OFFLINE="1")
     assert finished.returncode == 0, finished.stderr
-    assert all(name in finished.stdout for name in bundled_models())
+    assert all(name in finished.stdout for name in bundled_restorers())
     assert str(tmp_path / "space") in finished.stdout
     card = RepoCard(files["README.md"].decode())
     assert card.data.models == [f"somebody/fer-denoise-{name}" for name in bundled_models()]
@@ -315,3 +316,13 @@ def test_the_bundled_models_are_what_is_published(connected):
     files = connected.repos["model", "somebody/low"].commits[-1].files
     for name in ("config.json", "model.safetensors"):
         assert files[name].content == (BUNDLE / NAME / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_is_published_as_one(connected, name):
+    publish.main(["--model", name, "--repo", f"somebody/{name}"])
+    files = connected.repos["model", f"somebody/{name}"].commits[-1].files
+    assert files["model.safetensors"].content == (BUNDLE / name / "model.safetensors").read_bytes()
+    card = ModelCard(files["README.md"].content.decode())
+    assert card.data.pipeline_tag == "image-classification"
+    assert f'EmotionClassifier.from_pretrained("somebody/{name}", revision=' in card.text

@@ -8,11 +8,11 @@ from torch import nn
 
 from fer_denoise import Restorer
 from fer_denoise.classical import ClassicalFilter, available_filters
-from fer_denoise.hub import ModelNotFoundError, bundled_models
+from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet, PretrainedModel, UniversalRestorer
 from fer_denoise.noise import TASKS, mixed_noise
-from fer_denoise.zoo import MODELS
+from fer_denoise.zoo import MODELS, bundled_restorers
 
 LEAST_GAINS = {
     ("universal", "low"): 3.4,
@@ -259,7 +259,7 @@ def test_a_hub_repo_without_network_is_refused():
 
 
 def test_every_bundled_network_has_a_least_gain():
-    assert {name for name, _ in LEAST_GAINS} == set(bundled_models())
+    assert {name for name, _ in LEAST_GAINS} == set(bundled_restorers())
     assert all(MODELS[name].task in (None, task) for name, task in LEAST_GAINS)
 
 
@@ -293,7 +293,7 @@ class InDouble(Restorer):
         return super()._on_device(images).double()
 
 
-@pytest.mark.parametrize("name", bundled_models())
+@pytest.mark.parametrize("name", bundled_restorers())
 def test_tiles_of_a_bundled_network_leave_no_seam(name):
     noisy = TASKS["low"](data.camera()[100:400, 100:400], seed=0)
     network = Restorer.from_pretrained(name).model

@@ -7,7 +7,9 @@
     python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
     python -m train.benchmark --surface                        # every noise level of the sliders, on 500 faces
     python -m train.benchmark --generalisation                 # other pictures, and noise that no network has seen
+    python -m train.benchmark --emotion                        # how well emotions are recognised, before and after
     python -m train.benchmark --speed                          # milliseconds per face
+    python -m train.benchmark --throughput                     # a whole dataset, cleaned by the command
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
 networks work blind. Grids of samples go to `outputs/`, which is ignored, since they show FER2013; the grid of faces
@@ -28,11 +30,12 @@ from fer_denoise import Restorer, list_models
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands_in
 from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore_task, score
 from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
+from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, GaussianNoise
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
-from fer_denoise.zoo import UNIVERSAL
-from train import generalisation, speed, surface
+from fer_denoise.zoo import CLASSIFIERS, UNIVERSAL
+from train import generalisation, recognition, speed, surface, throughput
 from train.report import markdown_tables, plot_samples, update_readme
 
 RESULTS = Path("results")
@@ -167,6 +170,24 @@ def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dic
     show(args, "generalisation", generalisation.markdown_tables(results))
 
 
+def measure_emotion(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    faces = Faces(test.images[: args.images], test.labels[: args.images], test.source)
+    try:
+        classifiers = {name: EmotionClassifier.from_pretrained(name) for name in CLASSIFIERS}
+    except ModelNotFoundError as error:
+        raise SystemExit(str(error)) from None
+    results: dict[str, Any] = conditions(args, faces.images)
+    results["classifiers"] = {
+        name: recognition.describe(name, classifier, faces) for name, classifier in classifiers.items()
+    }
+    with ProcessPoolExecutor(args.workers) as pool:
+        rows = recognition.measure(faces, restorers, classifiers, args.seed, pool)
+        results["rows"] = list(tqdm(rows, "emotion"))
+    results["levels"] = recognition.summary(results["rows"])
+    (args.out / recognition.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    show(args, "emotion", recognition.markdown_tables(results))
+
+
 def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
     workers = args.workers or os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
@@ -176,6 +197,15 @@ def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Re
         results["start"] = speed.measure_start(UNIVERSAL)
     (args.out / speed.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     show(args, "speed", speed.markdown_table(results))
+
+
+def measure_throughput(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    faces = load_fer2013(args.data, "train", args.revision)
+    faces = Faces(faces.images[: args.images], faces.labels[: args.images], faces.source)
+    rows = throughput.measure(faces, list(restorers), args.seed, args.workers or os.cpu_count() or 1)
+    results = {"machine": speed.machine(), "models": rows}
+    (args.out / throughput.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    show(args, "throughput", throughput.markdown_table(results))
 
 
 def conditions(args: argparse.Namespace, clean: np.ndarray) -> dict[str, Any]:
@@ -221,7 +251,9 @@ def print_table(task: str, rows: dict[str, dict[str, Any]]) -> None:
 OTHERS = {
     "surface": (measure_surface, "every pair of levels of Gaussian noise and impulses, on 500 faces"),
     "generalisation": (measure_generalisation, "other pictures, and noise that no network has seen, on 500 faces"),
+    "emotion": (measure_emotion, "how well emotions are recognised in noisy and in restored faces"),
     "speed": (measure_speed, "milliseconds per face"),
+    "throughput": (measure_throughput, "how fast the command cleans the training images"),
 }
 """What is measured instead of the tasks, by the name of its option."""
 

@@ -5,22 +5,23 @@ A card ends with the checksum of what stands above it, so that one which a perso
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from fer_denoise.data import HUB_DATASET, HUB_REVISION
+from fer_denoise.data import EMOTIONS, HUB_DATASET, HUB_REVISION
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub import CODE_URL, weights_checksum
-from fer_denoise.models import ARCHITECTURES
+from fer_denoise.models import ARCHITECTURES, EmotionClassifier
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import TITLES
-from fer_denoise.zoo import MODELS
+from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL
 
-ANY = "universal"
+ANY = UNIVERSAL
 """The task of a model that serves all of them."""
 
 TEMPLATES = Path(__file__).parents[1] / "hub_cards"
@@ -66,36 +67,28 @@ def make_card(
     if "task" not in training:
         raise CardError(f"{folder}: its config.json has no training record; give the folder model/ of a training run")
     task, recipe = training["task"], training.get("recipe", {})
-    noise = NOISE.get(task, f"the noise of the task {task}")
     family, template = _template(name)
-    tasks = list(TASKS) if task == ANY else [task]
-    shown = None
-    if results:
-        for measured in tasks:
-            weights = _row(results["tasks"].get(measured, []), name, measured).get("weights")
-            if weights not in (None, weights_checksum(folder)):
-                raise CardError(
-                    f"{name}: the results are those of other weights; run: python -m train.benchmark --models {name}"
-                )
-        shown = _results(name, tasks, results)
-    parameters = sum(p.numel() for p in ARCHITECTURES[config["architecture"]](**config["config"]).parameters())
+    measured = (_classifier if name in CLASSIFIERS else _restorer)(name, folder, task, results)
+    architecture = {**ARCHITECTURES, EmotionClassifier.__name__: EmotionClassifier}[config["architecture"]]
+    parameters = sum(p.numel() for p in architecture(**config["config"]).parameters())
     data = ModelCardData(
         model_name=f"fer-denoise {name}",
         license="other",
         license_name="research-only",
         library_name="fer-denoise",
-        pipeline_tag="image-to-image",
         datasets=[HUB_DATASET],
-        metrics=["psnr", "ssim"],
-        tags=["image-denoising", "image-restoration", "fer2013", family],
-        eval_results=[each for task in tasks for each in _eval_results(name, task, results)] if results else None,
+        **measured.metadata,
+        tags=[*measured.tags, "fer2013", family],
+        eval_results=measured.eval_results,
     )
+    known = MODELS.get(name) or CLASSIFIERS.get(name)
     text = template.render(
         card_data=data.to_yaml(),
-        title=MODELS[name].title if name in MODELS else name,
+        title=known.title if known else name,
         task=task.replace("_", "-"),
-        noise=noise,
+        noise=NOISE.get(task, f"the noise of the task {task}"),
         residual=config["config"].get("residual", False),
+        temperature=config["config"].get("temperature"),
         parameters=f"{parameters:,}",
         code_url=CODE_URL,
         source=source or name,
@@ -111,11 +104,85 @@ def make_card(
         recipe=describe_recipe(recipe),
         best_epoch=training.get("best_epoch"),
         validation_psnr=training.get("validation_psnr"),
+        validation_accuracy=training.get("validation_accuracy"),
         hardware=training.get("hardware") or HARDWARE.get(name),
-        results=shown,
+        served=measured.served,
+        results=measured.shown,
     )
     card = ModelCard(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
     return ModelCard(sign(str(card)))
+
+
+def results_file(name: str) -> str:
+    """The file below `results/` that holds what was measured of the model `name`."""
+    return "emotion.json" if name in CLASSIFIERS else "benchmark.json"
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a card says of a model by its kind, and what was measured of it, if anything."""
+
+    metadata: dict[str, Any]
+    tags: list[str]
+    served: str
+    """What the model does to a face."""
+    eval_results: list[EvalResult] | None = None
+    shown: dict[str, Any] | None = None
+
+
+def _restorer(name: str, folder: Path, task: str, results: dict[str, Any] | None) -> _Measured:
+    tasks = list(TASKS) if task == ANY else [task]
+    metadata = {"pipeline_tag": "image-to-image", "metrics": ["psnr", "ssim"]}
+    tags = ["image-denoising", "image-restoration"]
+    if not results:
+        return _Measured(metadata, tags, "restored")
+    for measured in tasks:
+        _check_weights(name, folder, _row(results["tasks"].get(measured, []), name, measured), "")
+    rows = [each for task in tasks for each in _eval_results(name, task, results)]
+    return _Measured(metadata, tags, "restored", rows, _results(name, tasks, results))
+
+
+def _classifier(name: str, folder: Path, task: str, results: dict[str, Any] | None) -> _Measured:
+    metadata = {"pipeline_tag": "image-classification", "metrics": ["accuracy", "f1"]}
+    tags = ["emotion-recognition", "facial-expression-recognition"]
+    if not results:
+        return _Measured(metadata, tags, "recognised")
+    row, data = results["classifiers"][name], results["data"]
+    _check_weights(name, folder, row, " --emotion")
+    evaluated = [
+        EvalResult(
+            task_type="image-classification",
+            task_name="Facial emotion recognition",
+            dataset_type=HUB_DATASET,
+            dataset_name="FER2013",
+            dataset_split="test",
+            dataset_revision=HUB_REVISION,
+            dataset_args={"sha256_of_pixels": data["sha256"]},
+            metric_type=kind,
+            metric_name=title,
+            metric_value=row[column],
+        )
+        for column, kind, title in (("accuracy", "accuracy", "accuracy"), ("macro_f1", "f1", "macro F1"))
+    ]
+    shown = {
+        "images": f"{data['images']:,}",
+        "sha256": data["sha256"],
+        "accuracy": f"{row['accuracy']:.1%}",
+        "macro_f1": f"{row['macro_f1']:.3f}",
+        "calibration_error": f"{row['calibration_error']:.3f}",
+        "emotions": EMOTIONS,
+        "rows": [
+            [emotion, *counts, f"{recall:.0%}"]
+            for emotion, counts, recall in zip(EMOTIONS, row["confusion"], row["recall"], strict=True)
+        ],
+    }
+    return _Measured(metadata, tags, "recognised", evaluated, shown)
+
+
+def _check_weights(name: str, folder: Path, row: dict[str, Any], option: str) -> None:
+    if row.get("weights") not in (None, weights_checksum(folder)):
+        command = f"python -m train.benchmark{option or f' --models {name}'}"
+        raise CardError(f"{name}: the results are those of other weights; run: {command}")
 
 
 def model_name(folder: Path) -> str:
@@ -127,7 +194,9 @@ def model_name(folder: Path) -> str:
     training = read_config(folder).get("training") or {}
     script = training.get("script", "train.unet")
     if script == "train.universal":
-        return "universal"
+        return UNIVERSAL
+    if script == "train.emotion":
+        return EMOTION_IN_NOISE if training["recipe"]["noise"] else EMOTION
     family = {"train.unet": "attention-unet", "train.gan": "patchgan"}.get(script)
     if family is None or "task" not in training:
         raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")

@@ -32,6 +32,8 @@ from fer_denoise.precision import on_device
 from train import run
 from train.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
 
+TEMPERATURES = np.geomspace(0.25, 4, 121).round(4)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -134,16 +136,16 @@ class LabelledFaces:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -> tuple[float, float]:
-    """Cross entropy and accuracy over the validation split."""
+def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -> tuple[float, float, float]:
+    """Over the validation split: the temperature that fits it best, the cross entropy with it, and the accuracy."""
     model.eval()
-    loss, right = 0.0, 0
-    for images, labels in zip(faces.validation.split(256), faces.validation_labels.split(256), strict=True):
-        with accelerator.autocast():
-            logits = model(run.as_float(images)).float()
-        loss += F.cross_entropy(logits, labels, reduction="sum").item()
-        right += int((logits.argmax(dim=1) == labels).sum())
-    return loss / len(faces.validation), right / len(faces.validation)
+    with accelerator.autocast():
+        logits = torch.cat([model(run.as_float(images)).float() for images in faces.validation.split(256)])
+    labels = faces.validation_labels
+    losses = {float(t): F.cross_entropy(logits / t, labels).item() for t in TEMPERATURES}
+    temperature = min(losses, key=lambda each: losses[each])
+    accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
+    return temperature, losses[temperature], accuracy
 
 
 def train(args: argparse.Namespace, recipe: Recipe) -> None:
@@ -197,7 +199,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             seen = (faces.draw(index, recipe, rng) for index in islice(indices, CALIBRATION_BATCHES))
             run.calibrate_batch_norm(kept, seen)
         run.share_buffers(kept, accelerator)
-        validation_loss, accuracy = validate(kept, faces, accelerator)
+        temperature, validation_loss, accuracy = validate(kept, faces, accelerator)
         best = max((row["validation_accuracy"] for row in log), default=-1.0)
         losses = {"train_loss": train_loss, "validation_loss": validation_loss}
         run.log_epoch(log, started, optimizer, **losses, validation_accuracy=accuracy)
@@ -205,6 +207,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.4f}, accuracy {accuracy:.2%}")
             if accuracy > best:
                 scores = {"best_epoch": epoch + 1, "validation_accuracy": round(accuracy, 4)}
+                kept.config["temperature"] = temperature
                 run.keep_model(kept, args.out, settings, **scores)
             run.save_progress(args.out, settings, parts, log, "validation_accuracy")
     accelerator.end_training()

@@ -33,11 +33,13 @@ from fer_denoise.hub import (
     model_folder,
 )
 from fer_denoise.hub_writing import TIMEOUT, HubWriteError, writing
+from fer_denoise.models import EmotionClassifier
 from fer_denoise.restore import Restorer
-from train.cards import CardError, is_unedited, make_card, model_name, sign
+from fer_denoise.zoo import CLASSIFIERS
+from train.cards import CardError, is_unedited, make_card, model_name, results_file, sign
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "results" / "benchmark.json"
+RESULTS = ROOT / "results"
 CARD = "README.md"
 TORCH_OF_SPACES = "<2.12"
 """ZeroGPU runs no newer PyTorch than 2.11."""
@@ -89,8 +91,9 @@ def model_parcel(args: argparse.Namespace) -> Parcel:
     if args.model not in bundled_models() and not Path(args.model).is_dir():
         raise UnknownModelError(args.model, bundled_models())
     folder = model_folder(args.model)
-    Restorer.from_pretrained(folder)  # proves that the weights fit the config, before anybody downloads them
     name = args.name or (args.model if folder.parent == BUNDLE else model_name(folder))
+    # Proves that the weights fit the config, before anybody downloads them.
+    (EmotionClassifier if name in CLASSIFIERS else Restorer).from_pretrained(folder)
     files = {file: (folder / file).read_bytes() for file in (CONFIG_FILE, WEIGHTS_FILE)}
     card = make_card(name, folder, _results(args, name, files[WEIGHTS_FILE]), args.repo, args.tag)
     return Parcel("model", args.repo, f"Publish {name} {args.tag}", {CARD: str(card).encode(), **files})
@@ -101,14 +104,14 @@ def _results(args: argparse.Namespace, name: str, weights: bytes) -> dict | None
     file = args.results
     if file is None:
         bundled = BUNDLE / name / WEIGHTS_FILE
-        if not (bundled.is_file() and bundled.read_bytes() == weights and RESULTS.is_file()):
+        file = RESULTS / results_file(name)
+        if not (bundled.is_file() and bundled.read_bytes() == weights and file.is_file()):
             return None
-        file = RESULTS
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CardError(
-            f"{file}: cannot be read ({error}); give the benchmark.json that train.benchmark wrote"
+            f"{file}: cannot be read ({error}); give the {results_file(name)} that train.benchmark wrote"
         ) from None
 
 

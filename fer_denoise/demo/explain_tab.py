@@ -34,6 +34,13 @@ shows what was gained. *Your own picture* restores a picture that is noisy alrea
 
 They compare with the clean face. Of your own picture there is none, so there are no such numbers.
 
+## The emotions
+
+A small network guesses which of seven labels people would give a face: clean, noisy and restored. That is what noise
+costs, and what restoring gives back, to programs that read faces; *Results* has the figures. It knows FER2013's labels
+alone, on which people disagree themselves. It does not know what somebody feels, and must not be used to decide
+anything about a person.
+
 ## What a restored face is not
 
 A restorer fills in what is likely, not what was there. Do not use a restored face to identify anybody, as evidence, or

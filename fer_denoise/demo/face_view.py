@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from fer_denoise.demo.components import as_picture, preview
+from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import true_sigma
@@ -30,6 +31,8 @@ class FaceView(NamedTuple):
     pair: tuple[Image.Image, Image.Image]
     """Noisy and restored, enlarged, to be laid over each other."""
     table: str
+    emotions: str
+    """What the emotion classifier takes the clean, the noisy and the restored face for, as HTML."""
 
 
 def restore_face(
@@ -47,6 +50,7 @@ def restore_face(
     if task and is_realist(model) and share != 1:
         truest, _ = specialists(task)
         restored = blend(restorers.get(truest)(noisy), restored, share)
+    emotions = restorers.classifier()(np.stack([clean, noisy, restored]))
     pictures = as_picture(clean), as_picture(noisy), as_picture(restored)
     return FaceView(
         *pictures,
@@ -54,6 +58,7 @@ def restore_face(
         impulses=impulse_picture(clean, noisy, restored),
         pair=(preview(np.asarray(pictures[1])), preview(np.asarray(pictures[2]))),
         table=metrics_table(clean, noisy, restored),
+        emotions=emotion_table(("Clean", "Noisy", "Restored"), emotions) + note(),
     )
 
 

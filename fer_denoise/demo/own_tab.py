@@ -9,6 +9,7 @@ from PIL import Image
 from skimage import data
 
 from fer_denoise.demo.components import PictureInput, in_plain_words, pixel_gallery, preview
+from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
@@ -111,6 +112,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
                 visible=False,
             )
             faces = pixel_gallery(columns=4, label="The faces, at 48x48: noisy, then restored", visible=False)
+            emotions_html = gr.HTML(padding=False, visible=False)
 
     @in_plain_words
     def restore_own(
@@ -142,11 +144,13 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         restored, level = done
         boxes = find_faces(restored) if part == FACES else None
         kept = restored if boxes is None else keep_only(boxes, restored, photo)
+        pairs = small_faces(boxes or [], photo, restorers, model)
         yield {
             last: (photo, kept),
             **work.idle(describe(photo, level, boxes)),
             **shown(photo, kept, strength),
-            faces: gr.Gallery(face_gallery(boxes or [], photo, restorers, model), visible=bool(boxes)),
+            faces: gr.Gallery(face_gallery(pairs), visible=bool(boxes)),
+            emotions_html: gr.HTML(emotion_tables(pairs, restorers), visible=bool(boxes)),
         }
 
     def shown(photo: np.ndarray, restored: np.ndarray, strength: float) -> dict[Any, Any]:
@@ -165,7 +169,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
 
     example.click(noisy_astronaut, None, image, show_progress="hidden", api_visibility="private")
     inputs = [image, model, part, colour, sigma, strength_slider]
-    work.listen(restore_own, inputs, [last, before_after, strength_slider, result, faces])
+    work.listen(restore_own, inputs, [last, before_after, strength_slider, result, faces, emotions_html])
     strength_slider.change(
         change_strength,
         [last, strength_slider],
@@ -202,17 +206,30 @@ def describe(photo: np.ndarray, level: NoiseLevel | None, boxes: list[Box] | Non
     return " ".join(parts)
 
 
-def face_gallery(
+def small_faces(
     boxes: list[Box], photo: np.ndarray, restorers: Restorers, model: str
-) -> list[tuple[Image.Image, str]]:
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Each face as FER2013 would have it, 48x48 and gray, noisy and restored."""
     if not boxes:
         return []
     gray = np.asarray(Image.fromarray(photo).convert("L"))
-    small = np.stack([to_face(gray[box.slices]) for box in boxes])
-    restored = restorers.get(model)(small)
+    noisy = np.stack([to_face(gray[box.slices]) for box in boxes])
+    return list(zip(noisy, restorers.get(model)(noisy), strict=True))
+
+
+def face_gallery(pairs: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[Image.Image, str]]:
+    """Small faces with their captions."""
     return [
         (Image.fromarray(face), f"Face {number}, {state}")
-        for number, pair in enumerate(zip(small, restored, strict=True), 1)
+        for number, pair in enumerate(pairs, 1)
         for face, state in zip(pair, ("noisy", "restored"), strict=True)
     ]
+
+
+def emotion_tables(pairs: list[tuple[np.ndarray, np.ndarray]], restorers: Restorers) -> str:
+    """What the emotion classifier takes each of the small faces for, before and after, as HTML."""
+    tables = [
+        emotion_table((f"Face {number}, noisy", "Restored"), restorers.classifier()(np.stack(pair)))
+        for number, pair in enumerate(pairs, 1)
+    ]
+    return f"<div class='side-by-side'>{''.join(tables)}</div>{note()}"

@@ -1,21 +1,26 @@
-"""The app's restorers, each loaded once: from the Hub where it is configured and answers, else from the bundle."""
+"""The app's models, each loaded once: from the Hub where it is configured and answers, else from the bundle."""
 
 import copy
 import logging
 import os
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 from fer_denoise import hub
 from fer_denoise.demo.gpu import lends_gpus
 from fer_denoise.hub import ModelNotFoundError
-from fer_denoise.models import PretrainedModel
+from fer_denoise.models import EmotionClassifier, PretrainedModel
 from fer_denoise.restore import Restorer
+from fer_denoise.zoo import EMOTION, bundled_restorers
+
+Model = TypeVar("Model", Restorer, EmotionClassifier)
 
 logger = logging.getLogger(__name__)
 
 
 class Restorers:
-    """Loads restorers by name and remembers where their weights came from.
+    """Loads restorers by name, and the emotion classifier, and remembers where their weights came from.
 
     `FER_DENOISE_HUB_OWNER` names the Hub user or organisation whose repos `OWNER/fer-denoise-NAME` hold the weights,
     and `FER_DENOISE_HUB_REVISION` the commit, tag or branch to take. Without an owner the Hub is never asked.
@@ -28,18 +33,21 @@ class Restorers:
         # What shows a face at once runs on the processor where GPUs are lent by the call.
         self._device = "cpu" if lends_gpus() else None
         self.get = cache(self._load)
+        self.classifier = cache(self._load_classifier)
 
     def load_networks(self) -> None:
-        """Load every bundled network now, so that no visitor waits for it."""
-        for name in hub.bundled_models():
-            self.get(name)
-            if self._hub_failed:
-                break
+        """Load every network now, so that no visitor waits for it."""
+        self._load_all()
         if self._hub_failed:
             # All from one place: those that the Hub gave before it failed are loaded again.
             self.get.cache_clear()
-            for name in hub.bundled_models():
-                self.get(name)
+            self.classifier.cache_clear()
+            self._load_all()
+
+    def _load_all(self) -> None:
+        for name in bundled_restorers():
+            self.get(name)
+        self.classifier()
 
     def get_for_much_work(self, name: str) -> Restorer:
         """As `get`, on a GPU where one is lent; for functions that are marked `with_lent_gpu`."""
@@ -58,13 +66,21 @@ class Restorers:
         return f"Hub repos of {self.owner}, revision {revision}"
 
     def _load(self, name: str) -> Restorer:
+        restorer = self._prefer_hub(
+            name, lambda source, revision: Restorer.from_pretrained(source, revision, self._device)
+        )
+        restorer.name = name
+        return restorer
+
+    def _load_classifier(self) -> EmotionClassifier:
+        return self._prefer_hub(EMOTION, EmotionClassifier.from_pretrained)
+
+    def _prefer_hub(self, name: str, load: Callable[[str, str | None], Model]) -> Model:
+        # One time-out is enough: after it the other repos are not tried.
         if self.owner and not self._hub_failed and name in hub.bundled_models():
             try:
-                restorer = Restorer.from_pretrained(f"{self.owner}/fer-denoise-{name}", self.revision, self._device)
-                restorer.name = name
-                return restorer
+                return load(f"{self.owner}/fer-denoise-{name}", self.revision)
             except ModelNotFoundError as error:
-                # One time-out is enough: the other repos are not tried.
                 self._hub_failed = True
                 logger.warning("Taking the bundled weights: %s", error)
-        return Restorer.from_pretrained(name, device=self._device)
+        return load(name, None)

@@ -150,6 +150,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 with gr.Column(min_width=200, visible=with_impulses):
                     impulse_image = pixel_image("Impulses", value=first.impulses)
                     gr.HTML(impulse_legend(), padding=False)
+            emotions_html = gr.HTML(first.emotions, padding=False, elem_classes="closer")
     with gr.Accordion("Where the network looks", open=False) as attention_part:
         gr.Markdown(
             "Attention gates weigh the details that a network passes on. Light is much, dark is little; fine details "
@@ -194,6 +195,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         impulse_image,
         before_after,
         table_html,
+        emotions_html,
     ]
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "restore"}
     slow_options = {**options, "show_progress": "full"}

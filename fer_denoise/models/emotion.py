@@ -45,10 +45,14 @@ class EmotionClassifier(PretrainedModel):
     Args:
         widths: channels of the stem and of each block after it.
         dropout: share of the pooled features left out in training.
+        temperature: what logits are divided by to be probabilities, so that these are as often right as they say (Guo
+            et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599).
     """
 
-    def __init__(self, widths: Sequence[int] = (32, 64, 128, 192), dropout: float = 0.3) -> None:
-        super().__init__(widths=list(widths), dropout=dropout)
+    def __init__(
+        self, widths: Sequence[int] = (32, 64, 128, 192), dropout: float = 0.3, temperature: float = 1.0
+    ) -> None:
+        super().__init__(widths=list(widths), dropout=dropout, temperature=temperature)
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
         )
@@ -84,5 +88,5 @@ class EmotionClassifier(PretrainedModel):
             raise ValueError(f"faces must be {SIZE}x{SIZE} pixels, got shape {images.shape}; resize them with to_face")
         batch = torch.tensor(np.ascontiguousarray(images)).reshape(-1, 1, SIZE, SIZE)
         device = next(self.parameters()).device
-        parts = [self(part.to(device)).float().softmax(dim=1).cpu() for part in batch.split(BATCH_SIZE)]
-        return torch.cat(parts).numpy()
+        logits = torch.cat([self(part.to(device)).float().cpu() for part in batch.split(BATCH_SIZE)])
+        return (logits / self.config["temperature"]).softmax(dim=1).numpy()
