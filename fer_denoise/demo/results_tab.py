@@ -141,8 +141,9 @@ def emotion_finding(levels: list[dict[str, Any]]) -> str:
     )
     return (
         f"**Finding:** restored by *Universal*, faces are recognised better than noisy at {better} of "
-        f"{len(noisy)} noise levels, and better than by the control at {over}; the whole interval lies above zero there. Restoring clean "
-        f"faces changes accuracy by {100 * clean['gain']:+.1f} points ({low:+.1f} to {high:+.1f})."
+        f"{len(noisy)} noise levels, and better than by the control at {over}; the whole interval lies above zero "
+        f"there. Restoring clean faces changes accuracy by {100 * clean['gain']:+.1f} points "
+        f"({low:+.1f} to {high:+.1f})."
     )
 
 
