@@ -142,6 +142,22 @@ def test_a_slider_moved_by_keyboard_changes_noise_and_measurements(visit):
     here.assert_quiet()
 
 
+def test_the_emotions_of_the_three_faces_stand_side_by_side(visit):
+    here = visit()
+    emotions = here.panel.get_by_role("table").filter(has_text="Emotion")
+    assert [head.inner_text() for head in emotions.locator("thead th").all()] == [
+        "Emotion",
+        "Clean",
+        "Noisy",
+        "Restored",
+    ]
+    assert emotions.locator("td.best").count() == 3
+    before = emotions.inner_text()
+    here.panel.get_by_label("Factor").first.fill("1")
+    here.wait_until(lambda: emotions.inner_text() != before)
+    here.assert_quiet()
+
+
 def test_every_control_can_be_reached_by_keyboard(visit):
     here = visit()
     here.page.keyboard.press("Tab")
@@ -237,7 +253,7 @@ def test_all_are_compared_and_curves_are_drawn(visit):
     here.open("High Gaussian noise")
     here.unfold("Compare all")
     here.panel.get_by_role("button", name="Compare all").last.click()
-    table = here.panel.get_by_role("table").nth(1)
+    table = here.panel.get_by_role("table").filter(has_text="Method")
     table.wait_for()
     text = table.inner_text()
     assert all(MODELS[name].title in text for name in list_models()) and "Noisy input" in text
@@ -267,6 +283,7 @@ def test_an_own_picture_is_restored_faces_are_found_and_the_strength_changes_it(
     here.panel.get_by_role("button", name="Restore", exact=True).click()
     here.panel.get_by_text("Estimated noise").wait_for()
     here.panel.get_by_text("One face was found").wait_for()
+    here.panel.get_by_role("table").filter(has_text="Face 1, noisy").get_by_text("happy").wait_for()
     result = here.panel.get_by_alt_text("Restored picture")
     before = result.get_attribute("src")
     here.keep("own-picture")
