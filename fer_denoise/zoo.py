@@ -46,7 +46,6 @@ MODELS: dict[str, ModelInfo] = {
     "nl-means": ModelInfo("Non-local means", "Averages pixels whose surroundings look alike."),
     "bm3d": ModelInfo("BM3D", "Filters groups of similar patches together; the best filter that needs no training."),
 }
-
 """The restorers."""
 
 EMOTION, EMOTION_IN_NOISE = "emotion", "emotion-noise"

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from fer_denoise.demo.steps import Stopped
 from fer_denoise.demo.turns import MOST, Turns
 
 
@@ -70,3 +71,19 @@ def test_work_that_fails_gives_its_turn_on():
         _ = 1 / 0
     with turns.take("two"):
         assert turns.busy
+
+
+def test_who_does_not_want_to_wait_any_more_is_let_go():
+    turns, served, release, stopped = Turns(), [], threading.Event(), threading.Event()
+    thread = start(turns, "heavy", served, release)
+    threading.Timer(0.1, stopped.set).start()
+    with pytest.raises(Stopped), turns.take("light", stopped):
+        served.append("light")
+    release.set()
+    thread.join(10)
+    assert served == ["heavy"] and not turns.busy
+    with turns.take("light"):
+        served.append("light")
+    with pytest.raises(Stopped), turns.take("light", stopped):
+        served.append("never")
+    assert served == ["heavy", "light"]

@@ -16,7 +16,7 @@ from PIL import Image
 from fer_denoise.demo.components import in_plain_words
 from fer_denoise.demo.gpu import with_lent_gpu
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.steps import Stops
+from fer_denoise.demo.steps import Stopped, Stops
 from fer_denoise.demo.stoppable import StoppableWork
 from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_photo
@@ -79,11 +79,12 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
             target = Path(folder) / "restored.zip"
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as restored:
                 for path in progress.tqdm(paths, desc="Restoring"):
-                    if stopped.is_set():
+                    try:
+                        with turns.take(visitor_of(request), stopped):
+                            rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
+                    except Stopped:
                         yield work.idle(f"Stopped after {len(rows)} of {len(paths)}.")
                         return
-                    with turns.take(visitor_of(request)):
-                        rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
                     yield {work.status: f"{len(rows)} of {len(paths)} done."}
                 restored.writestr("restored.csv", as_csv(rows))
             failed = sum(not row[1] for row in rows)

@@ -130,7 +130,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         yield work.busy(turns)
 
         def restore_and_estimate(report: Callable[[float], None]) -> tuple[np.ndarray, NoiseLevel | None]:
-            with turns.take(visitor_of(request)):
+            with turns.take(visitor_of(request), stopped):
                 restored = restore_photo(restorers.get(model), photo, sigma or None, report)
                 return restored, photo_noise_level(restorers.get(UNIVERSAL), photo)
 

@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 import gradio as gr
 
+from fer_denoise.demo.steps import Stopped
+
 MOST = 4
 """Pieces of work that one visitor may have waiting."""
+LOOK_SECONDS = 0.2
+"""How often who waits looks whether they still should."""
 
 
 class Turns:
@@ -25,11 +29,15 @@ class Turns:
         return self._busy
 
     @contextmanager
-    def take(self, visitor: str) -> Iterator[None]:
+    def take(self, visitor: str, stopped: threading.Event | None = None) -> Iterator[None]:
         """Wait for the visitor's turn, and give it on at the end.
+
+        Args:
+            stopped: set once the visitor does not want to wait any more.
 
         Raises:
             ValueError: as much of theirs is waiting as one visitor may have.
+            Stopped: `stopped` was set before the turn came.
         """
         ticket = object()
         with self._changed:
@@ -37,11 +45,14 @@ class Turns:
             if len(own) >= MOST:
                 raise ValueError(f"{MOST} pictures of yours are waiting already: wait until one of them is done.")
             own.append(ticket)
-            self._changed.wait_for(lambda: not self._busy and self._next() is ticket)
-            own.popleft()
+            while (self._busy or self._next() is not ticket) and not (stopped and stopped.is_set()):
+                self._changed.wait(LOOK_SECONDS)
+            own.remove(ticket)
             self._waiting.move_to_end(visitor)
             if not own:
                 del self._waiting[visitor]
+            if stopped and stopped.is_set():
+                raise Stopped
             self._busy = True
         try:
             yield
