@@ -156,7 +156,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(gan, "save_state", save_then_interrupt)
+        patch.setattr("train.run.save_state", save_then_interrupt)
         with pytest.raises(KeyboardInterrupt):
             gan.main(options(data, out, *PRESETS[preset]))
     torch.manual_seed(123)

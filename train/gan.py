@@ -22,6 +22,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Adam
+from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
@@ -31,7 +32,6 @@ from fer_denoise.noise import TASKS
 from fer_denoise.precision import on_device
 from train import run
 from train.faces import NoisyFaces, validate
-from train.state import load_optimizer, save_state
 
 DISCRIMINATOR_FOLDER = "discriminator"
 REAL_LABEL, FAKE_LABEL = 0.9, 0.1
@@ -227,22 +227,6 @@ class Adversaries:
         self.discriminator.requires_grad_(True)
         return error.detach(), adversarial.detach()
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps of them."""
-        return {
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-        }
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        load_optimizer(self.generator_optimizer.optimizer, state["generator_optimizer"])
-        load_optimizer(self.discriminator_optimizer.optimizer, state["discriminator_optimizer"])
-
 
 def train(args: argparse.Namespace) -> None:
     recipe, task = make_recipe(args), TASKS[args.task]
@@ -267,7 +251,12 @@ def train(args: argparse.Namespace) -> None:
     kept: Any = averaged.module if averaged else generator
     networks = Adversaries(generator, discriminator, recipe, accelerator)
     optimizers = (networks.generator_optimizer, networks.discriminator_optimizer)
-    rates = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    steps = recipe.epochs * steps_per_epoch
+
+    def rate(step: int) -> float:
+        return 1.0 if recipe.schedule == "constant" else run.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
+
+    schedulers = [LambdaLR(optimizer.optimizer, rate) for optimizer in optimizers]
 
     settings = {
         "script": "train.gan",
@@ -280,12 +269,12 @@ def train(args: argparse.Namespace) -> None:
         "network": generator.config,
         "data": faces.record,
     }
-    log: list[dict[str, Any]] = []
-    if checkpoint := run.load_checkpoint(args.out, settings):
-        networks.load_state(checkpoint["networks"])
-        if averaged:
-            averaged.load_state_dict(checkpoint["averaged"])
-        log = checkpoint["log"]
+    parts: dict[str, Any] = {"generator": generator, "discriminator": discriminator}
+    for name, optimizer, scheduler in zip(("generator", "discriminator"), optimizers, schedulers, strict=True):
+        parts |= {f"{name}_optimizer": optimizer, f"{name}_scheduler": scheduler}
+    if averaged:
+        parts["averaged"] = averaged
+    log = run.resume(args.out, settings, parts)
 
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
@@ -296,36 +285,29 @@ def train(args: argparse.Namespace) -> None:
             indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
         )
         for step, index in enumerate(progress):
-            steps_done = epoch * steps_per_epoch + step
-            if recipe.schedule == "cosine":
-                factor = run.warm_up_then_cosine(steps_done, WARM_UP_STEPS, recipe.epochs * steps_per_epoch)
-                for optimizer, rate in zip(optimizers, rates, strict=True):
-                    optimizer.param_groups[0]["lr"] = factor * rate
             rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
             noisy, clean = faces.draw(index, rng)
             restored = networks.restore(noisy)
-            penalise = recipe.gradient_penalty > 0 and steps_done % recipe.penalty_every == 0
+            due = (epoch * steps_per_epoch + step) % recipe.penalty_every == 0
+            penalise = recipe.gradient_penalty > 0 and due
             judged = networks.discriminator_step(noisy, clean, restored, penalise)
             error, adversarial = networks.generator_step(noisy, clean, restored)
             if averaged:
                 averaged.update_parameters(generator)
+            for scheduler in schedulers:
+                scheduler.step()
             sums += torch.stack([error, adversarial, judged])
         means = (accelerator.reduce(sums, reduction="mean") / steps_per_epoch).tolist()
         run.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, faces, F.mse_loss, accelerator)
         best = min((row["validation_loss"] for row in log), default=float("inf"))
-        log.append(
-            {
-                "epoch": epoch,
-                "train_loss": means[0],
-                "adversarial_loss": means[1],
-                "discriminator_loss": means[2],
-                "validation_loss": validation_loss,
-                "validation_psnr": validation_psnr,
-                "learning_rate": networks.generator_optimizer.param_groups[0]["lr"],
-                "seconds": round(time.perf_counter() - started, 1),
-            }
-        )
+        losses = {
+            "train_loss": means[0],
+            "adversarial_loss": means[1],
+            "discriminator_loss": means[2],
+            "validation_loss": validation_loss,
+        }
+        run.log_epoch(log, started, networks.generator_optimizer, **losses, validation_psnr=validation_psnr)
         if accelerator.is_main_process:
             tqdm.write(
                 f"epoch {epoch + 1}: PSNR {validation_psnr:.3f} dB, adversarial loss {means[1]:.3f}, "
@@ -333,15 +315,10 @@ def train(args: argparse.Namespace) -> None:
             )
             if recipe.keep == "last" or validation_loss < best:
                 scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
-                record = {**settings, "hardware": run.hardware(device), **scores}
-                kept.training_record = discriminator.training_record = record
-                kept.save_pretrained(args.out / run.MODEL_FOLDER)
+                run.keep_model(kept, args.out, settings, **scores)
+                discriminator.training_record = kept.training_record
                 discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)
-            state = {"networks": networks.state()}
-            if averaged:
-                state["averaged"] = averaged.state_dict()
-            save_state(args.out / run.CHECKPOINT_FILE, {**state, "settings": settings, "log": log})
-            run.write_log(args.out, log)
+            run.save_progress(args.out, settings, parts, log, "validation_psnr")
     accelerator.end_training()
 
 

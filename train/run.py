@@ -78,23 +78,18 @@ def with_message(train: Callable[..., None], *args: Any) -> None:
         raise SystemExit(f"no space left ({error}); make some, then go on with --resume: nothing is lost") from None
 
 
-def load_checkpoint(out: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The state that a run in `out` was left in; ends with a message where it was begun with other settings."""
+def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Set `parts` to what `save_progress` left in `out`; gives the log of the epochs done, empty for a fresh run.
+
+    Ends with a message where the run was begun with other settings.
+    """
     file = out / CHECKPOINT_FILE
     if not file.exists():
-        return None
+        return []
     checkpoint = load_state(file)
     if checkpoint["settings"] != settings:
-        changed = {name: value for name, value in checkpoint["settings"].items() if settings[name] != value}
+        changed = {name: value for name, value in checkpoint["settings"].items() if settings.get(name) != value}
         raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
-    return checkpoint
-
-
-def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Set `parts` to what `save_progress` left in `out`; gives the log of the epochs done, empty for a fresh run."""
-    checkpoint = load_checkpoint(out, settings)
-    if checkpoint is None:
-        return []
     for name, part in parts.items():
         if isinstance(part, AcceleratedOptimizer):
             load_optimizer(part.optimizer, checkpoint[name])
