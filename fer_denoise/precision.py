@@ -1,9 +1,11 @@
-"""How a device computes fastest: in half the bits, and with channels last."""
+"""How a device computes fastest: in half the bits, with channels last, and in fewer steps."""
 
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -18,3 +20,15 @@ def bf16_is_fast(device: torch.device) -> bool:
 def on_device(network: Network, device: torch.device) -> Network:
     """Move `network` to `device`, in the memory layout that convolutions like best."""
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def fold_batch_norm(network: Network) -> Network:
+    """Make each convolution in a sequence do the batch norm after it as well: the same results, for inference alone."""
+    for part in network.modules():
+        if not isinstance(part, nn.Sequential):
+            continue
+        for (first, convolution), (second, norm) in pairwise(list(part.named_children())):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(part, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(part, second, nn.Identity())
+    return network

@@ -9,6 +9,7 @@ from training_data import assert_same_tensors, read_log, write_faces
 
 import train.emotion
 from fer_denoise.models import EmotionClassifier
+from fer_denoise.precision import fold_batch_norm
 from train.emotion import Recipe, augment, mix
 
 SMALL = (4, 8)
@@ -42,6 +43,18 @@ def test_logits_of_a_tensor_are_those_of_the_probabilities(make_faces):
     faces = make_faces(3)
     logits = make()(torch.from_numpy(faces / np.float32(255))[:, None])
     np.testing.assert_allclose(logits.softmax(dim=1).detach(), make()(faces), atol=1e-5)
+
+
+def test_without_batch_norms_it_says_the_same(make_faces):
+    faces, model = make_faces(3), make()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-1, 1)
+            module.running_var.uniform_(0.5, 2)
+    expected = model(faces)
+    folded = fold_batch_norm(model)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    np.testing.assert_allclose(folded(faces), expected, atol=1e-5)
 
 
 def test_the_temperature_softens_the_probabilities_and_not_the_answer(make_faces):

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
+import torch
+
 from fer_denoise import hub
 from fer_denoise.demo.gpu import lends_gpus
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import EmotionClassifier, PretrainedModel
+from fer_denoise.precision import fold_batch_norm, on_device
 from fer_denoise.restore import Restorer
 from fer_denoise.zoo import EMOTION, bundled_restorers
 
@@ -73,7 +76,8 @@ class Restorers:
         return restorer
 
     def _load_classifier(self) -> EmotionClassifier:
-        return self._prefer_hub(EMOTION, EmotionClassifier.from_pretrained)
+        classifier = self._prefer_hub(EMOTION, EmotionClassifier.from_pretrained)
+        return on_device(fold_batch_norm(classifier), torch.device("cpu"))
 
     def _prefer_hub(self, name: str, load: Callable[[str, str | None], Model]) -> Model:
         # One time-out is enough: after it the other repos are not tried.
