@@ -16,6 +16,7 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from datasets import Features, List, Value
 from datasets.distributed import split_dataset_by_node
 from PIL import Image
 
@@ -29,6 +30,7 @@ PART_ROWS = 4096
 BATCH_ROWS = 256
 REMARK, BEFORE, AFTER = "__remark", "__before", "__after"
 """Columns that a worker adds for the report: why a row was left as it was, and the noise that was estimated."""
+REPORTED = {REMARK: Value("string"), BEFORE: List(Value("float64")), AFTER: List(Value("float64"))}
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,13 @@ def process(
                     num_proc=min(processes, len(part)) if processes > 1 else None,
                     keep_in_memory=True,
                     load_from_cache_file=False,
+                    # Told, for a process that estimates nothing could not know.
+                    features=Features({**part.features, **REPORTED}),
                     desc=f"{work.done}: {source}, from row {first_row}",
                 )
             found = _remarks(changed)
             content = io.BytesIO()
-            changed.remove_columns([REMARK, BEFORE, AFTER]).cast(features).to_parquet(content)
+            changed.remove_columns(list(REPORTED)).cast(features).to_parquet(content)
             # Not by Arrow, which ends the whole process where a disk is full.
             write_whole(file, content.getvalue())
             # Last, so that a part with remarks is a whole one.

@@ -85,9 +85,8 @@ def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> Universal
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     recipe = replace(RECIPE, epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate)
-    noise = NOISE
-    settings = {"script": "train.universal", "task": "universal", "noise": asdict(noise), "init": args.init}
-    run.with_message(train_restorer, args, recipe, lambda: make_model(args), noise, settings)
+    settings = {"script": "train.universal", "task": "universal", "noise": asdict(NOISE), "init": args.init}
+    run.with_message(train_restorer, args, recipe, lambda: make_model(args), NOISE, settings)
 
 
 if __name__ == "__main__":
