@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from statistics import median, quantiles
 
 from playwright.async_api import Browser, async_playwright
@@ -57,11 +58,25 @@ async def move_slider(browser: Browser, url: str, start: asyncio.Barrier) -> lis
     return times
 
 
+async def seconds_to_first_screen(browser: Browser, url: str) -> float:
+    """From the call of the page until a restored face is measured on it, for a visitor who was never here."""
+    page = await (await browser.new_context()).new_page()
+    started = time.perf_counter()
+    await page.goto(url)
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    await panel.get_by_role("table").first.wait_for()
+    await panel.locator(".pixels.result img").first.wait_for()
+    seconds = time.perf_counter() - started
+    await page.context.close()
+    return seconds
+
+
 async def measure(url: str) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
+        print(f"the first screen stands {await seconds_to_first_screen(browser, url):.1f} s after it is called")
         for visitors in VISITORS:
             start = asyncio.Barrier(visitors)
             results = await asyncio.gather(*(move_slider(browser, url, start) for _ in range(visitors)))
