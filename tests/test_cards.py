@@ -112,6 +112,12 @@ def test_a_card_tells_all(gan, heading):
         assert f"\n## {heading}\n" in make_card(name, folder).text
 
 
+def test_a_name_in_a_card_is_text_and_no_template(gan):
+    hostile = "{{ 7 * 7 }}{% raw %}{0.__class__}"
+    card = make_card("patchgan-salt-pepper", gan, source=hostile, revision=hostile)
+    assert card.text.count(hostile) >= 2
+
+
 def test_the_card_of_a_gan(gan):
     assert model_name(gan) == "patchgan-salt-pepper"
     card = make_card("patchgan-salt-pepper", gan)

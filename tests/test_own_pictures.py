@@ -149,6 +149,14 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
     assert list(written[0]) == list(COLUMNS) and [row["file"] for row in written] == [row[0] for row in rows]
 
 
+@pytest.mark.parametrize("name", ["..\\..\\climbs.png", "C:climbs.png", "\\\\host\\share\\climbs.png", "climbs.png"])
+def test_a_name_cannot_climb_out_of_the_archive(tmp_path, name):
+    path = save(tmp_path / name, noisy_astronaut()[:8, :8])
+    with zipfile.ZipFile(io.BytesIO(), "w") as archive:
+        row = restore_into(archive, path, "median", Restorers(), set())
+        assert archive.namelist() == [row[1]] == ["climbs.png"]
+
+
 def test_a_name_that_is_a_formula_is_disarmed():
     assert "'=1+1.png" in as_csv([("=1+1.png", "", "", "", "", "", "", "")])
 

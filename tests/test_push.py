@@ -9,6 +9,8 @@ from huggingface_hub import DatasetCard
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.data import load_fer2013
+from fer_denoise.push import make_card
+from fer_denoise.work import Corruption, Report
 
 ROWS = 9
 
@@ -49,6 +51,11 @@ def test_a_restored_dataset_is_sent_with_a_card(hub, parquet, tmp_path, make_fac
     np.testing.assert_array_equal(
         load_fer2013(output, "test").images, Restorer.from_pretrained("median")(make_faces(ROWS))
     )
+
+
+def test_a_name_in_a_card_is_text_and_no_template():
+    hostile = "{{ 7 * 7 }}{0.__class__}{note}"
+    assert f"`{hostile}`" in make_card("somebody/faces", hostile, Corruption(), Report(done=1)).text
 
 
 def test_a_folder_is_sent_whole(hub, parquet, tmp_path):

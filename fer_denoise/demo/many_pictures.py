@@ -6,7 +6,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import gradio as gr
@@ -109,9 +109,11 @@ def restore_into(
         return path.name, "", "", "", "", "", "", str(error)
     level = photo_noise_level(restorers.get(UNIVERSAL), photo)
     restored = restore(restorers, model, photo)
-    name, number = f"{path.stem}.png", 2
+    # Whatever system unpacks the archive takes this for the name of a file, and not for a path.
+    stem = PureWindowsPath(path.name).stem
+    name, number = f"{stem}.png", 2
     while name in taken:
-        name, number = f"{path.stem}-{number}.png", number + 1
+        name, number = f"{stem}-{number}.png", number + 1
     buffer = io.BytesIO()
     Image.fromarray(restored).save(buffer, "PNG")
     archive.writestr(name, buffer.getvalue())
