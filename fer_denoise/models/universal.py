@@ -193,6 +193,8 @@ def prefill(images: Tensor, mask: Tensor) -> Tensor:
     known = 1 - mask
     filled = images * known
     for _ in range(PREFILL_STEPS):
+        if known.all():
+            break
         weight = F.conv2d(known, kernel, padding=1)
         mean = F.conv2d(filled, kernel, padding=1) / weight.clamp(min=0.5)
         new = (weight > 0) & (known == 0)
