@@ -15,10 +15,11 @@ from typing import Any
 
 import datasets
 import numpy as np
-from PIL import Image
+from datasets.utils.file_utils import xopen
 
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
+from fer_denoise.pictures import PictureError, read_picture
 
 HUB_DATASET = "AutumnQiu/fer2013"
 HUB_REVISION = "main"
@@ -228,12 +229,11 @@ def decode_image(value: Any, place: str) -> np.ndarray:
         DataError: it is damaged, missing, or has another number of pixels.
     """
     if isinstance(value, dict):
-        value = value.get("bytes") or Path(value.get("path") or "")
-    if isinstance(value, (bytes, Path)):
+        value = value.get("bytes") or _fetch(value.get("path"), place)
+    if isinstance(value, bytes):
         try:
-            with Image.open(io.BytesIO(value) if isinstance(value, bytes) else value) as picture:
-                return np.asarray(picture.convert("L"))
-        except Exception as error:
+            return read_picture(io.BytesIO(value), name="it")
+        except PictureError as error:
             raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
     try:
         pixels = np.array(value.split() if isinstance(value, str) else value)
@@ -247,6 +247,18 @@ def decode_image(value: Any, place: str) -> np.ndarray:
     if pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{place}: has pixels outside 0 to 255; replace or remove the row")
     return pixels.astype(np.uint8).reshape(SIZE, SIZE)
+
+
+def _fetch(path: str | None, place: str) -> bytes:
+    """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
+    where = (path or "").split("::")[-1]
+    try:
+        if not (where.startswith("hf://") or Path(where).is_file()):
+            raise ValueError(f"{path or 'nothing'} is no file here or on the Hub")
+        with xopen(path, "rb") as file:
+            return file.read()
+    except Exception as error:
+        raise DataError(f"{place}: the image cannot be read ({error}); replace or remove it") from error
 
 
 def _face(value: Any, place: str) -> np.ndarray:

@@ -1,7 +1,10 @@
 """Picture files: any format that Pillow reads, in and out as grayscale uint8, with errors a person can act on."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -11,32 +14,53 @@ MAX_PIXELS = 36_000_000
 """The largest picture that is opened: a 36-megapixel photo, 6000x6000."""
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm"})
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+"""What Pillow may take a file for, whatever its suffix. Among the others is PostScript: a program, to be run."""
 
 
 class PictureError(ValueError):
     """A file is no usable picture; the message says what to do."""
 
 
-def read_picture(path: str | Path, colour: bool = False) -> np.ndarray:
-    """Read a picture as grayscale uint8 (H, W).
+def read_picture(source: str | Path | BinaryIO, colour: bool = False, name: str | None = None) -> np.ndarray:
+    """Read a picture, a path or an open file, as grayscale uint8 (H, W).
 
     Colour becomes luminance (ITU-R 601), transparency is laid on white, EXIF rotation is applied, 16 bits are rounded
     to 8, and of an animation the first frame is taken.
 
     Args:
         colour: keep it, as uint8 (H, W, 3), in a picture that has some.
+        name: what to call it in messages; by default the name of the file.
 
     Raises:
         PictureError: not a picture, damaged, under 8 pixels a side, over 36 megapixels, or with NaN or infinite pixels.
     """
-    name = Path(path).name
+    with _opened(source, name) as (picture, shown):
+        return _to_pixels(picture, shown, colour)
+
+
+def picture_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of a picture, by its header alone.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    with _opened(path) as (picture, _):
+        return picture.size
+
+
+@contextmanager
+def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[tuple[Image.Image, str]]:
+    """A picture of a size that is allowed, not yet decoded, and what to call it; errors are those of `read_picture`."""
+    if name is None:
+        name = Path(source).name if isinstance(source, str | Path) else "the picture"
     try:
         with warnings.catch_warnings():
             # The check below replaces Pillow's own warning.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
+            with Image.open(source, formats=FORMATS) as picture:
                 _check_size(picture.size, name)
-                return _to_pixels(picture, name, colour)
+                yield picture, name
     except PictureError:
         raise
     except FileNotFoundError as error:
@@ -84,7 +108,7 @@ def _to_pixels(picture: Image.Image, name: str, colour: bool) -> np.ndarray:
         return _rescale(np.asarray(picture, dtype=np.float64), picture.mode, name)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     elif picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
     if colour and picture.mode == "RGB":

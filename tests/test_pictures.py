@@ -104,6 +104,19 @@ def test_rgba_is_laid_on_white(save_image):
     np.testing.assert_allclose(result[0, ::4], [255, 127, 0], atol=1)
 
 
+def test_colour_with_alpha_keeps_its_colour(save_image):
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[..., 0], pixels[..., 3] = 200, 255
+    result = read_picture(save_image("clear.png", Image.fromarray(pixels)), colour=True)
+    np.testing.assert_array_equal(result, pixels[..., :3])
+
+
+def test_postscript_is_not_run_whatever_its_name(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.new("L", (9, 9)).save(path, "EPS")
+    assert "is not a picture" in refusal(path)
+
+
 def test_gray_with_alpha_is_laid_on_white(save_image):
     pixels = np.full((8, 8, 2), 40, np.uint8)
     pixels[:, :4, 1], pixels[:, 4:, 1] = 0, 255

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_denoise.classical import FILTERS
-from fer_denoise.pictures import PictureError, read_picture
+from fer_denoise.pictures import PictureError, picture_size, read_picture
 
 MAX_MEGAPIXELS = {"network": 12, "filter": 1}
 """The command line takes more."""
@@ -19,12 +19,13 @@ def read_photo(path: str | Path | None, model: str, colour: bool) -> np.ndarray:
     """
     if path is None:
         raise PictureError("There is no picture yet: choose one first.")
-    photo = read_picture(path, colour)
-    megapixels = photo.shape[0] * photo.shape[1] / 1e6
+    width, height = picture_size(path)
+    megapixels = width * height / 1e6
     limit = MAX_MEGAPIXELS["filter" if model in FILTERS else "network"]
     if megapixels > limit:
+        other = ", choose Universal" if model in FILTERS else ""
         raise PictureError(
             f"{Path(path).name} has {megapixels:.1f} megapixels, and here {model} takes {limit} at most; make it "
-            "smaller, choose Universal, or run: python -m fer_denoise restore IN OUT"
+            f"smaller{other}, or run on your own machine: python -m fer_denoise --help"
         )
-    return photo
+    return read_picture(path, colour)
