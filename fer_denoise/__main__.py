@@ -20,6 +20,7 @@ from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.hub_writing import HubWriteError
 from fer_denoise.pictures import PictureError
+from fer_denoise.precision import DeviceError
 from fer_denoise.push import prepare_repo, push
 from fer_denoise.work import Corruption, Restoration, Work
 from fer_denoise.zoo import DEFAULT_MODEL, list_models
@@ -50,7 +51,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     corrupt.add_argument("--sigma", type=share, default=0.0, help="of Gaussian noise, on [0, 1]")
     corrupt.add_argument("--amount", type=share, default=0.0, help="share of the pixels that turn black or white")
     corrupt.add_argument("--salt-vs-pepper", type=share, default=0.5, help="share of white among those")
-    corrupt.add_argument("--seed", type=int, default=0, help="the noise of an image depends on it and on its row")
+    corrupt.add_argument(
+        "--seed", type=not_negative, default=0, help="the noise of an image depends on it and on its row"
+    )
     return parser.parse_args(argv)
 
 
@@ -58,6 +61,13 @@ def share(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must lie in [0, 1], got {text}; divide a level out of 255 by 255")
+    return value
+
+
+def not_negative(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
     return value
 
 
@@ -73,6 +83,7 @@ def make_work(args: argparse.Namespace) -> Work:
 
     Raises:
         ModelNotFoundError: there is no such model.
+        DeviceError: there is no such device.
     """
     if args.command == "corrupt":
         return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed)
@@ -91,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.push_to_hub:
             prepare_repo(args.push_to_hub, args.private)
         report = process_path(args.source, args.target, work, options)
-    except (DataError, HubWriteError, ModelNotFoundError, PictureError, OSError) as error:
+    except (DataError, DeviceError, HubWriteError, ModelNotFoundError, PictureError, OSError) as error:
         full = isinstance(error, OSError) and no_space_left(error)
         remedy = "; make space and repeat the command, which goes on" if full else ""
         print(f"error: {error}{remedy}", file=sys.stderr)

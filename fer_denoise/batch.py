@@ -15,7 +15,7 @@ import datasets
 from tqdm import tqdm
 
 from fer_denoise.data import NO_SPACE, DataError
-from fer_denoise.files import no_space_left
+from fer_denoise.files import no_space_left, write_whole
 from fer_denoise.hub import is_repo_id
 from fer_denoise.pictures import SUFFIXES, PictureError, read_picture, write_picture
 from fer_denoise.tables import ALONE, Share, explained, process
@@ -58,7 +58,6 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
     Raises:
         PictureError, DataError: nothing can be done; the message says what to do.
     """
-    options = options or Options()
     path = Path(source)
     if not path.exists():
         if is_repo_id(source):
@@ -69,6 +68,8 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return _process_table(path, target, work, options)
+        if target.exists():
+            raise PictureError(f"{target}: is there already; choose another output, so that nothing is overwritten")
         return _process_picture(path, target, 0, work=work, estimate=Estimator())
     return _process_folder(path, target, work, options)
 
@@ -78,18 +79,21 @@ def _process_folder(folder: Path, target: Path, work: Work, options: Options) ->
     if not files:
         raise PictureError(f"{folder}: holds no pictures and no Parquet or CSV files; check the path")
     report = Report()
-    tables = [file for file in files if file.suffix.lower() in TABLES]
+    tables: list[Path] = []
     pictures: dict[Path, Path] = {}
+    outputs: set[Path] = set()
     for file in files:
-        if file in tables:
+        if file.suffix.lower() in TABLES:
+            tables.append(file)
             continue
         output = target / file.relative_to(folder)
         if file.suffix.lower() not in LOSSLESS:
             output = output.with_suffix(".png")
-        if output in pictures.values():
+        if output in outputs:
             report.skipped.append(f"{file}: another picture already becomes {output.name}; rename one of them")
         else:
             pictures[file] = output
+            outputs.add(output)
     with _job(target, {**work.record, "source": str(folder)}, options.share):
         own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
         with explained(str(folder)):
@@ -141,18 +145,23 @@ def _process_picture(file: Path, output: Path, row: int, work: Work, estimate: E
 
 @contextmanager
 def _job(target: Path, record: dict, share: Share) -> Iterator[None]:
-    """While `target` is filled, it says what with; what an earlier job left is taken only if that was the same."""
-    file = share.name(target / JOB_FILE)
-    if file.exists():
-        begun = json.loads(file.read_text(encoding="utf-8"))
+    """While `target` is filled, it says what with; what an earlier job left is taken only if that was the same.
+
+    Of several processes, each leaves its file there, so that one which starts late knows what it finds.
+    """
+    own, stem = share.name(target / JOB_FILE), Path(JOB_FILE).stem
+    present = list(target.iterdir()) if target.is_dir() else []
+    jobs = [file for file in present if file.name.startswith(stem) and file.suffix == own.suffix]
+    for job in jobs:
+        begun = json.loads(job.read_text(encoding="utf-8"))
         if begun != json.loads(json.dumps(record)):
             raise PictureError(f"{target}: was begun with {begun}; repeat that, empty it, or choose another output")
-    elif any(target.glob("*")) and share.of == 1:
+    if not jobs and any(not file.name.startswith(stem) for file in present):
         raise PictureError(f"{target}: is not empty; choose another output, so that nothing is overwritten")
-    target.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(record), encoding="utf-8")
+    write_whole(own, json.dumps(record).encode())
     yield
-    file.unlink()
+    if share.of == 1:
+        own.unlink()
 
 
 def _process_table(file: Path, output: Path, work: Work, options: Options) -> Report:
@@ -181,7 +190,9 @@ def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) 
             f"{repo}: no such path here, and it cannot be loaded from the Hub ({error}); {remedy}"
         ) from error
     report = Report()
-    for split, dataset in splits.items():
-        output, name = target / f"{split}.parquet", f"{repo} ({split})"
-        report.add(process(dataset, output, name, work, options.processes, options.share))
+    with _job(target, {**work.record, "source": repo}, options.share):
+        for split, dataset in splits.items():
+            output, name = target / f"{split}.parquet", f"{repo} ({split})"
+            if not options.share.name(output).exists():
+                report.add(process(dataset, output, name, work, options.processes, options.share))
     return report

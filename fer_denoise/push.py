@@ -19,7 +19,7 @@ CARD = """---
 
 # {title}
 
-The images of `{source}`, {done} by [fer-denoise]({url}) {version}.
+The images of `{source}`, {done} {made_by} {version}.
 
 - {lines}
 - What it was done with: `{record}`
@@ -28,6 +28,8 @@ Rows that could not be read are as they were in the source. The licence and the 
 
 {note}
 """
+MADE_BY = f"by [fer-denoise]({CODE_URL})"
+"""What tells a card of ours."""
 NOTES = {
     "restored": "A restorer fills in what is likely, not what was there. Do not use these images to identify anybody,\n"
     "as evidence, or to judge what somebody feels.",
@@ -39,7 +41,7 @@ def prepare_repo(repo: str, private: bool) -> None:
     """Create the repo, so that a wrong name or token is known before any work.
 
     Raises:
-        DataError: no repo has such a name.
+        DataError: no repo has such a name, or it holds something else, which is not to be written over.
         HubWriteError: the Hub does not let us write.
     """
     try:
@@ -48,6 +50,10 @@ def prepare_repo(repo: str, private: bool) -> None:
         raise DataError(f"{repo}: no name of a repo ({error}); write USER/NAME") from None
     with writing():
         _api().create_repo(repo, repo_type="dataset", private=private or None, exist_ok=True)
+        present = set(_api().list_repo_files(repo, repo_type="dataset")) - {".gitattributes"}
+        card = _api().hf_hub_download(repo, "README.md", repo_type="dataset") if "README.md" in present else None
+    if present and not (card and MADE_BY in Path(card).read_text(encoding="utf-8")):
+        raise DataError(f"{repo}: holds other files already; choose a new repo, so that nothing is overwritten")
 
 
 def push(target: Path, repo: str, source: str, work: Work, report: Report) -> str:
@@ -81,7 +87,7 @@ def make_card(repo: str, source: str, work: Work, report: Report) -> DatasetCard
             # A folder on somebody's machine means nothing to a reader.
             source=source if not Path(source).exists() else Path(source).name,
             done=work.done,
-            url=CODE_URL,
+            made_by=MADE_BY,
             version=fer_denoise.__version__,
             lines="\n- ".join(report.lines(work)),
             record=json.dumps(work.record),

@@ -102,12 +102,16 @@ def process(
                 )
             found = _remarks(changed)
             content = io.BytesIO()
-            changed.remove_columns(list(REPORTED)).cast(features).to_parquet(content)
+            changed.remove_columns(list(REPORTED)).cast(features).to_parquet(content, batch_size=PART_ROWS)
             # Not by Arrow, which ends the whole process where a disk is full.
             write_whole(file, content.getvalue())
             # Last, so that a part with remarks is a whole one.
             write_whole(remarks, json.dumps(found).encode())
         report.add(_report(json.loads(remarks.read_text(encoding="utf-8"))))
+    if not files:
+        # Of few rows, nothing may be left for the last of several processes.
+        files.append(folder / "empty.parquet")
+        datasets.Dataset.from_dict({name: [] for name in features}, features=features).to_parquet(files[0])
     _join(files, output)
     shutil.rmtree(folder)
     return report
@@ -189,6 +193,8 @@ def _parts(
         return
     whole, rest = divmod(len(dataset), share.of)
     first = share.rank * whole + min(share.rank, rest)
+    if first >= len(dataset):
+        return
     own = split_dataset_by_node(dataset, share.rank, share.of) if share.of > 1 else dataset
     for start in range(0, len(own), PART_ROWS):
         yield first + start, own.select(range(start, min(start + PART_ROWS, len(own))))
@@ -238,12 +244,14 @@ def _join(files: list[Path], output: Path) -> None:
     if output.suffix.lower() == ".csv":
         with partial.open("wb") as target:
             for number, file in enumerate(files):
-                part = datasets.Dataset.from_parquet(str(file), keep_in_memory=True)
+                part = datasets.Dataset(pq.read_table(file))
                 part.to_csv(target, index=False, header=number == 0)
     else:
         with pq.ParquetWriter(partial, pq.read_schema(files[0])) as writer:
             for file in files:
-                writer.write_table(pq.read_table(file))
+                # A group without rows is more than readers bear.
+                if (table := pq.read_table(file)).num_rows:
+                    writer.write_table(table)
     partial.replace(output)
 
 

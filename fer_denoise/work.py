@@ -13,6 +13,7 @@ from fer_denoise.classical import FILTERS
 from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import mixed_noise
+from fer_denoise.precision import check_device, own_gpu
 from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
 
@@ -47,12 +48,15 @@ class Restoration:
         self.model, self.revision, self.sigma, self.device = model, revision, sigma, device
 
     def check(self) -> None:
-        """Load the restorer and let go of it again, so that a wrong name is known before any work.
+        """Load the restorer and let go of it again, so that a wrong name or device is known before any work.
 
         Raises:
             ModelNotFoundError: there is no such model.
+            DeviceError: there is no such device.
         """
         Restorer.from_pretrained(self.model, self.revision, "cpu")
+        if self.device is not None:
+            check_device(self.device)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -63,7 +67,7 @@ class Restoration:
     @cached_property
     def restorer(self) -> Restorer:
         """The restorer of this process."""
-        return Restorer.from_pretrained(self.model, self.revision, self.device)
+        return Restorer.from_pretrained(self.model, self.revision, self.device or own_gpu())
 
     def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
         by_shape: dict[tuple[int, ...], list[int]] = {}

@@ -1,15 +1,19 @@
 """Whole datasets at work: in parts, in several processes, interrupted, streamed."""
 
+import io
 import os
 import pickle
 import shutil
 import subprocess
 import sys
 import time
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -129,6 +133,65 @@ def test_several_machines_each_write_their_share(tmp_path, parquet, faces):
     names = [f"test-{rank:05}-of-00003.parquet" for rank in range(3)]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
+
+
+@pytest.mark.parametrize("options", [Options(), Options(stream=True)])
+def test_a_process_without_rows_writes_an_empty_file(tmp_path, parquet, faces, options):
+    few = tmp_path / "few.parquet"
+    datasets.Dataset.from_parquet(str(parquet)).select(range(2)).to_parquet(few)
+    for rank in range(3):
+        share = replace(options, share=Share(rank, 3))
+        process_path(str(few), tmp_path / "out" / "test.parquet", MEDIAN, share)
+    parts = [pq.read_table(path) for path in sorted((tmp_path / "out").glob("*.parquet"))]
+    assert len(parts) == 3 and parts[2].num_rows == 0 and parts[2].schema == parts[0].schema
+    np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces[:2]))
+
+
+def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, monkeypatch):
+    part = datasets.Dataset.from_parquet(str(parquet))
+    splits = datasets.DatasetDict({"validation": part.select(range(10)), "test": part})
+    load = datasets.load_dataset
+    monkeypatch.setattr(
+        datasets, "load_dataset", lambda path, **more: splits if path == "somebody/faces" else load(path, **more)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        process_path("somebody/faces", tmp_path / "out", Broken("median"))
+    done = (tmp_path / "out" / "validation.parquet").read_bytes()
+    with pytest.raises(PictureError, match="was begun with"):
+        process_path("somebody/faces", tmp_path / "out", Restoration("tv"))
+    process_path("somebody/faces", tmp_path / "out", MEDIAN)
+    assert (tmp_path / "out" / "validation.parquet").read_bytes() == done and leftovers(tmp_path) == []
+    np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
+
+
+def test_images_that_are_files_are_read_where_they_are(tmp_path, faces):
+    archive = tmp_path / "faces.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for row, face in enumerate(faces):
+            buffer = io.BytesIO()
+            Image.fromarray(face).save(buffer, "PNG")
+            file.writestr(f"{row:02}.png", buffer.getvalue())
+    paths = [f"zip://{row:02}.png::{archive}" for row in range(ROWS)] + ["http://127.0.0.1:9/face.png"]
+    column = [{"bytes": None, "path": path} for path in paths]
+    table = datasets.Dataset.from_dict({"image": column}, datasets.Features({"image": datasets.Image(decode=False)}))
+    # Without a batch size, datasets would ask for the size of each file.
+    table.to_parquet(tmp_path / "test.parquet", batch_size=100)
+    report = process_path(str(tmp_path / "test.parquet"), tmp_path / "out" / "test.parquet", MEDIAN)
+    assert report.done == ROWS and len(report.skipped) == 1 and "is no file here or on the Hub" in report.skipped[0]
+
+
+def test_several_processes_fill_a_folder_and_never_a_strange_one(tmp_path, faces):
+    (tmp_path / "in").mkdir()
+    for row, face in enumerate(faces):
+        Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
+    for rank in range(2):
+        process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN, Options(share=Share(rank, 2)))
+    restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
+    np.testing.assert_array_equal(restored, median_of(faces))
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "000.png").write_bytes(b"mine")
+    with pytest.raises(PictureError, match="is not empty"):
+        process_path(str(tmp_path / "in"), tmp_path / "strange", MEDIAN, Options(share=Share(1, 2)))
 
 
 def test_two_processes_that_were_launched_together_share_the_work(tmp_path, parquet, faces):

@@ -3,6 +3,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fer_denoise.__main__ import main
@@ -41,6 +42,25 @@ def test_a_picture_is_restored(tmp_path, noisy, clean):
     assert run(source, tmp_path / "new" / "restored.png") == 0
     assert psnr(read(tmp_path / "new" / "restored.png"), clean[0]) > psnr(noisy[0], clean[0]) + 6
     assert np.array_equal(read(source), noisy[0])
+
+
+def test_a_picture_is_not_written_over(tmp_path, noisy, capsys):
+    source, other = write(tmp_path / "noisy.png", noisy[0]), write(tmp_path / "other.png", noisy[1])
+    assert run(source, other) == 2
+    assert "is there already" in capsys.readouterr().err and np.array_equal(read(other), noisy[1])
+
+
+@pytest.mark.parametrize("device", ["warp", "cuda:77" if torch.cuda.is_available() else "cuda"])
+def test_a_device_that_is_not_there_is_told(tmp_path, noisy, capsys, device):
+    source = write(tmp_path / "noisy.png", noisy[0])
+    assert main(["restore", str(source), str(tmp_path / "out.png"), "--device", device]) == 2
+    assert "torch cannot compute there" in capsys.readouterr().err
+
+
+def test_a_seed_below_zero_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["corrupt", "in.png", "out.png", "--seed", "-1"])
+    assert "must not be negative" in capsys.readouterr().err
 
 
 def test_a_folder_is_restored_with_its_layout_and_damaged_pictures_are_reported(tmp_path, noisy, clean, capsys):

@@ -53,6 +53,15 @@ def test_a_restored_dataset_is_sent_with_a_card(hub, parquet, tmp_path, make_fac
     )
 
 
+def test_only_a_repo_of_ours_is_written_over(hub, parquet, tmp_path, capsys):
+    hub.add_repo("somebody/other", {"README.md": b"# Something else"}, kind="dataset")
+    assert restore(parquet, tmp_path / "a" / "test.parquet", "--push-to-hub", "somebody/other") == 2
+    assert "holds other files already" in capsys.readouterr().err
+    assert list(files(hub, "somebody/other")) == ["README.md"] and not (tmp_path / "a").exists()
+    for number in range(2):
+        assert restore(parquet, tmp_path / str(number) / "test.parquet", "--push-to-hub", "somebody/ours") == 0
+
+
 def test_a_name_in_a_card_is_text_and_no_template():
     hostile = "{{ 7 * 7 }}{0.__class__}{note}"
     assert f"`{hostile}`" in make_card("somebody/faces", hostile, Corruption(), Report(done=1)).text
