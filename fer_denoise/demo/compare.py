@@ -14,6 +14,7 @@ from fer_denoise.evaluate import true_sigma
 from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import Noise
+from fer_denoise.precision import on_cores
 from fer_denoise.zoo import MODELS, list_models
 
 
@@ -28,6 +29,7 @@ class Comparison:
     seconds: float | None = None
 
 
+@on_cores(1)
 def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> list[Comparison]:
     """Restore `face`, uint8 (48, 48), with every model; the noisy input is among the results, which are best first."""
     clean = to_float(face)
@@ -44,6 +46,7 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
     return sorted(results, key=lambda result: -result.psnr)
 
 
+@on_cores(1)
 def psnr_curves(
     face: np.ndarray, restorers: Restorers, models: list[str], sweep: list[tuple[float, Noise]], seed: int
 ) -> pd.DataFrame:

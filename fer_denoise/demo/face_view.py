@@ -14,6 +14,7 @@ from fer_denoise.evaluate import true_sigma
 from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import TASKS, Noise
+from fer_denoise.precision import on_cores
 from fer_denoise.realism import blend
 from fer_denoise.zoo import MODELS, specialists
 
@@ -35,6 +36,7 @@ class FaceView(NamedTuple):
     """What the emotion classifier takes the clean, the noisy and the restored face for, as HTML."""
 
 
+@on_cores(1)
 def restore_face(
     face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, share: float = 1.0
 ) -> FaceView:
@@ -62,6 +64,7 @@ def restore_face(
     )
 
 
+@on_cores(1)
 def attention_pictures(
     face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int
 ) -> list[tuple[Image.Image, str]]:

@@ -76,8 +76,8 @@ def build() -> gr.Blocks:
         page.unload(leave)
     # Gradio would sum up all events anew after each, for a page that only developers see.
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
-    # A face takes two cores; more at once would only wait for each other.
-    return page.queue(max_size=64, default_concurrency_limit=max(1, (os.cpu_count() or 1) // 2))
+    # A face takes one core.
+    return page.queue(max_size=64, default_concurrency_limit=os.cpu_count() or 1)
 
 
 def header() -> str:

@@ -106,7 +106,10 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
 
 
 def surface_table(results: dict[str, Any]) -> str:
-    """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
+    """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival.
+
+    Cells that are not measured yet are empty.
+    """
     models = {name: model["psnr"] for name, model in results["models"].items()}
     rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
     heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
@@ -115,7 +118,11 @@ def surface_table(results: dict[str, Any]) -> str:
         rows += f"<tr><th scope='row'>{sigma:g}</th>"
         for column in range(len(results["amounts"])):
             value = models[UNIVERSAL][row][column]
-            margin = value - max(rival[row][column] for rival in rivals if rival[row][column] is not None)
+            best = max((rival[row][column] for rival in rivals if rival[row][column] is not None), default=None)
+            if value is None or best is None:
+                rows += "<td></td>"
+                continue
+            margin = value - best
             rows += f"<td style='background: {_shade(margin)}'>{value:.1f}<small>{margin:+.1f}</small></td>"
         rows += "</tr>"
     return (
