@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_denoise.classical import FILTERS, restore_level, tuned_parameters
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
-from fer_denoise.noise import TASKS, GaussianNoise, Noise
+from fer_denoise.noise import TASKS, GaussianNoise, Noise, SaltAndPepperNoise
 from fer_denoise.restore import Restorer
 
 NOISY = "noisy"
@@ -87,6 +87,22 @@ def restore_levels(
     if restorer.name not in FILTERS:
         return restorer(noisy)
     return in_chunks(partial(restore_level, restorer.name, sigma=sigma, amount=amount), noisy, pool)
+
+
+def restore_known(restorer: Restorer, noisy: np.ndarray, noise: Noise) -> np.ndarray:
+    """As `restore_levels`, for one image (H, W) and a `noise` of one level.
+
+    Raises:
+        TypeError: `noise` has no one level.
+    """
+    match noise:
+        case GaussianNoise():
+            levels = noise.sigma, 0.0
+        case SaltAndPepperNoise():
+            levels = 0.0, noise.amount
+        case _:
+            raise TypeError(f"{noise} has no one level")
+    return restore_levels(restorer, noisy[None], *levels)[0]
 
 
 def in_chunks(

@@ -167,7 +167,8 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
     view = restore_face(clean, Restorers(), model, TASKS["high"], 3)
     assert [picture.size for picture in (view.clean, view.noisy, view.restored)] == [(48, 48)] * 3
     assert np.array_equal(np.asarray(view.clean), clean)
-    assert not np.array_equal(np.asarray(view.noisy), np.asarray(view.restored))
+    # Against Gaussian noise alone, the switching median is best off when it does nothing.
+    assert np.array_equal(np.asarray(view.noisy), np.asarray(view.restored)) == (model == "switching-median")
     assert "Restored" in view.table
     assert view.error.size == view.impulses.size == (48, 48)
     assert [picture.size for picture in view.pair] == [(480, 480)] * 2

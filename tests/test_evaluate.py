@@ -5,9 +5,11 @@ import pytest
 
 from fer_denoise import Restorer
 from fer_denoise.classical import ClassicalFilter, tuned_parameters
-from fer_denoise.evaluate import restore_task, score
+from fer_denoise.evaluate import restore_known, restore_task, score
+from fer_denoise.images import to_float
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASKS, RandomNoise
+from fer_denoise.samples import sample_faces
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,16 @@ def test_a_perfect_row_is_finite(clean):
     assert row.pop("model") == "perfect"
     assert row["psnr"] == row["psnr_unseen"] == 100 and row["mse"] == 0
     assert np.isfinite(list(row.values())).all()
+
+
+@pytest.mark.parametrize("name", ["nl-means", "tv", "wavelet"])
+def test_a_filter_that_knows_the_noise_stands_behind_the_switching_median(name):
+    clean = to_float(next(iter(sample_faces().values())))
+    noisy = TASKS["salt_pepper"](clean, seed=0)
+    restorer = Restorer.from_pretrained(name)
+    assert psnr(restore_known(restorer, noisy, TASKS["salt_pepper"]), clean) > psnr(restorer(noisy), clean) + 10
+    with pytest.raises(TypeError, match="no one level"):
+        restore_known(restorer, noisy, RandomNoise())
 
 
 def test_filters_are_told_the_true_sigma_and_the_parameters_of_the_task(noisy):

@@ -1,9 +1,12 @@
+import pickle
 import sys
 import types
 
+import numpy as np
 import pytest
 
 from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
+from fer_denoise.demo.many_pictures import photo_restorer
 from fer_denoise.demo.restorers import Restorers
 
 
@@ -27,6 +30,18 @@ def test_a_function_stays_as_it_is_where_no_gpu_is_lent():
 def test_a_function_is_marked_where_gpus_are_lent(zero_gpu):
     assert lends_gpus()
     assert with_lent_gpu(len) is len and zero_gpu == [len]
+
+
+def test_only_small_things_are_sent_to_the_process_with_the_gpu(zero_gpu, monkeypatch):
+    sent = []
+
+    def lend(function):
+        return lambda *arguments: sent.append(pickle.dumps(arguments)) or function(*arguments)
+
+    monkeypatch.setattr(sys.modules["spaces"], "GPU", lend)
+    photo = np.zeros((9, 9), np.uint8)
+    assert photo_restorer(Restorers())("median", photo).shape == (9, 9)
+    assert len(sent) == 1 and len(sent[0]) < 1000
 
 
 def test_what_shows_a_face_at_once_runs_on_the_processor_there(zero_gpu):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fer_denoise.demo import hub_faces
 from fer_denoise.demo.links import read_link
-from fer_denoise.demo.many_pictures import COLUMNS, as_csv, restore_into
+from fer_denoise.demo.many_pictures import COLUMNS, as_csv, photo_restorer, restore_into
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
@@ -64,16 +64,18 @@ def test_work_ends_when_nobody_waits_any_more():
     assert ended == [Stopped]
 
 
-def test_a_visitor_stops_only_what_they_started_last():
+def test_a_visitor_stops_only_what_they_started_last_of_a_kind():
     stops = Stops()
-    one, other = stops.start("one"), stops.start("other")
-    stops.stop("one")
-    assert one.is_set() and not other.is_set()
-    again = stops.start("one")
+    one, kind, other = stops.start("one", "a"), stops.start("one", "b"), stops.start("other", "a")
+    stops.stop("one", "a")
+    assert one.is_set() and not kind.is_set() and not other.is_set()
+    again = stops.start("one", "a")
     assert not again.is_set()
-    stops.start("one")
-    assert again.is_set()
-    stops.stop("nobody")
+    last = stops.start("one", "a")
+    assert again.is_set() and not last.is_set()
+    stops.stop("nobody", "a")
+    stops.stop_all("one")
+    assert last.is_set() and kind.is_set() and not other.is_set()
 
 
 def test_stopped_work_raises_to_the_one_who_waits():
@@ -122,16 +124,16 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
     paths = [
         save(tmp_path / "a.png", astronaut),
         save(tmp_path / "a.bmp", astronaut[..., 0]),
-        save(tmp_path / "other" / "a.png", astronaut),
+        save(tmp_path / "other" / "A.png", astronaut),
     ]
     (tmp_path / "broken.png").write_text("no picture")
     paths.append(tmp_path / "broken.png")
     restorers, rows, buffer = Restorers(), [], io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in paths:
-            rows.append(restore_into(archive, path, "median", restorers, {row[1] for row in rows}))
+            rows.append(restore_into(archive, path, "median", restorers, rows, photo_restorer(restorers)))
     with zipfile.ZipFile(buffer) as archive:
-        assert archive.namelist() == ["a.png", "a-2.png", "a-3.png"]
+        assert archive.namelist() == ["a.png", "a-2.png", "A-3.png"]
         with archive.open("a.png") as file, Image.open(file) as picture:
             np.testing.assert_array_equal(np.asarray(picture), restore_photo(restorers.get("median"), astronaut))
         with archive.open("a-2.png") as file, Image.open(file) as picture:
@@ -139,7 +141,7 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
     assert [row[:2] for row in rows] == [
         ("a.png", "a.png"),
         ("a.bmp", "a-2.png"),
-        ("a.png", "a-3.png"),
+        ("A.png", "A-3.png"),
         ("broken.png", ""),
     ]
     assert rows[0][2:4] == (60, 40) and rows[0][4] > 0
@@ -153,7 +155,7 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
 def test_a_name_cannot_climb_out_of_the_archive(tmp_path, name):
     path = save(tmp_path / name, noisy_astronaut()[:8, :8])
     with zipfile.ZipFile(io.BytesIO(), "w") as archive:
-        row = restore_into(archive, path, "median", Restorers(), set())
+        row = restore_into(archive, path, "median", Restorers(), [], photo_restorer(Restorers()))
         assert archive.namelist() == [row[1]] == ["climbs.png"]
 
 
@@ -214,7 +216,7 @@ def test_random_faces_come_from_the_hubs_test_split_with_their_emotion(monkeypat
     faces = Faces(images, np.arange(20) % 7, "")
     asked = []
     monkeypatch.setattr(hub_faces, "load_fer2013", lambda *args: asked.append(args) or faces)
-    hub_faces._test_faces.cache_clear()
+    hub_faces._load.cache_clear()
     drawn = hub_faces.random_test_faces(np.random.default_rng(0))
     assert asked == [(hub_faces.HUB_DATASET, "test")] and len(drawn) == hub_faces.COUNT
     for title, image in drawn:
@@ -225,11 +227,11 @@ def test_random_faces_come_from_the_hubs_test_split_with_their_emotion(monkeypat
         raise DataError("no network")
 
     monkeypatch.setattr(hub_faces, "load_fer2013", fail)
-    hub_faces._test_faces.cache_clear()
+    hub_faces._load.cache_clear()
     with pytest.raises(DataError, match=r"choose another face.*no network"):
         hub_faces.random_test_faces(np.random.default_rng(0))
     monkeypatch.setattr(hub_faces, "load_fer2013", lambda *args: time.sleep(1))
     monkeypatch.setattr(hub_faces, "SECONDS", 0.05)
     with pytest.raises(DataError, match="did not come within"):
         hub_faces.random_test_faces(np.random.default_rng(0))
-    hub_faces._test_faces.cache_clear()
+    hub_faces._load.cache_clear()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import true_sigma
+from fer_denoise.evaluate import restore_known
 from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import Noise
@@ -37,10 +37,9 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
     results = [Comparison("Noisy input", noisy, psnr(noisy, clean), ssim(noisy, clean))]
     for name in list_models():
         restorer = restorers.get(name)
-        sigma = true_sigma(restorer, noise)
-        restorer(noisy, sigma)  # the first call prepares what later ones reuse
+        restore_known(restorer, noisy, noise)  # the first call prepares what later ones reuse
         started = time.perf_counter()
-        restored = restorer(noisy, sigma)
+        restored = restore_known(restorer, noisy, noise)
         seconds = time.perf_counter() - started
         results.append(Comparison(MODELS[name].title, restored, psnr(restored, clean), ssim(restored, clean), seconds))
     return sorted(results, key=lambda result: -result.psnr)
@@ -58,7 +57,7 @@ def psnr_curves(
         points.append((level, psnr(noisy, clean), "Noisy input"))
         for name in models:
             restorer = restorers.get(name)
-            restored = restorer(noisy, true_sigma(restorer, noise))
+            restored = restore_known(restorer, noisy, noise)
             points.append((level, psnr(restored, clean), MODELS[name].title))
     return pd.DataFrame(points, columns=["level", "PSNR, dB", "method"])
 

@@ -10,7 +10,7 @@ from fer_denoise.demo.components import as_picture, preview
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import true_sigma
+from fer_denoise.evaluate import restore_known
 from fer_denoise.images import to_float
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import TASKS, Noise
@@ -47,7 +47,7 @@ def restore_face(
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
     restorer = restorers.get(model)
-    restored = restorer(noisy, true_sigma(restorer, noise))
+    restored = restore_known(restorer, noisy, noise)
     task = MODELS[model].task
     if task and is_realist(model) and share != 1:
         truest, _ = specialists(task)

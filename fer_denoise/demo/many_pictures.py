@@ -5,7 +5,7 @@ import io
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -57,6 +57,8 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                     visible=False,
                 )
 
+    restore = photo_restorer(restorers)
+
     @in_plain_words
     def restore_all(
         paths: list[str] | None,
@@ -71,9 +73,10 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 f"These are {len(paths)} pictures; {MAX_FILES} go at once. "
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
-        stopped = stops.start(request.session_hash)
+        stopped = work.begin(request)
         yield work.busy(turns)
         rows: list[tuple[Any, ...]] = []
+        verdict = ""
         # What is handed out is copied first, so nothing stays behind.
         with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
             target = Path(folder) / "restored.zip"
@@ -81,38 +84,50 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 for path in progress.tqdm(paths, desc="Restoring"):
                     try:
                         with turns.take(visitor_of(request), stopped):
-                            rows.append(restore_into(restored, Path(path), model, restorers, {row[1] for row in rows}))
+                            rows.append(restore_into(restored, Path(path), model, restorers, rows, restore))
                     except Stopped:
-                        yield work.idle(f"Stopped after {len(rows)} of {len(paths)}.")
-                        return
+                        verdict = f"Stopped after {len(rows)} of {len(paths)}: "
+                        break
                     yield {work.status: f"{len(rows)} of {len(paths)} done."}
                 restored.writestr("restored.csv", as_csv(rows))
             failed = sum(not row[1] for row in rows)
             left_out = f", {failed} left out: see the remarks." if failed else "."
             yield {
-                **work.idle(f"{len(rows) - failed} restored{left_out}"),
-                archive: gr.File(str(target), visible=True),
-                table: gr.Dataframe(rows, visible=True),
+                **work.idle(f"{verdict}{len(rows) - failed} restored{left_out}"),
+                archive: gr.File(str(target), visible=True) if rows else gr.skip(),
+                table: gr.Dataframe(rows, visible=True) if rows else gr.skip(),
             }
 
     work.listen(restore_all, [files, model], [archive, table])
 
 
 def restore_into(
-    archive: zipfile.ZipFile, path: Path, model: str, restorers: Restorers, taken: set[str]
+    archive: zipfile.ZipFile,
+    path: Path,
+    model: str,
+    restorers: Restorers,
+    rows: list[tuple[Any, ...]],
+    restore: Callable[[str, np.ndarray], np.ndarray],
 ) -> tuple[Any, ...]:
-    """Restore one picture into `archive`, under a name that is not `taken`; the row of `COLUMNS` that tells of it."""
+    """Restore one picture into `archive`; the row of `COLUMNS` that tells of it.
+
+    Args:
+        rows: of the pictures before, whose names are taken.
+        restore: what `photo_restorer` gave.
+    """
     started = time.perf_counter()
     try:
         photo = read_photo(path, model, colour=True)
     except PictureError as error:
         return path.name, "", "", "", "", "", "", str(error)
     level = photo_noise_level(restorers.get(UNIVERSAL), photo)
-    restored = restore(restorers, model, photo)
+    restored = restore(model, photo)
     # Whatever system unpacks the archive takes this for the name of a file, and not for a path.
     stem = PureWindowsPath(path.name).stem
+    # Some systems take capitals for small letters.
+    taken = {row[1].lower() for row in rows}
     name, number = f"{stem}.png", 2
-    while name in taken:
+    while name.lower() in taken:
         name, number = f"{stem}-{number}.png", number + 1
     buffer = io.BytesIO()
     Image.fromarray(restored).save(buffer, "PNG")
@@ -122,10 +137,17 @@ def restore_into(
     return path.name, name, width, height, *noise, round(time.perf_counter() - started, 3), ""
 
 
-@with_lent_gpu
-def restore(restorers: Restorers, model: str, photo: np.ndarray) -> np.ndarray:
-    """Restore a photo, uint8 (H, W) or (H, W, 3)."""
-    return restore_photo(restorers.get_for_much_work(model), photo)
+def photo_restorer(restorers: Restorers) -> Callable[[str, np.ndarray], np.ndarray]:
+    """What restores a photo, uint8 (H, W) or (H, W, 3), with a model, on a GPU where one is lent.
+
+    Only its arguments go to the process that has the GPU, and networks could not.
+    """
+
+    @with_lent_gpu
+    def restore(model: str, photo: np.ndarray) -> np.ndarray:
+        return restore_photo(restorers.get_for_much_work(model), photo)
+
+    return restore
 
 
 def as_csv(rows: list[tuple[Any, ...]]) -> str:

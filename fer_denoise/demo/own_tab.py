@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from fer_denoise.demo.components import PictureInput, in_plain_words, pixel_gallery, preview
+from fer_denoise.demo.components import MUCH_WORK, PictureInput, in_plain_words, pixel_gallery, preview
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
@@ -126,7 +126,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[dict[Any, Any]]:
         photo = read_photo(path, model, keep_colour)
-        stopped = stops.start(request.session_hash)
+        stopped = work.begin(request)
         yield work.busy(turns)
 
         def restore_and_estimate(report: Callable[[float], None]) -> tuple[np.ndarray, NoiseLevel | None]:
@@ -177,7 +177,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         trigger_mode="always_last",
         show_progress="hidden",
         api_visibility="private",
-        concurrency_id="restore",
+        **MUCH_WORK,
     )
     build_many_pictures(restorers, stops, turns)
 

@@ -71,7 +71,7 @@ def build() -> gr.Blocks:
         page.load(follow_link, None, [tabs, *linked], api_visibility="private", show_progress="hidden")
 
         def leave(request: gr.Request) -> None:
-            stops.stop(request.session_hash)
+            stops.stop_all(request.session_hash)
 
         page.unload(leave)
     # Gradio would sum up all events anew after each, for a page that only developers see.

@@ -11,21 +11,26 @@ class Stopped(Exception):
 
 
 class Stops:
-    """Lets a visitor stop what they started."""
+    """Lets a visitor stop what they started: one piece of work of each kind."""
 
     def __init__(self) -> None:
-        self._wishes: dict[str | None, threading.Event] = {}
+        self._wishes: dict[tuple[str | None, str], threading.Event] = {}
 
-    def start(self, visitor: str | None) -> threading.Event:
+    def start(self, visitor: str | None, kind: str) -> threading.Event:
         """A new piece of work: what it has to look at, set once the visitor does not want it any more."""
-        self.stop(visitor)
-        self._wishes[visitor] = threading.Event()
-        return self._wishes[visitor]
+        self.stop(visitor, kind)
+        return self._wishes.setdefault((visitor, kind), threading.Event())
 
-    def stop(self, visitor: str | None) -> None:
-        """End what the visitor last started."""
-        if wish := self._wishes.pop(visitor, None):
+    def stop(self, visitor: str | None, kind: str) -> None:
+        """End what the visitor last started of a kind."""
+        if wish := self._wishes.pop((visitor, kind), None):
             wish.set()
+
+    def stop_all(self, visitor: str | None) -> None:
+        """End all that the visitor started."""
+        for who, kind in list(self._wishes):
+            if who == visitor:
+                self.stop(who, kind)
 
 
 def in_steps(work: Callable[[Callable[[float], None]], Any], stopped: threading.Event) -> Iterator[tuple[float, Any]]:

@@ -1,5 +1,6 @@
 """A button that starts long work, one that stops it, and a line that says how it goes."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ class StoppableWork:
     status: gr.Markdown
 
     def __init__(self, stops: Stops, label: str) -> None:
-        self._stops = stops
+        self._stops, self._kind = stops, label
         with gr.Row():
             self.start = gr.Button(label, variant="primary")
             self.cancel = gr.Button("Stop", variant="stop", visible=False)
@@ -32,6 +33,10 @@ class StoppableWork:
     def add_status(self, text: str) -> None:
         """Add the line."""
         self.status = gr.Markdown(text, elem_classes="status")
+
+    def begin(self, request: gr.Request) -> threading.Event:
+        """What the work has to look at: set once the visitor, by the button or by leaving, wants it to stop."""
+        return self._stops.start(request.session_hash, self._kind)
 
     def busy(self, turns: Turns) -> Updates:
         """What is shown when work begins."""
@@ -51,4 +56,4 @@ class StoppableWork:
         self.cancel.click(self._stop, None, None, queue=False, api_visibility="private")
 
     def _stop(self, request: gr.Request) -> None:
-        self._stops.stop(request.session_hash)
+        self._stops.stop(request.session_hash, self._kind)

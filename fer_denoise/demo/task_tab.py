@@ -158,7 +158,10 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         )
         attention_gallery = pixel_gallery(columns=3, rows=1)
     with gr.Accordion("Compare all", open=False):
-        gr.Markdown("Every network and filter on this noisy face, best first. Filters are told the true noise level.")
+        gr.Markdown(
+            "Every network and filter on this noisy face, best first. Filters are told the true noise "
+            "level; those for Gaussian noise stand behind the switching median where there are impulses."
+        )
         compare_button = gr.Button("Compare all", variant="primary")
         compare_table = gr.HTML(padding=False)
         compare_gallery = pixel_gallery(columns=5, visible=False)
@@ -217,7 +220,9 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
 
     picked = gallery.select(pick, offered, face, **options)
     uploaded = upload.input(pick_upload, upload, face, **options)
-    drawn = random_button.click(draw_faces, None, [gallery, offered, face], **slow_options)
+    # It may wait for the Hub, and faces are not to wait for it.
+    hub_options = {**slow_options, "concurrency_id": "hub"}
+    drawn = random_button.click(draw_faces, None, [gallery, offered, face], **hub_options)
     for event in (picked, uploaded, drawn):
         event.success(run, inputs, outputs, **options)
     # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
@@ -240,7 +245,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
 
     @in_plain_words
     def draw_curves(face: np.ndarray, models: list[str], seed: int | None, *values: float) -> gr.LinePlot:
-        curves = psnr_curves(face, restorers, models, controls.sweep(*values), int(seed or 0))
+        curves = psnr_curves(face, restorers, list(dict.fromkeys(models)), controls.sweep(*values), int(seed or 0))
         return gr.LinePlot(curves.rename(columns={"level": controls.level_name}), visible=True)
 
     compare_button.click(compare_all, [face, seed, *sliders], [compare_table, compare_gallery], **slow_options)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import gradio as gr
 
 from fer_denoise.demo.steps import Stopped
+from fer_denoise.precision import ALL_CORES, on_cores
 
 MOST = 4
 """Pieces of work that one visitor may have waiting."""
@@ -16,7 +17,7 @@ LOOK_SECONDS = 0.2
 
 
 class Turns:
-    """One piece of work is done at a time; whose is next goes round among the visitors."""
+    """One piece of work is done at a time, on all cores; whose is next goes round among the visitors."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -55,7 +56,8 @@ class Turns:
                 raise Stopped
             self._busy = True
         try:
-            yield
+            with on_cores(ALL_CORES):
+                yield
         finally:
             with self._changed:
                 self._busy = False
