@@ -191,10 +191,13 @@ def test_the_surface_shows_the_margin_over_the_best_rival():
         "models": {
             "noisy": {"psnr": [[100, 10], [20, 9]]},
             "universal": {"psnr": [[70, 40], [30, 28]]},
-            "bm3d": {"psnr": [[90, 35.5], [None, 27]]},
+            "bm3d": {"psnr": [[90, 35.5], [19, 27]]},
             "attention-unet-low": {"psnr": [[99, 99], [99, 99]]},
         },
     }
     table = results_tab.surface_table(results)
     for cell in ("70.0<small>-30.0", "40.0<small>+4.5", "30.0<small>+10.0", "28.0<small>+1.0"):
         assert cell in table
+    assert results_tab.is_whole(results)
+    results["models"]["bm3d"]["psnr"][1][0] = None
+    assert not results_tab.is_whole(results)

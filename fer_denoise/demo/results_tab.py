@@ -60,8 +60,7 @@ def build_results_tab() -> None:
         gr.Markdown(f"### {TITLES[task]}")
         gr.HTML(benchmark_table(task, rows), padding=False)
     gr.Markdown(ORIGIN_NOTE)
-    if (RESULTS / "surface.json").is_file():
-        surface = _read("surface.json")
+    if (RESULTS / "surface.json").is_file() and is_whole(surface := _read("surface.json")):
         gr.Markdown(f"## Every noise level\n{SURFACE.format(images=surface['data']['images'])}")
         gr.HTML(surface_table(surface), padding=False)
     if (RESULTS / "emotion.json").is_file():
@@ -105,11 +104,13 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
     return _table(["Method", "", "PSNR", "SSIM", "PSNR, there", "SSIM, there"], body)
 
 
-def surface_table(results: dict[str, Any]) -> str:
-    """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival.
+def is_whole(surface: dict[str, Any]) -> bool:
+    """Whether every method was measured at every noise level: before that, the best rival is not known."""
+    return all(None not in row for model in surface["models"].values() for row in model["psnr"])
 
-    Cells that are not measured yet are empty.
-    """
+
+def surface_table(results: dict[str, Any]) -> str:
+    """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
     models = {name: model["psnr"] for name, model in results["models"].items()}
     rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
     heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
@@ -118,11 +119,7 @@ def surface_table(results: dict[str, Any]) -> str:
         rows += f"<tr><th scope='row'>{sigma:g}</th>"
         for column in range(len(results["amounts"])):
             value = models[UNIVERSAL][row][column]
-            best = max((rival[row][column] for rival in rivals if rival[row][column] is not None), default=None)
-            if value is None or best is None:
-                rows += "<td></td>"
-                continue
-            margin = value - best
+            margin = value - max(rival[row][column] for rival in rivals)
             rows += f"<td style='background: {_shade(margin)}'>{value:.1f}<small>{margin:+.1f}</small></td>"
         rows += "</tr>"
     return (
