@@ -36,7 +36,8 @@ clean*: how often a fresh classifier tells a restored face from a clean one; 50%
 SURFACE = """
 PSNR of *Universal* in dB on {images} test faces, and below it, by how much that is above the best of the noisy input
 and all filters. Down: Gaussian noise, by its sigma. Across: the share of the pixels that are impulses. The filters know
-both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it gains.
+both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it gains. A face
+without noise is right as it is, so nothing can be above it there.
 """
 
 EMOTION = """
