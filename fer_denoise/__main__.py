@@ -12,15 +12,16 @@ Nothing is ever written over what is read. The same command goes on after an int
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from fer_denoise.batch import Options, process_path
 from fer_denoise.data import DataError
+from fer_denoise.devices import DeviceError
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.hub_writing import HubWriteError
 from fer_denoise.pictures import PictureError
-from fer_denoise.precision import DeviceError
 from fer_denoise.push import prepare_repo, push
 from fer_denoise.work import Corruption, Restoration, Work
 from fer_denoise.zoo import DEFAULT_MODEL, list_models
@@ -36,7 +37,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     for command in (restore, corrupt):
         command.add_argument("source", metavar="IN", help="picture, folder, Parquet or CSV file, or Hub dataset id")
         command.add_argument("target", metavar="OUT", type=Path, help="where the result goes, in the same layout")
-        command.add_argument("--processes", type=at_least_one, default=1, help="how many work at once")
+        command.add_argument("--processes", type=at_least(1), default=1, help="how many work at once")
         command.add_argument("--push-to-hub", metavar="USER/REPO", help="also send the result to this dataset repo")
         command.add_argument("--private", action="store_true", help="only you can see a repo that is made for it")
         command.add_argument("--stream", action="store_true", help="read datasets as a stream, in bounded memory")
@@ -52,7 +53,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     corrupt.add_argument("--amount", type=share, default=0.0, help="share of the pixels that turn black or white")
     corrupt.add_argument("--salt-vs-pepper", type=share, default=0.5, help="share of white among those")
     corrupt.add_argument(
-        "--seed", type=not_negative, default=0, help="the noise of an image depends on it and on its row"
+        "--seed", type=at_least(0), default=0, help="the noise of an image depends on it and on its row"
     )
     return parser.parse_args(argv)
 
@@ -64,18 +65,14 @@ def share(text: str) -> float:
     return value
 
 
-def not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
-    return value
+def at_least(least: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return value
 
-
-def at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
+    return whole_number
 
 
 def make_work(args: argparse.Namespace) -> Work:

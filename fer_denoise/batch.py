@@ -81,7 +81,7 @@ def _process_folder(folder: Path, target: Path, work: Work, options: Options) ->
     report = Report()
     tables: list[Path] = []
     pictures: dict[Path, Path] = {}
-    outputs: set[Path] = set()
+    """By what they become."""
     for file in files:
         if file.suffix.lower() in TABLES:
             tables.append(file)
@@ -89,11 +89,10 @@ def _process_folder(folder: Path, target: Path, work: Work, options: Options) ->
         output = target / file.relative_to(folder)
         if file.suffix.lower() not in LOSSLESS:
             output = output.with_suffix(".png")
-        if output in outputs:
+        if output in pictures:
             report.skipped.append(f"{file}: another picture already becomes {output.name}; rename one of them")
         else:
-            pictures[file] = output
-            outputs.add(output)
+            pictures[output] = file
     with _job(target, {**work.record, "source": str(folder)}, options.share):
         own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
         with explained(str(folder)):
@@ -123,7 +122,7 @@ def _each(pictures: list[tuple[int, tuple[Path, Path]]], work: Work, options: Op
 
 
 def _process_numbered(picture: tuple[int, tuple[Path, Path]], work: Work, estimate: Estimator) -> Report:
-    row, (file, output) = picture
+    row, (output, file) = picture
     if output.exists():
         return Report(done=1)
     try:

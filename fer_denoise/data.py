@@ -46,6 +46,8 @@ _EMOTION_NAMES = {
 NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
 IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
 LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
+FETCHED = {"hf", "zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
+"""How an image may be reached that a dataset names by its path: on the Hub, or in an archive."""
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
@@ -251,9 +253,11 @@ def decode_image(value: Any, place: str) -> np.ndarray:
 
 def _fetch(path: str | None, place: str) -> bytes:
     """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
-    where = (path or "").split("::")[-1]
+    chain = (path or "").split("::")
+    protocols = {part.partition("://")[0] for part in chain if "://" in part}
     try:
-        if not (where.startswith("hf://") or Path(where).is_file()):
+        # Whoever made the dataset is not to choose whom this machine calls.
+        if protocols - FETCHED or not (chain[-1].startswith("hf://") or Path(chain[-1]).is_file()):
             raise ValueError(f"{path or 'nothing'} is no file here or on the Hub")
         with xopen(path, "rb") as file:
             return file.read()

@@ -244,8 +244,9 @@ def _join(files: list[Path], output: Path) -> None:
     if output.suffix.lower() == ".csv":
         with partial.open("wb") as target:
             for number, file in enumerate(files):
-                part = datasets.Dataset(pq.read_table(file))
-                part.to_csv(target, index=False, header=number == 0)
+                # Unlike that of a dataset, the CSV of a frame without rows has its heads.
+                frame = pq.read_table(file).to_pandas()
+                target.write(frame.to_csv(index=False, header=number == 0).encode())
     else:
         with pq.ParquetWriter(partial, pq.read_schema(files[0])) as writer:
             for file in files:

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from fer_denoise.classical import FILTERS
+from fer_denoise.devices import check_device, own_gpu
 from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import mixed_noise
-from fer_denoise.precision import check_device, own_gpu
 from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
 

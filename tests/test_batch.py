@@ -147,6 +147,14 @@ def test_a_process_without_rows_writes_an_empty_file(tmp_path, parquet, faces, o
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces[:2]))
 
 
+def test_a_process_without_rows_writes_the_heads_of_a_csv(tmp_path, faces):
+    (tmp_path / "few.csv").write_text(f"emotion,pixels\n3,{' '.join(map(str, faces[0].ravel()))}\n")
+    for rank in range(2):
+        process_path(str(tmp_path / "few.csv"), tmp_path / "out" / "few.csv", MEDIAN, Options(share=Share(rank, 2)))
+    first, second = (path.read_text().splitlines() for path in sorted((tmp_path / "out").iterdir()))
+    assert len(first) == 2 and second == ["emotion,pixels"] == first[:1]
+
+
 def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, monkeypatch):
     part = datasets.Dataset.from_parquet(str(parquet))
     splits = datasets.DatasetDict({"validation": part.select(range(10)), "test": part})
@@ -171,13 +179,15 @@ def test_images_that_are_files_are_read_where_they_are(tmp_path, faces):
             buffer = io.BytesIO()
             Image.fromarray(face).save(buffer, "PNG")
             file.writestr(f"{row:02}.png", buffer.getvalue())
-    paths = [f"zip://{row:02}.png::{archive}" for row in range(ROWS)] + ["http://127.0.0.1:9/face.png"]
+    strange = ["http://127.0.0.1:9/face.png", f"http://127.0.0.1:9/face.png::{archive}", str(tmp_path / "no.png")]
+    paths = [f"zip://{row:02}.png::{archive}" for row in range(ROWS)] + strange
     column = [{"bytes": None, "path": path} for path in paths]
     table = datasets.Dataset.from_dict({"image": column}, datasets.Features({"image": datasets.Image(decode=False)}))
     # Without a batch size, datasets would ask for the size of each file.
     table.to_parquet(tmp_path / "test.parquet", batch_size=100)
     report = process_path(str(tmp_path / "test.parquet"), tmp_path / "out" / "test.parquet", MEDIAN)
-    assert report.done == ROWS and len(report.skipped) == 1 and "is no file here or on the Hub" in report.skipped[0]
+    assert report.done == ROWS and len(report.skipped) == len(strange)
+    assert all("is no file here or on the Hub" in line for line in report.skipped)
 
 
 def test_several_processes_fill_a_folder_and_never_a_strange_one(tmp_path, faces):

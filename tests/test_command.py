@@ -60,7 +60,7 @@ def test_a_device_that_is_not_there_is_told(tmp_path, noisy, capsys, device):
 def test_a_seed_below_zero_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["corrupt", "in.png", "out.png", "--seed", "-1"])
-    assert "must not be negative" in capsys.readouterr().err
+    assert "must be at least 0" in capsys.readouterr().err
 
 
 def test_a_folder_is_restored_with_its_layout_and_damaged_pictures_are_reported(tmp_path, noisy, clean, capsys):

@@ -216,7 +216,7 @@ def test_random_faces_come_from_the_hubs_test_split_with_their_emotion(monkeypat
     faces = Faces(images, np.arange(20) % 7, "")
     asked = []
     monkeypatch.setattr(hub_faces, "load_fer2013", lambda *args: asked.append(args) or faces)
-    hub_faces._load.cache_clear()
+    hub_faces._test_faces.cache_clear()
     drawn = hub_faces.random_test_faces(np.random.default_rng(0))
     assert asked == [(hub_faces.HUB_DATASET, "test")] and len(drawn) == hub_faces.COUNT
     for title, image in drawn:
@@ -227,11 +227,11 @@ def test_random_faces_come_from_the_hubs_test_split_with_their_emotion(monkeypat
         raise DataError("no network")
 
     monkeypatch.setattr(hub_faces, "load_fer2013", fail)
-    hub_faces._load.cache_clear()
+    hub_faces._test_faces.cache_clear()
     with pytest.raises(DataError, match=r"choose another face.*no network"):
         hub_faces.random_test_faces(np.random.default_rng(0))
     monkeypatch.setattr(hub_faces, "load_fer2013", lambda *args: time.sleep(1))
     monkeypatch.setattr(hub_faces, "SECONDS", 0.05)
     with pytest.raises(DataError, match="did not come within"):
         hub_faces.random_test_faces(np.random.default_rng(0))
-    hub_faces._load.cache_clear()
+    hub_faces._test_faces.cache_clear()

@@ -23,7 +23,7 @@ shows what was gained. *Your own picture* restores a picture that is noisy alrea
 - **PatchGANs** are trained against a second network that tells restored faces from real ones. Their faces are less
   smooth, and a little less true.
 - **Filters** need no training: median, total variation, wavelets, non-local means, BM3D. They are told the true noise
-  level, which nobody knows of a real picture. Salt and pepper, the *switching median* takes out before they begin.
+  level, which nobody knows of a real picture. Against salt and pepper, a *switching median* goes before them.
 
 ## The numbers
 

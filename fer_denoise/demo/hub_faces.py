@@ -1,6 +1,5 @@
 """FER2013's test faces from the Hub, which are asked for only when a visitor wants them."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import cache
@@ -12,8 +11,6 @@ from fer_denoise.data import EMOTIONS, HUB_DATASET, DataError, Faces, load_fer20
 SECONDS = 120
 """How long a visitor waits for the download."""
 COUNT = 10
-
-_one_at_a_time = threading.Lock()
 
 
 def random_test_faces(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
@@ -29,14 +26,8 @@ def random_test_faces(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
     ]
 
 
-def _test_faces() -> Faces:
-    # One download is enough, however many visitors ask for it.
-    with _one_at_a_time:
-        return _load()
-
-
 @cache
-def _load() -> Faces:
+def _test_faces() -> Faces:
     # Loading has no time-out of its own.
     pool = ThreadPoolExecutor(1)
     try:

@@ -16,9 +16,10 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 INTRODUCTION = """
 {images:,} test faces of FER2013, the same noise for every method; PSNR in dB and SSIM, higher is better. Networks work
-blind; filters know the true noise level and were tuned on other faces. The columns on the right repeat the convention
-of the notebook that this project comes from; compare its own numbers, the last rows, with those columns only. Bars
-begin 2 dB below the lowest PSNR.
+blind; filters know the true noise level and were tuned on other faces. Each filter stands alone here; elsewhere in this
+app, where there are impulses, a switching median goes before those for Gaussian noise. The columns on the right repeat
+the convention of the notebook that this project comes from; compare its own numbers, the last rows, with those columns
+only. Bars begin 2 dB below the lowest PSNR.
 """
 
 ORIGIN_NOTE = f"""

@@ -220,8 +220,8 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
 
     picked = gallery.select(pick, offered, face, **options)
     uploaded = upload.input(pick_upload, upload, face, **options)
-    # It may wait for the Hub, and faces are not to wait for it.
-    hub_options = {**slow_options, "concurrency_id": "hub"}
+    # It may wait for the Hub: faces are not to wait for it, and one download at a time is enough.
+    hub_options = {**slow_options, "concurrency_id": "hub", "concurrency_limit": 1}
     drawn = random_button.click(draw_faces, None, [gallery, offered, face], **hub_options)
     for event in (picked, uploaded, drawn):
         event.success(run, inputs, outputs, **options)

@@ -1,0 +1,35 @@
+"""Which device a process computes on."""
+
+import os
+
+import torch
+
+
+class DeviceError(ValueError):
+    """There is no such device; the message says what to do."""
+
+
+def check_device(name: str) -> None:
+    """Make sure that torch can compute on a device, without claiming a GPU.
+
+    Raises:
+        DeviceError: it cannot.
+    """
+    try:
+        if torch.device(name).type == "cuda":
+            # To make a tensor there would break processes that are forked later.
+            if not torch.cuda.is_available():
+                raise RuntimeError("no GPU is seen")
+        else:
+            torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DeviceError(f"{name}: torch cannot compute there ({reason}); choose cpu, or leave it out") from None
+
+
+def own_gpu() -> str | None:
+    """The GPU of this process, of several that `accelerate launch` or `torchrun` started; None where there is none."""
+    rank = os.environ.get("LOCAL_RANK")
+    if rank is None or not torch.cuda.is_available():
+        return None
+    return f"cuda:{int(rank) % torch.cuda.device_count()}"
