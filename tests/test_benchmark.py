@@ -250,7 +250,8 @@ def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     assert [row["model"] for row in results["models"]] == ["universal", "median"]
     assert all(row[key] > 0 for row in results["models"] for key in ("single_ms", "batch_ms"))
     assert all(seconds > 0 for seconds in results["start"].values())
-    assert "| `median` |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| `median` |" in printed and f"{results['start']['load_s']:g} s to be loaded" in printed
 
 
 def test_throughput_is_that_of_the_command(run, tmp_path):

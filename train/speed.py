@@ -95,7 +95,7 @@ def machine() -> str:
 
 
 def markdown_table(results: dict[str, Any]) -> str:
-    """Milliseconds per face, and how many times as fast as the slowest method each one is."""
+    """Milliseconds per face, and how many times as fast as the slowest method each one is; then the time to start."""
     slowest = {key: max(row[key] for row in results["models"]) for key in ("single_ms", "batch_ms")}
     lines = [
         "| method | one face, ms | times as fast as the slowest | in a batch of 64, ms each | times as fast |",
@@ -104,4 +104,10 @@ def markdown_table(results: dict[str, Any]) -> str:
     for row in sorted(results["models"], key=lambda row: row["batch_ms"]):
         cells = [f"{row[key]:g} | {slowest[key] / row[key]:.0f}" for key in ("single_ms", "batch_ms")]
         lines.append(f"| `{row['model']}` | {' | '.join(cells)} |")
+    if start := results.get("start"):
+        lines += [
+            "",
+            f"In a fresh process, `universal` takes {start['import_s']:g} s to be imported, {start['load_s']:g} s to be "
+            f"loaded and {start['first_result_s']:g} s for its first face.",
+        ]
     return "\n".join(lines)
