@@ -167,7 +167,8 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
             raise ValueError("That picture is no longer in memory: restore it again.")
         return shown(*pictures, strength)
 
-    example.click(noisy_astronaut, None, image, show_progress="hidden", api_visibility="private")
+    hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    example.click(noisy_astronaut, None, image, **hidden)
     inputs = [image, model, part, colour, sigma, strength_slider]
     work.listen(restore_own, inputs, [last, before_after, strength_slider, result, faces, emotions_html])
     strength_slider.change(
@@ -175,8 +176,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         [last, strength_slider],
         [before_after, strength_slider, result],
         trigger_mode="always_last",
-        show_progress="hidden",
-        api_visibility="private",
+        **hidden,
         **MUCH_WORK,
     )
     build_many_pictures(restorers, stops, turns)

@@ -55,7 +55,7 @@ def build() -> gr.Blocks:
                     build_results_tab()
             with gr.Tab("How it works", id="explain"):
                 build_explain_tab()
-        gr.Markdown(
+        footer = gr.Markdown(
             f"fer-denoise {fer_denoise.__version__}. Weights: {restorers.weights_source()}. "
             "What you upload is restored in memory, deleted within two hours, and sent nowhere.",
             elem_classes="footer",
@@ -68,7 +68,10 @@ def build() -> gr.Blocks:
             return open_link(request.query_params, tabs, task_tabs)
 
         linked = [part for tab in task_tabs for part in (tab.model, tab.seed, *tab.sliders, *tab.outputs)]
-        page.load(follow_link, None, [tabs, *linked], api_visibility="private", show_progress="hidden")
+        # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
+        # what they hold: the tabs would be the whole page.
+        hidden: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": footer}
+        page.load(follow_link, None, [tabs, *linked], api_visibility="private", **hidden)
 
         def leave(request: gr.Request) -> None:
             stops.stop_all(request.session_hash)

@@ -200,8 +200,10 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         table_html,
         emotions_html,
     ]
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "restore"}
-    slow_options = {**options, "show_progress": "full"}
+    private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "restore"}
+    # One light component to keep the status of, not every picture: the browser goes over all with each event.
+    options = {**private, "show_progress": "hidden", "show_progress_on": level_text}
+    slow_options = {**private, "show_progress": "full"}
 
     def pick(offered: list[tuple[str, np.ndarray]], event: gr.SelectData) -> np.ndarray:
         return offered[event.index][1]
