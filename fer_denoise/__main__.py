@@ -12,7 +12,6 @@ Nothing is ever written over what is read. The same command goes on after an int
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from fer_denoise.batch import Options, process_path
@@ -21,6 +20,7 @@ from fer_denoise.devices import DeviceError
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.hub_writing import HubWriteError
+from fer_denoise.options import at_least, share
 from fer_denoise.pictures import PictureError
 from fer_denoise.push import prepare_repo, push
 from fer_denoise.work import Corruption, Restoration, Work
@@ -56,23 +56,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--seed", type=at_least(0), default=0, help="the noise of an image depends on it and on its row"
     )
     return parser.parse_args(argv)
-
-
-def share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must lie in [0, 1], got {text}; divide a level out of 255 by 255")
-    return value
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
-        return value
-
-    return whole_number
 
 
 def make_work(args: argparse.Namespace) -> Work:

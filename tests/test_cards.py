@@ -180,6 +180,38 @@ def test_a_recipe_in_words():
     assert describe_recipe({}) == "not recorded"
 
 
+def test_only_a_model_of_its_name_is_bundled(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "BUNDLE", tmp_path)
+    without_weights = tmp_path / "run" / "model"
+    without_weights.mkdir(parents=True)
+    (without_weights / "config.json").write_bytes((BUNDLE / "universal" / "config.json").read_bytes())
+    for pair, message in (
+        (f"attention-unet-low={tmp_path / 'nowhere'}", "nowhere"),
+        (f"universal={without_weights}", "has no model.safetensors"),
+        (f"universal={BUNDLE / 'attention-unet-low'}", "holds attention-unet-low, not universal"),
+        (f"universal={BUNDLE / 'emotion'}", "emotion"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            bundle.main([pair])
+    assert not list(tmp_path.glob("*/config.json"))
+    bundle.main([f"universal={BUNDLE / 'universal'}"])
+    assert (tmp_path / "universal" / "model.safetensors").is_file()
+    with pytest.raises(SystemExit, match="nowhere"):
+        bundle.main(["--results", str(tmp_path / "nowhere")])
+
+
+def test_results_without_proof_of_the_weights_make_no_card():
+    for name, others in (("attention-unet-low", "emotion.json"), ("emotion", "benchmark.json")):
+        results = json.loads((FOLDER / results_file(name)).read_text())
+        with pytest.raises(CardError, match=results_file(name)):
+            make_card(name, BUNDLE / name, json.loads((FOLDER / others).read_text()))
+        rows = [results["classifiers"][name]] if name == "emotion" else results["tasks"]["low"]
+        for row in rows:
+            row.pop("weights", None)
+        with pytest.raises(CardError, match="of other weights; run"):
+            make_card(name, BUNDLE / name, results)
+
+
 def test_bundling_keeps_an_edited_card(gan, tmp_path, monkeypatch, capsys):
     folder = tmp_path / "bundle" / "attention-unet-low"
     folder.mkdir(parents=True)

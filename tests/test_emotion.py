@@ -11,6 +11,7 @@ import train.emotion
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.precision import fold_batch_norm
 from train.emotion import Recipe, augment, mix
+from train.state import load_state
 
 SMALL = (4, 8)
 PLAIN = {"degrees": 0, "zoom": 0, "shift": 0, "contrast": 0, "erase": 0}
@@ -140,6 +141,11 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
     train.emotion.main(options("broken", "--resume"))
     models = [EmotionClassifier.from_pretrained(tmp_path / run / "model") for run in ("whole", "broken")]
     assert_same_tensors(models[0].state_dict(), models[1].state_dict())
+    # The best epoch may be that before the interruption, so the last one counts.
+    checkpoints = [load_state(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "broken")]
+    for part in ("model", "averaged"):
+        assert_same_tensors(checkpoints[0][part], checkpoints[1][part])
+    assert [row["train_loss"] for row in checkpoints[1]["log"]] == [row["train_loss"] for row in rows]
     record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
     assert record["script"] == "train.emotion" and record["recipe"]["noise"] == bool(more)
     assert models[0].config == models[1].config and models[0].config["temperature"] in train.emotion.TEMPERATURES

@@ -20,6 +20,7 @@ from fer_denoise.batch import Options, process_path
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.work import Restoration
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits as Unix has them")
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("KILLS", 3))
 EPOCHS = 60

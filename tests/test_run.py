@@ -70,6 +70,10 @@ def test_as_batch_and_as_float_keep_the_pixels(make_faces):
     assert torch.equal(batch, run.as_batch(faces[:, ::-1], torch.device("cpu")))
 
 
+def test_zeros_behind_a_key_make_another_key():
+    assert len({run.seed_of(*key) for key in ((0,), (0, 0), (0, 0, 0), (0, 0, 0, 0))}) == 4
+
+
 def test_random_flips_mirror_half_of_the_images():
     images = torch.rand(400, 1, 4, 6, generator=run.generator(0))
     flipped = run.random_flips(images, run.generator(1))

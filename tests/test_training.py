@@ -20,13 +20,13 @@ from training_data import (
 )
 
 import train.unet
-from fer_denoise.data import load_fer2013
+from fer_denoise.data import Faces, load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
-from train import supervised
-from train.faces import VALIDATION_SEED
+from train import benchmark, run, supervised, tune_classical
+from train.faces import VALIDATION_SEED, NoisyFaces
 from train.state import save_state
 
 EPOCHS = 3
@@ -165,6 +165,34 @@ def test_the_origins_recipe_halves_the_rate_and_stops_early(data, tmp_path, monk
     assert rates == [1e-3] * 4 + [5e-4] * 2
     train.unet.main(options(data, tmp_path, "--resume", epochs=20))
     assert len(read_log(tmp_path)) == 6
+
+
+def test_no_face_is_trained_with_the_noise_of_one_that_must_not_be_seen(make_faces):
+    faces = {split: Faces(make_faces(3), np.zeros(3, int), "") for split in ("train", "validation")}
+    for seed in (0, VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
+        cpu = torch.device("cpu")
+        drawn = NoisyFaces(faces, TASKS["high"], cpu, seed=seed, fresh_noise=False, flips=False)
+        noisy, _ = drawn.draw(torch.arange(3), run.generator(0))
+        for other in (VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
+            assert not np.allclose(noisy[:, 0], TASKS["high"](faces["train"].images, seed=other))
+
+
+def test_a_face_and_its_fixed_noise_are_mirrored_together(make_faces):
+    faces = {split: Faces(make_faces(8), np.zeros(8, int), "") for split in ("train", "validation")}
+    drawn = NoisyFaces(faces, TASKS["low"], torch.device("cpu"), seed=0, fresh_noise=False, flips=True)
+    noisy, clean = drawn.draw(torch.arange(8), run.generator(0))
+    assert (clean[:, 0] != run.as_float(drawn.clean)[:, 0]).any()
+    assert (noisy - clean).abs().mean() < 0.03
+
+
+def test_a_model_that_is_there_has_its_widths(data, tmp_path):
+    with pytest.raises(SystemExit, match="leave out --widths"):
+        train.unet.main(options(data, tmp_path / "run", "--init", "attention-unet-low", "--preset", "improved"))
+    for wrong in (["--batch-size", "0"], ["--seed", "-1"], ["--epochs", "0"]):
+        with pytest.raises(SystemExit):
+            train.unet.main(options(data, tmp_path / "run", *wrong))
+    with pytest.raises(SystemExit, match="at least one encoder level"):
+        train.unet.main(options(data, tmp_path / "run", "--widths", "4"))
 
 
 def test_a_run_is_not_overwritten_without_resume(data, finished):

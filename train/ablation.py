@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from fer_denoise.data import HUB_DATASET
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import unscaled
+from fer_denoise.options import at_least
 from fer_denoise.zoo import UNIVERSAL
-from train import run, universal
+from train import universal
 from train.report import update_readme
 from train.supervised import train_restorer
 
@@ -118,8 +119,8 @@ def parse_args(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the Hub dataset")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
+    parser.add_argument("--seeds", nargs="+", type=at_least(0), default=[0, 1])
+    parser.add_argument("--epochs", type=at_least(1), default=EPOCHS, help="default: %(default)s")
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
     return parser.parse_args(argv)
 
@@ -128,7 +129,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     """Train and validate one variant; go on with it where it was interrupted."""
     variant = VARIANTS[name]
     recipe = replace(universal.RECIPE, epochs=args.epochs, **variant.recipe)
-    out = RUNS / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
+    out = RUNS / f"{args.epochs}-epochs" / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
     options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto")
 
     estimator = UniversalRestorer.from_pretrained(UNIVERSAL).noise_estimator.state_dict()
@@ -141,8 +142,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
         return variant.alter(model)
 
     settings = {"script": "train.ablation", "variant": name}
-    train_restorer(options, recipe, make_model, universal.NOISE, settings)
-    rows = [json.loads(line) for line in (out / run.LOG_FILE).read_text(encoding="utf-8").splitlines()]
+    rows = train_restorer(options, recipe, make_model, universal.NOISE, settings)
     parameters = sum(parameter.numel() for parameter in make_model().parameters() if parameter.requires_grad)
     return {
         "variant": name,

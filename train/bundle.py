@@ -7,12 +7,29 @@ python -m train.bundle                                            # write the ca
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
-from fer_denoise.hub import BUNDLE, CONFIG_FILE, WEIGHTS_FILE, bundled_models
+from fer_denoise import Restorer
+from fer_denoise.files import write_whole
+from fer_denoise.hub import BUNDLE, CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, bundled_models
+from fer_denoise.models import EmotionClassifier
 from fer_denoise.zoo import CLASSIFIERS, MODELS
-from train.cards import CardError, is_unedited, make_card, results_file
+from train.cards import CardError, is_unedited, make_card, model_name, results_file
+
+
+def put_into_bundle(name: str, folder: Path) -> None:
+    """Copy the model in `folder`, once it has proved to be one that may bear this name.
+
+    Raises:
+        CardError: it is a model of another kind or task.
+        ModelNotFoundError: it is none, or damaged.
+    """
+    (EmotionClassifier if name in CLASSIFIERS else Restorer).from_pretrained(folder)
+    if (trained := model_name(folder)) != name:
+        raise CardError(f"{folder} holds {trained}, not {name}")
+    (BUNDLE / name).mkdir(parents=True, exist_ok=True)
+    for file in (CONFIG_FILE, WEIGHTS_FILE):
+        write_whole(BUNDLE / name / file, (folder / file).read_bytes())
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -25,9 +42,10 @@ def main(argv: list[str] | None = None) -> None:
         name, _, folder = pair.partition("=")
         if name not in {**MODELS, **CLASSIFIERS} or not folder:
             raise SystemExit(f"{pair}: write NAME=FOLDER, with a name out of {', '.join([*MODELS, *CLASSIFIERS])}")
-        (BUNDLE / name).mkdir(parents=True, exist_ok=True)
-        for file in (CONFIG_FILE, WEIGHTS_FILE):
-            shutil.copyfile(Path(folder) / file, BUNDLE / name / file)
+        try:
+            put_into_bundle(name, Path(folder))
+        except (CardError, ModelNotFoundError) as error:
+            raise SystemExit(str(error)) from None
     if args.models:
         return
     for name in bundled_models():
@@ -35,10 +53,10 @@ def main(argv: list[str] | None = None) -> None:
         if card.exists() and not is_unedited(card.read_text(encoding="utf-8")) and not args.overwrite_card:
             print(f"kept the card of {name}, which was edited by hand; --overwrite-card replaces it")
             continue
-        results = json.loads((args.results / results_file(name)).read_text(encoding="utf-8"))
         try:
+            results = json.loads((args.results / results_file(name)).read_text(encoding="utf-8"))
             make_card(name, BUNDLE / name, results).save(card)
-        except CardError as error:
+        except (CardError, OSError, ValueError) as error:
             raise SystemExit(str(error)) from None
         print(f"wrote the card of {name}")
 

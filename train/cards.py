@@ -98,7 +98,8 @@ def make_card(
         script=training.get("script", "train.unet"),
         preset=training.get("preset"),
         seed=training.get("seed"),
-        init=_describe_init(training.get("init")),
+        init=_describe_init(training.get("init"), name),
+        continued=training.get("init") == name,
         trained_on=training.get("noise"),
         settings=recipe,
         recipe=describe_recipe(recipe),
@@ -136,6 +137,8 @@ def _restorer(name: str, folder: Path, task: str, results: dict[str, Any] | None
     tags = ["image-denoising", "image-restoration"]
     if not results:
         return _Measured(metadata, tags, "restored")
+    if "tasks" not in results:
+        raise CardError(f"{name}: the results are not those of the tasks; give {results_file(name)}")
     for measured in tasks:
         _check_weights(name, folder, _row(results["tasks"].get(measured, []), name, measured), "")
     rows = [each for task in tasks for each in _eval_results(name, task, results)]
@@ -147,6 +150,8 @@ def _classifier(name: str, folder: Path, task: str, results: dict[str, Any] | No
     tags = ["emotion-recognition", "facial-expression-recognition"]
     if not results:
         return _Measured(metadata, tags, "recognised")
+    if name not in results.get("classifiers", {}):
+        raise CardError(f"{name}: is not among the classifiers of the results; give {results_file(name)}")
     row, data = results["classifiers"][name], results["data"]
     _check_weights(name, folder, row, " --emotion")
     evaluated = [
@@ -180,9 +185,9 @@ def _classifier(name: str, folder: Path, task: str, results: dict[str, Any] | No
 
 
 def _check_weights(name: str, folder: Path, row: dict[str, Any], option: str) -> None:
-    if row.get("weights") not in (None, weights_checksum(folder)):
+    if row.get("weights") != weights_checksum(folder):
         command = f"python -m train.benchmark{option or f' --models {name}'}"
-        raise CardError(f"{name}: the results are those of other weights; run: {command}")
+        raise CardError(f"{name}: the results may be of other weights; run: {command}")
 
 
 def model_name(folder: Path) -> str:
@@ -249,11 +254,11 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _describe_init(init: str | None) -> str | None:
-    """A folder on the trainer's machine means nothing to a reader."""
+def _describe_init(init: str | None, name: str) -> str | None:
+    """A folder on the trainer's machine means nothing to a reader; nor does a name that has passed to this model."""
     if init in (None, "none"):
         return None
-    return f"`{init}`" if init in MODELS else "the weights of an earlier run"
+    return f"`{init}`" if init in MODELS and init != name else "the weights of an earlier run"
 
 
 def _row(rows: list[dict[str, Any]], name: str, task: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import RandomNoise
+from fer_denoise.options import at_least
 from fer_denoise.precision import on_device
 from train import run
 from train.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
@@ -63,10 +64,12 @@ class Recipe:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_run_options(parser)
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=Recipe.batch_size, help="of all processes together")
+    parser.add_argument("--epochs", type=at_least(1), default=Recipe.epochs, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=at_least(2), default=Recipe.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate, help="default: %(default)s")
-    parser.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128, 192], help="channels of each stage")
+    parser.add_argument(
+        "--widths", type=at_least(1), nargs="+", default=[32, 64, 128, 192], help="channels of each stage"
+    )
     parser.add_argument("--noise", action="store_true", help="train on noisy faces too")
     return parser.parse_args(argv)
 
@@ -173,6 +176,8 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
 
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
+        # Dropout draws from torch's own generator.
+        torch.manual_seed(run.seed_of(args.seed, epoch, accelerator.process_index))
         wrapped.train()
         train_loss = torch.zeros((), device=device)
         indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)

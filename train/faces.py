@@ -9,6 +9,8 @@ from fer_denoise.noise import Noise
 from train import run
 
 VALIDATION_SEED = 1
+TRAIN_SEEDS = 1000
+"""Added to the seed of a training: below it lie those of the noise on faces that it must not see."""
 PSNR_CAP_MSE = 1e-10
 """Where the mean squared error stops to count, so that a perfect image has 100 dB."""
 
@@ -20,7 +22,7 @@ class NoisyFaces:
         faces: the splits "train" and "validation".
         noise: what corrupts them.
         device: where they lie, as uint8.
-        seed: of the noise that is drawn once per train image, where it is not fresh.
+        seed: of the noise that is drawn once per train image, where it is not fresh; never that of another split.
         fresh_noise: draw new noise in every step.
         flips: mirror half of the images of a step.
     """
@@ -40,7 +42,7 @@ class NoisyFaces:
         self.clean = run.as_batch(images, device)
         self.validation = run.as_batch(validation, device)
         self.validation_noisy = run.as_batch(noise(validation, seed=VALIDATION_SEED), device)
-        self._fixed_noisy = None if fresh_noise else run.as_batch(noise(images, seed=seed), device)
+        self._fixed_noisy = None if fresh_noise else run.as_batch(noise(images, seed=TRAIN_SEEDS + seed), device)
         self._noise = noise
         self._flips = flips
 
@@ -55,9 +57,11 @@ class NoisyFaces:
     def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Noisy and clean images of a step, float (B, 1, H, W) in [0, 1]."""
         clean = run.as_float(self.clean[index])
-        if self._flips:
-            clean = run.random_flips(clean, rng)
-        noisy = self._noise.corrupt(clean, rng) if self._fixed_noisy is None else self._fixed_noisy[index]
+        if self._fixed_noisy is None:
+            clean = run.random_flips(clean, rng) if self._flips else clean
+            return self._noise.corrupt(clean, rng), clean
+        pairs = torch.cat([self._fixed_noisy[index], clean], dim=1)
+        noisy, clean = (run.random_flips(pairs, rng) if self._flips else pairs).chunk(2, dim=1)
         return noisy, clean
 
 

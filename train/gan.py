@@ -29,9 +29,11 @@ from tqdm import tqdm
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
+from fer_denoise.options import at_least
 from fer_denoise.precision import on_device
 from train import run
 from train.faces import NoisyFaces, validate
+from train.unet import make_unet
 
 DISCRIMINATOR_FOLDER = "discriminator"
 REAL_LABEL, FAKE_LABEL = 0.9, 0.1
@@ -115,8 +117,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
     )
     parser.add_argument("--init", help="generator to start from: a bundled name, folder or Hub repo; or none")
-    parser.add_argument("--epochs", type=int, help="instead of the preset's")
-    parser.add_argument("--batch-size", type=int, help="instead of the preset's; of all processes together")
+    parser.add_argument("--epochs", type=at_least(1), help="instead of the preset's")
+    parser.add_argument("--batch-size", type=at_least(2), help="instead of the preset's; of all processes together")
     parser.add_argument("--learning-rate", type=float, help="of the generator, instead of the preset's")
     parser.add_argument("--discriminator-learning-rate", type=float, help="instead of the preset's")
     parser.add_argument("--adversarial-weight", type=float, help="instead of the preset's")
@@ -129,7 +131,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         ("high-pass", "show it the fine texture of the candidate by itself"),
     ):
         parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=meaning)
-    parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64, 128, 256], help="channels of each level")
+    parser.add_argument(
+        "--widths",
+        type=at_least(1),
+        nargs="+",
+        help="channels of each level; default: 16 32 64 128 256, or those of --init",
+    )
     return parser.parse_args(argv)
 
 
@@ -143,9 +150,7 @@ def make_recipe(args: argparse.Namespace) -> Recipe:
 
 def make_generator(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
     init = args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None)
-    if init and init != "none":
-        return AttentionUNet.from_pretrained(init)
-    return AttentionUNet(widths=args.widths, residual=recipe.residual)
+    return make_unet(init, args.widths, recipe.residual)
 
 
 def generator_adversarial_loss(recipe: Recipe, real: Tensor, fake: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from fer_denoise.data import Faces
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import scaled, unscaled
 from fer_denoise.noise import RandomNoise
+from fer_denoise.options import at_least
 from fer_denoise.precision import on_device
 from train import run
 from train.supervised import WARM_UP_STEPS
@@ -43,8 +44,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_run_options(parser)
     parser.add_argument("--init", help="restorer to teach: a bundled name, folder or Hub repo; default: a new one")
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs, help="default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=Recipe.batch_size, help="of all processes together")
+    parser.add_argument("--epochs", type=at_least(1), default=Recipe.epochs, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=at_least(2), default=Recipe.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate, help="default: %(default)s")
     return parser.parse_args(argv)
 

@@ -50,7 +50,8 @@ BINS = 15
 def measure(
     test: Faces, restorers: dict[str, Restorer], classifiers: dict[str, EmotionClassifier], seed: int, pool: Executor
 ) -> Iterator[dict[str, Any]]:
-    """A row for each noise level and method: what the classifiers make of the faces.
+    """A row for each noise level and method: what the classifiers make of the faces; that of `UNIVERSAL` against each
+    filter's, too.
 
     Args:
         classifiers: `EMOTION` and, for the control, `EMOTION_IN_NOISE`, which sees the noisy faces alone.
@@ -65,12 +66,17 @@ def measure(
         for name, answers in on_noisy.items():
             scores = score(answers, on_clean[name], test.labels, resamples)
             yield {**level, "method": NOISY, "classifier": name, **scores}
-        for name, restorer in restorers.items():
-            if MODELS[name].task in (None, task):
-                answers = classifiers[EMOTION](to_float(restore_levels(restorer, noisy, sigma, amount, pool)))
-                scores = score(answers, on_clean[EMOTION], test.labels, resamples)
-                gains = gains_over(on_noisy, answers, test.labels, resamples)
-                yield {**level, "method": name, "classifier": EMOTION, **scores, **gains}
+        on_restored = {
+            name: classifiers[EMOTION](to_float(restore_levels(restorer, noisy, sigma, amount, pool)))
+            for name, restorer in restorers.items()
+            if MODELS[name].task in (None, task)
+        }
+        on_filtered = {name: answers for name, answers in on_restored.items() if name in FILTERS}
+        for name, answers in on_restored.items():
+            scores = score(answers, on_clean[EMOTION], test.labels, resamples)
+            rivals = {**on_noisy, **on_filtered} if name == UNIVERSAL else on_noisy
+            gains = gains_over(rivals, answers, test.labels, resamples)
+            yield {**level, "method": name, "classifier": EMOTION, **scores, **gains}
 
 
 def describe(name: str, classifier: EmotionClassifier, test: Faces) -> dict[str, Any]:
@@ -114,16 +120,16 @@ def score(probabilities: np.ndarray, on_clean: np.ndarray, labels: np.ndarray, r
 
 
 def gains_over(
-    on_noisy: dict[str, np.ndarray], probabilities: np.ndarray, labels: np.ndarray, resamples: np.ndarray
+    others: dict[str, np.ndarray], probabilities: np.ndarray, labels: np.ndarray, resamples: np.ndarray
 ) -> dict[str, Any]:
-    """By how much `probabilities` (N, 7) raise the accuracy over those on the noisy faces, classifier by classifier.
+    """By how much the accuracy of `probabilities` (N, 7) is above that of `others`, each of them alone.
 
     Both sides are drawn together: what is common to them does not widen the interval.
     """
     right = probabilities.argmax(axis=1) == labels
     gains: dict[str, Any] = {}
-    for name, before in on_noisy.items():
-        gain = right.astype(float) - (before.argmax(axis=1) == labels)
+    for name, other in others.items():
+        gain = right.astype(float) - (other.argmax(axis=1) == labels)
         gains[f"over_{name}"] = round(float(gain.mean()), 4)
         gains[f"over_{name}_interval"] = _interval(gain[resamples].mean(axis=1))
     return gains

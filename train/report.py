@@ -17,9 +17,9 @@ matplotlib.use("Agg")
 def update_readme(file: Path, name: str, text: str) -> None:
     """Put `text` between the marks `<!-- name:start -->` and `<!-- name:end -->`, where the file has them."""
     start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-    before, found, rest = file.read_text(encoding="utf-8").partition(start)
-    if found:
-        after = rest.partition(end)[2]
+    before, begun, rest = file.read_text(encoding="utf-8").partition(start)
+    _, ended, after = rest.partition(end)
+    if begun and ended:
         file.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.utils import broadcast
+from accelerate.utils import broadcast, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
@@ -21,6 +21,7 @@ from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import PretrainedModel
+from fer_denoise.options import at_least
 from fer_denoise.precision import bf16_is_fast
 from train.state import StateError, load_optimizer, load_state, save_state
 
@@ -45,7 +46,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", help="revision of the Hub dataset")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoint, log, curves, model")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
     parser.add_argument(
         "--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where it is fast"
@@ -66,7 +67,7 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
     return accelerator, faces
 
 
-def with_message(train: Callable[..., None], *args: Any) -> None:
+def with_message(train: Callable[..., Any], *args: Any) -> None:
     """Call `train`; ends with the message of an error that a person can mend."""
     try:
         train(*args)
@@ -84,9 +85,10 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
     Ends with a message where the run was begun with other settings.
     """
     file = out / CHECKPOINT_FILE
-    if not file.exists():
+    checkpoint = load_state(file) if file.exists() else {"log": []}
+    _same_everywhere(len(checkpoint["log"]))
+    if not checkpoint["log"]:
         return []
-    checkpoint = load_state(file)
     if checkpoint["settings"] != settings:
         changed = {name: value for name, value in checkpoint["settings"].items() if settings.get(name) != value}
         raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
@@ -96,6 +98,12 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
         else:
             part.load_state_dict(checkpoint[name])
     return checkpoint["log"]
+
+
+def _same_everywhere(epochs: int) -> None:
+    """End with a message where some machine does not see the checkpoint that the others go on from."""
+    if len(set(gather_object([epochs]))) > 1:
+        raise SystemExit("the machines see different checkpoints: put --out on a folder that all of them share")
 
 
 def log_epoch(log: list[dict[str, Any]], started: float, optimizer: AcceleratedOptimizer, **measured: float) -> None:
@@ -165,8 +173,13 @@ def batches_per_epoch(count: int, batch_size: int) -> int:
 
 def generator(*key: int, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator that depends on `key` alone, so that no random state has to be saved."""
-    seed = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(seed))
+    return torch.Generator(device).manual_seed(seed_of(*key))
+
+
+def seed_of(*key: int) -> int:
+    """A seed that depends on `key` alone."""
+    # Without its length, a key and the same with zeros behind it would give one seed.
+    return int(np.random.SeedSequence([len(key), *key]).generate_state(1, np.uint64)[0])
 
 
 def random_flips(images: Tensor, rng: torch.Generator) -> Tensor:

@@ -107,7 +107,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     if start := results.get("start"):
         lines += [
             "",
-            f"In a fresh process, `universal` takes {start['import_s']:g} s to be imported, {start['load_s']:g} s to be "
-            f"loaded and {start['first_result_s']:g} s for its first face.",
+            f"In a fresh process, `universal` takes {start['import_s']:g} s to be imported, {start['load_s']:g} s to "
+            f"be loaded and {start['first_result_s']:g} s for its first face.",
         ]
     return "\n".join(lines)

@@ -62,7 +62,8 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             layout = file.metadata()["layout"]
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copied, for the next save replaces the file, which Windows refuses while a tensor lies in it.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             if _digest(tensors, layout) != file.metadata()["sha256"]:
                 raise StateError("its checksum is another")
         return _rebuild(json.loads(layout), tensors)

@@ -77,8 +77,8 @@ def train_restorer(
     make_model: Callable[[], PretrainedModel],
     noise: Noise,
     settings: dict[str, Any],
-) -> None:
-    """Train and validate; fill the folder `args.out` as the scripts promise.
+) -> list[dict[str, Any]]:
+    """Train and validate; fill the folder `args.out` as the scripts promise. Gives the log, a row per epoch.
 
     Args:
         args: the options of `run.add_run_options`.
@@ -165,3 +165,4 @@ def train_restorer(
                 run.keep_model(kept, args.out, settings, **scores)
             run.save_progress(args.out, settings, parts, log, "validation_psnr")
     accelerator.end_training()
+    return log

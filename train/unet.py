@@ -17,6 +17,7 @@ import torch
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
+from fer_denoise.options import at_least
 from train import run
 from train.supervised import Recipe, train_restorer
 
@@ -36,10 +37,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
     )
     parser.add_argument("--init", help="model to start from: a bundled name, folder or Hub repo; or none")
-    parser.add_argument("--epochs", type=int, help="instead of the preset's")
-    parser.add_argument("--batch-size", type=int, help="instead of the preset's; of all processes together")
+    parser.add_argument("--epochs", type=at_least(1), help="instead of the preset's")
+    parser.add_argument("--batch-size", type=at_least(2), help="instead of the preset's; of all processes together")
     parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
-    parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64, 128, 256], help="channels of each level")
+    parser.add_argument(
+        "--widths",
+        type=at_least(1),
+        nargs="+",
+        help="channels of each level; default: 16 32 64 128 256, or those of --init",
+    )
     args = parser.parse_args(argv)
     if args.preset == "origin" and args.task in ORIGIN_INIT and not args.init:
         parser.error(
@@ -57,14 +63,23 @@ def make_recipe(args: argparse.Namespace) -> Recipe:
 
 def make_model(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
     torch.manual_seed(args.seed)
-    if args.init and args.init != "none":
-        model = AttentionUNet.from_pretrained(args.init)
-        if model.residual != recipe.residual:
-            raise ModelNotFoundError(
-                f"{args.init}: was trained with another preset than {args.preset}; start from its own"
-            )
+    model = make_unet(args.init, args.widths, recipe.residual)
+    if model.residual != recipe.residual:
+        raise ModelNotFoundError(f"{args.init}: was trained with another preset than {args.preset}; start from its own")
+    return model
+
+
+def make_unet(init: str | None, widths: list[int] | None, residual: bool) -> AttentionUNet:
+    """The model called `init`, or where that is none, a fresh one."""
+    if init and init != "none":
+        model = AttentionUNet.from_pretrained(init)
+        if widths not in (None, model.config["widths"]):
+            raise SystemExit(f"{init} has widths {model.config['widths']}: leave out --widths, or give --init none")
         return model
-    return AttentionUNet(widths=args.widths, residual=recipe.residual)
+    try:
+        return AttentionUNet(**({"widths": widths} if widths else {}), residual=residual)
+    except ValueError as error:
+        raise SystemExit(f"--widths: {error}") from None
 
 
 def train(args: argparse.Namespace) -> None:

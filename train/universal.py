@@ -18,6 +18,7 @@ import torch
 
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.noise import RandomNoise
+from fer_denoise.options import at_least
 from train import run
 from train.supervised import Recipe, train_restorer
 
@@ -44,14 +45,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--init", required=True, help="model to start from: what train.noise_level wrote, a bundled name or a Hub repo"
     )
-    parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=RECIPE.batch_size, help="of all processes together")
+    parser.add_argument("--epochs", type=at_least(1), default=RECIPE.epochs, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=at_least(2), default=RECIPE.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate, help="default: %(default)s")
     parser.add_argument(
-        "--widths", type=int, nargs="+", help="channels of each level; default: 32 64, or those of --init"
+        "--widths", type=at_least(1), nargs="+", help="channels of each level; default: 32 64, or those of --init"
     )
     parser.add_argument(
-        "--blocks", type=int, nargs="+", help="residual blocks of each level; default: 2 5, or those of --init"
+        "--blocks", type=at_least(0), nargs="+", help="residual blocks of each level; default: 2 5, or those of --init"
     )
     return parser.parse_args(argv)
 

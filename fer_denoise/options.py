@@ -1,0 +1,24 @@
+"""Types of command line options: what is out of range is refused with a message."""
+
+import argparse
+from collections.abc import Callable
+
+
+def share(text: str) -> float:
+    """A number in [0, 1]."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must lie in [0, 1], got {text}; divide a level out of 255 by 255")
+    return value
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A whole number of at least `least`."""
+
+    def whole_number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return value
+
+    return whole_number
