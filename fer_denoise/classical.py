@@ -152,20 +152,24 @@ def tuned_parameters(name: str, task: str) -> dict[str, Any]:
 def restore_level(name: str, noisy: np.ndarray, sigma: float, amount: float) -> np.ndarray:
     """What a filter makes of float32 (N, H, W) when it is told all of the noise, and tuned for it.
 
-    Where there are impulses, filters for Gaussian noise stand behind the switching median.
+    Where there are impulses, filters for Gaussian noise stand behind a switching median, unless they do better alone.
 
     Args:
         sigma: true standard deviation of the Gaussian noise.
         amount: true share of the pixels that are impulses.
     """
-    if amount and name not in IMPULSE_FILTERS:
-        noisy = restore_level("switching-median", noisy, sigma, amount)
     parameters = level_parameters(name, sigma, amount)
+    threshold = parameters.pop("impulse_threshold", None)
+    if threshold is not None:
+        noisy = ClassicalFilter("switching-median")(noisy, sigma, {"threshold": threshold})
     return ClassicalFilter(name)(noisy, parameters.pop("sigma", sigma), parameters)
 
 
 def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
-    """The parameters of a filter that were best on the validation split at the nearest tuned level of both noises."""
+    """The parameters of a filter that were best on the validation split at the nearest tuned level of both noises.
+
+    `impulse_threshold` is that of the switching median before it.
+    """
     levels = [level for level in _tuned()["levels"][name] if bool(level["amount"]) == bool(amount)]
 
     def distance(level: dict[str, Any]) -> float:

@@ -1,5 +1,6 @@
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import datasets
@@ -16,6 +17,7 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
 from train import benchmark, cards, generalisation, recognition, speed, surface, throughput, tune_classical
+from train.report import update_readme
 
 IMAGES = 12
 
@@ -72,13 +74,21 @@ def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run, make
     assert (tmp_path / "results" / "samples-low.png").is_file()
 
 
-def test_rows_measured_before_are_kept_and_repeat_exactly(run):
+def test_rows_measured_before_are_kept_and_repeat_exactly(run, tmp_path):
     first = rows_of(run("--models", "median", "switching-median", "--tasks", "salt_pepper"), "salt_pepper")
     second = rows_of(run("--models", "median", "--tasks", "salt_pepper"), "salt_pepper")
     assert second == first
-    other = rows_of(run("--models", "median", "--tasks", "salt_pepper", "--seed", "8"), "salt_pepper")
+    for others in (("--seed", "8"), ("--images", "3")):
+        with pytest.raises(SystemExit, match="choose another --out"):
+            run("--models", "median", "--tasks", "salt_pepper", *others)
+    elsewhere = tmp_path / "elsewhere" / "results"
+    readme = (tmp_path / "README.md").read_text()
+    run("--models", "median", "--tasks", "salt_pepper", "--seed", "8", "--out", str(elsewhere))
+    other = rows_of(json.loads((elsewhere / "benchmark.json").read_text()), "salt_pepper")
     assert set(other) == {NOISY, "median"}
     assert other[NOISY]["psnr"] != first[NOISY]["psnr"]
+    # The README's tables are those of the repository's own results.
+    assert (tmp_path / "README.md").read_text() == readme
 
 
 def test_a_model_by_the_origins_recipe_stands_beside_ours(run, tmp_path):
@@ -94,6 +104,32 @@ def test_wrong_data_or_model_ends_with_a_message(run, tmp_path):
         benchmark.main(["--data", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit, match="no such model"):
         run("--models", "nothing")
+    with pytest.raises(SystemExit, match=r"train\.bundle"):
+        run("--models", str(BUNDLE / "attention-unet-low"))
+    with pytest.raises(SystemExit, match="needs universal"):
+        run("--models", "median", "--variants")
+    with pytest.raises(SystemExit, match="needs attention-unet-low"):
+        run("--models", "universal", "median", "--generalisation")
+
+
+def test_a_part_of_what_was_measured_does_not_take_its_place(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(recognition, "LEVELS", ((0, 0),))
+    run("--emotion", "--models", "median", "switching-median")
+    file = tmp_path / "results" / recognition.FILE
+    whole = file.read_bytes()
+    for part in (("--models", "median"), ("--models", "median", "switching-median", "--images", "3")):
+        with pytest.raises(SystemExit, match="choose another --out"):
+            run("--emotion", *part)
+    assert file.read_bytes() == whole
+    run("--emotion", "--models", "median", "switching-median", "tv")
+    assert file.read_bytes() != whole
+
+
+def test_a_readme_without_an_end_mark_stays_as_it_is(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text("before\n<!-- speed:start -->\nafter\n")
+    update_readme(file, "speed", "a table")
+    assert file.read_text() == "before\n<!-- speed:start -->\nafter\n"
 
 
 def test_tuning_picks_the_best_parameters_and_writes_them(data, tmp_path, monkeypatch):
@@ -105,6 +141,24 @@ def test_tuning_picks_the_best_parameters_and_writes_them(data, tmp_path, monkey
     assert set(tuned["tv"]["low"]["parameters"]) == {"strength"}
     assert set(tuned["tv"]["salt_pepper"]["parameters"]) == {"strength", "sigma"}
     assert tuned["tv"]["low"]["parameters"]["strength"] in tune_classical.GRIDS["tv"]["strength"]
+
+
+def test_a_filter_is_tuned_behind_the_switching_median_or_alone_whichever_is_better(make_faces, monkeypatch):
+    monkeypatch.setattr(tune_classical, "LEVEL_AMOUNTS", (0, 0.1))
+    clean = make_faces(2)
+    with ThreadPoolExecutor(1) as pool:
+        tuned = tune_classical.tune_levels("tv", clean, pool, (0.02, 0.2))
+    levels = {(level["sigma"], level["amount"]): level for level in tuned}
+    assert "impulse_threshold" not in levels[0.02, 0]["parameters"]
+    assert levels[0.02, 0.1]["parameters"]["impulse_threshold"] in tune_classical.IMPULSE_THRESHOLDS
+    # Nothing that was tried is better, alone or not.
+    level = levels[0.2, 0.1]
+    noisy = mixed_noise(clean, 0.2, 0.1, seed=tune_classical.SEED)
+    for strength in tune_classical.GRIDS["tv"]["strength"]:
+        alone = tune_classical.score({"strength": strength, "sigma": 0.2}, "tv", noisy, clean)
+        assert level["validation_psnr"] >= round(alone, 3)
+    found = {**level["parameters"], "sigma": 0.2}
+    assert level["validation_psnr"] == round(tune_classical.score(found, "tv", noisy, clean), 3)
 
 
 def test_the_shipped_parameters_cover_every_filter_and_task():
@@ -183,8 +237,9 @@ def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
 def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make_faces):
     clean = make_faces(2)
     noisy = mixed_noise(clean, 0.06, 0.1, seed=0)
-    switched = classical.restore_level("switching-median", noisy, 0.06, 0.1)
     parameters = classical.level_parameters("wavelet", 0.06, 0.1)
+    threshold = parameters.pop("impulse_threshold")
+    switched = ClassicalFilter("switching-median")(noisy, 0.06, {"threshold": threshold})
     expected = ClassicalFilter("wavelet")(switched, 0.06, parameters)
     np.testing.assert_array_equal(classical.restore_level("wavelet", noisy, 0.06, 0.1), expected)
     # Alone where there are none.

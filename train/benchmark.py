@@ -32,13 +32,16 @@ from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore_task,
 from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.options import at_least
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
-from fer_denoise.zoo import CLASSIFIERS, UNIVERSAL
+from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL, specialists
 from train import generalisation, recognition, speed, surface, throughput
 from train.report import markdown_tables, plot_samples, update_readme
 
 RESULTS = Path("results")
+TABLES = {RESULTS: "results", RESULTS / "first-400": "first-400"}
+"""The README's name of the table of what lies in a folder."""
 PRIVATE = Path("outputs")
 README = Path("README.md")
 SAMPLES = 6
@@ -67,21 +70,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="also measure `universal` with its mirror image, and told sigma",
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--seed", type=int, default=SEED, help="of the noise (default: %(default)s)")
-    parser.add_argument("--images", type=int, help="only the first so many test images")
+    parser.add_argument("--seed", type=at_least(0), default=SEED, help="of the noise (default: %(default)s)")
+    parser.add_argument("--images", type=at_least(1), help="only the first so many test images")
     parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
-    parser.add_argument("--workers", type=int, help="processes for the classical filters (default: one per core)")
+    parser.add_argument("--workers", type=at_least(1), help="processes for the filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
     return parser.parse_args(argv)
 
 
 def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Rows measured before under the same conditions, by task and model."""
+    """Rows measured before under the same conditions, by task and model.
+
+    Ends with a message where those were others, for the rows would be lost.
+    """
     if not file.exists():
         return {}
     previous = json.loads(file.read_text(encoding="utf-8"))
     if {name: previous[name] for name in conditions} != conditions:
-        return {}
+        raise SystemExit(f"{file} is of other faces or another seed: choose another --out, or remove it")
     return {task: {row["model"]: row for row in rows} for task, rows in previous["tasks"].items()}
 
 
@@ -95,8 +101,37 @@ def origin_recipes(pairs: list[str]) -> dict[str, Restorer]:
     return recipes
 
 
+def check_models(args: argparse.Namespace) -> None:
+    """End with a message where what is to be measured needs a model that is not among the chosen ones."""
+    if strange := [name for name in args.models if name not in MODELS]:
+        raise SystemExit(
+            f"no such model: {', '.join(strange)}; there are {', '.join(list_models())}. One that you trained "
+            "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"
+        )
+    needed: list[str] = []
+    if args.variants:
+        needed = [UNIVERSAL]
+    if args.generalisation:
+        needed = [UNIVERSAL, *(specialists(task)[0] for task in TASKS), "median"]
+    if missing := [name for name in needed if name not in args.models]:
+        raise SystemExit(f"this needs {', '.join(missing)} among the --models")
+
+
+def keep_whole(file: Path, args: argparse.Namespace, images: int | None = None) -> None:
+    """End with a message where `file` holds more than is to be measured, for that would be lost."""
+    if not file.exists():
+        return
+    text = file.read_text(encoding="utf-8")
+    lost = [name for name in MODELS if f'"{name}"' in text and name not in args.models]
+    before = json.loads(text).get("data", {}).get("images", 0)
+    if lost or (images is not None and images < before):
+        more = ", ".join(lost) or f"{before} images"
+        raise SystemExit(f"{file} holds more, namely {more}: measure that too, or choose another --out")
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    check_models(args)
     try:
         test = load_fer2013(args.data, "test", args.revision)
         train = load_fer2013(args.data, "train", args.revision)
@@ -141,7 +176,8 @@ def main(argv: list[str] | None = None) -> None:
                 plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
                 plot_samples(*restore_showable(task), args.out / f"samples-{task}.png")
             print_table(task, rows)
-    update_readme(README, args.out.name, markdown_tables(json.loads(file.read_text(encoding="utf-8"))))
+    if table := TABLES.get(args.out):
+        update_readme(README, table, markdown_tables(json.loads(file.read_text(encoding="utf-8"))))
 
 
 def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
@@ -159,6 +195,7 @@ def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, 
 
 def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
     clean = test.images[: args.images or generalisation.IMAGES]
+    keep_whole(args.out / generalisation.FILE, args, len(clean))
     with ProcessPoolExecutor(args.workers) as pool:
         rows = {
             "pictures": list(tqdm(generalisation.measure_pictures(restorers, args.seed, pool), "pictures")),
@@ -172,6 +209,7 @@ def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dic
 
 def measure_emotion(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
     faces = Faces(test.images[: args.images], test.labels[: args.images], test.source)
+    keep_whole(args.out / recognition.FILE, args, len(faces.images))
     try:
         classifiers = {name: EmotionClassifier.from_pretrained(name) for name in CLASSIFIERS}
     except ModelNotFoundError as error:
@@ -189,6 +227,7 @@ def measure_emotion(args: argparse.Namespace, test: Faces, restorers: dict[str, 
 
 
 def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    keep_whole(args.out / speed.FILE, args)
     workers = args.workers or os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
         rows = speed.measure(test.images, restorers, args.seed, pool, workers)
@@ -200,6 +239,7 @@ def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Re
 
 
 def measure_throughput(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+    keep_whole(args.out / throughput.FILE, args)
     faces = load_fer2013(args.data, "train", args.revision)
     faces = Faces(faces.images[: args.images], faces.labels[: args.images], faces.source)
     rows = throughput.measure(faces, list(restorers), args.seed, args.workers or os.cpu_count() or 1)

@@ -1,7 +1,7 @@
 """Measure how natural restored faces look, beside how true they are: PatchGAN, U-Net, their blends, and sharpening.
 
     python -m train.realism                                   # writes results/realism.json, .png and the README's table
-    python -m train.realism --sweep runs/gan-high-*/model     # also models of other adversarial weights
+    python -m train.realism --sweep runs/gan-high-*/model     # also models of other adversarial weights; they stay
     python -m train.realism --images 500 --out outputs/quick
 
 Realism is measured in three ways, each 0 or 0.5 where restored and clean faces cannot be told apart: the distance of
@@ -29,6 +29,7 @@ from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.images import to_dtype
 from fer_denoise.metrics import mean_psnr, psnr, ssim
 from fer_denoise.noise import TASKS
+from fer_denoise.options import at_least
 from fer_denoise.realism import blend, gradient_distance, sharpness, spectral_distance, unsharp
 from fer_denoise.zoo import specialists
 from train.benchmark import README, RESULTS, SEED
@@ -39,7 +40,7 @@ DETECTOR_SEED = 4
 """Of the noise on the validation faces that the classifier is trained on."""
 
 BLENDS = (0.25, 0.5, 0.75)
-STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
+STRENGTHS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -48,14 +49,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--revision", help="revision of the Hub dataset")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--sweep", nargs="+", metavar="MODEL", default=[], help="models of other adversarial weights")
-    parser.add_argument("--images", type=int, help="only the first so many images of each split")
-    parser.add_argument("--workers", type=int, help="processes for the classifiers (default: one per core)")
+    parser.add_argument("--images", type=at_least(1), help="only the first so many images of each split")
+    parser.add_argument("--workers", type=at_least(1), help="processes for the classifiers (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results (default: %(default)s)")
     return parser.parse_args(argv)
 
 
 class Split:
-    """The clean and noisy faces of a split, and what each network makes of them, on the grid of 8 bits."""
+    """The clean and noisy faces of a split, and what each network makes of them."""
 
     def __init__(self, clean: np.ndarray, task: str, seed: int) -> None:
         self.clean = clean
@@ -132,20 +133,43 @@ def measure(
     return rows
 
 
+def load_previous(file: Path, measured_on: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Rows measured before on the same faces, by task; ends with a message where those were others."""
+    if not file.exists():
+        return {}
+    previous = json.loads(file.read_text(encoding="utf-8"))
+    if {name: previous[name] for name in measured_on} != measured_on:
+        raise SystemExit(f"{file} is of other faces: choose another --out, or remove it")
+    return previous["tasks"]
+
+
+def keep_sweep(rows: list[dict[str, Any]], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """New rows, and the old ones of adversarial weights that are not among them."""
+    weights = [row["weight"] for row in rows if row["method"] == "sweep"]
+    return rows + [row for row in before if row["method"] == "sweep" and row["weight"] not in weights]
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         test, validation = (load_fer2013(args.data, split, args.revision) for split in ("test", "validation"))
         clean, known = test.images[: args.images], validation.images[: args.images]
+        data = {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint}
+        measured_on = {"data": data, "seed": SEED}
+        args.out.mkdir(parents=True, exist_ok=True)
+        file = args.out / "realism.json"
+        before = load_previous(file, measured_on)
         # Small networks gain more from processes than from threads.
         with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             tasks = {task: measure(task, clean, known, args.sweep, pool) for task in TASKS if task in args.tasks}
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
-    data = {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint}
-    results = {"data": data, "seed": SEED, "tasks": tasks}
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "realism.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    tasks = {task: keep_sweep(rows, before.get(task, [])) for task, rows in tasks.items()}
+    results = {
+        **measured_on,
+        "tasks": {task: ({**before, **tasks})[task] for task in TASKS if task in (*before, *tasks)},
+    }
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     plot_realism(results, args.out / "realism.png")
     tables = realism_tables(results)
     print(tables)

@@ -2,7 +2,8 @@
 
 `python -m train.benchmark --surface` runs it. Filters know both levels: they are told the true sigma, have parameters
 tuned on the validation split at the nearest of a grid of levels, and, where there are impulses, stand behind a
-switching median. Networks work blind. What is measured is kept after every cell, so that an interrupted run goes on.
+switching median, unless they do better alone. Networks work blind. What is measured is kept after every cell, so that
+an interrupted run goes on.
 """
 
 import json
@@ -16,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer
-from fer_denoise.classical import FILTERS
+from fer_denoise.classical import FILTERS, level_parameters
 from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 from fer_denoise.metrics import mean_psnr, psnr
@@ -42,7 +43,7 @@ def measure(
     Args:
         clean: uint8 (N, H, W).
         conditions: what the figures depend on besides the method: "seed" is that of the noise. What `file` holds of
-            other conditions is dropped, and so is what it holds of other weights.
+            other weights or parameters is dropped; where it is of other conditions, this ends with a message.
     """
     results = _load(file, conditions)
     models = results["models"]
@@ -50,10 +51,15 @@ def measure(
         weights = weights_checksum(model_folder(name)) if name in bundled_models() else None
         if name not in models or models[name].get("weights") != weights:
             models[name] = {"weights": weights} if weights else {}
-            models[name]["psnr"] = [[None] * len(AMOUNTS) for _ in SIGMAS]
+            models[name]["psnr"] = _empty()
     with ProcessPoolExecutor(workers) as pool:
         for sigma, amount in tqdm(list(cells()), "cells"):
             row, column = SIGMAS.index(sigma), AMOUNTS.index(amount)
+            parameters = {name: level_parameters(name, sigma, amount) for name in restorers if name in FILTERS}
+            for name, chosen in parameters.items():
+                measured_with = models[name].setdefault("parameters", _empty())[row]
+                if measured_with[column] != chosen:
+                    measured_with[column], models[name]["psnr"][row][column] = chosen, None
             todo = [name for name in (NOISY, *restorers) if models[name]["psnr"][row][column] is None]
             if not todo:
                 continue
@@ -158,6 +164,11 @@ def plot(results: dict[str, Any], name: str, path: Path) -> None:
     plt.close(figure)
 
 
+def _empty() -> list[list[Any]]:
+    """A grid with nothing in its cells."""
+    return [[None] * len(AMOUNTS) for _ in SIGMAS]
+
+
 def _table(results: dict[str, Any], name: str) -> np.ndarray:
     return np.array(results["models"][name]["psnr"], dtype=float)
 
@@ -166,6 +177,7 @@ def _load(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
     fresh = {**conditions, "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
     if file.exists():
         previous = json.loads(file.read_text(encoding="utf-8"))
-        if {name: previous.get(name) for name in fresh} == fresh:
-            return previous
+        if {name: previous.get(name) for name in fresh} != fresh:
+            raise SystemExit(f"{file} is of other faces or another seed: choose another --out, or remove it")
+        return previous
     return {**fresh, "models": {}}

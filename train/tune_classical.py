@@ -9,7 +9,7 @@ Writes `fer_denoise/classical.json`, which the filters take their defaults from.
 import argparse
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
@@ -24,26 +24,31 @@ from fer_denoise.classical import (
     ClassicalFilter,
     available_filters,
 )
-from fer_denoise.data import HUB_DATASET, load_fer2013
+from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
+from fer_denoise.options import at_least
 
 SEED = 2
 GRIDS: dict[str, dict[str, list]] = {
-    "median": {"size": [3, 5, 7]},
+    "median": {"size": [3, 5, 7, 9, 11]},
     "switching-median": {"threshold": [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]},
     "tv": {"strength": [0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.7, 2.0]},
     "wavelet": {"strength": [0.3, 0.45, 0.6, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6], "wavelet": ["db1", "db2", "db4", "sym4"]},
     "nl-means": {"strength": [0.6, 0.9, 1.2, 1.5, 1.8], "patch_size": [3, 5], "patch_distance": [3, 5, 7]},
-    "bm3d": {"strength": [0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4]},
+    "bm3d": {"strength": [0.55, 0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4, 1.7]},
 }
 IMPULSE_SIGMAS = [0.1, 0.2, 0.3, 0.4]
 """What to tell a filter for Gaussian noise when the noise is salt and pepper."""
 
 LEVEL_SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
-LEVEL_AMOUNTS = (0, 0.05, 0.3)
-REMAINING_SIGMAS = [0, 0.005, 0.01, 0.02, 0.04]
+LEVEL_AMOUNTS = (0, 0.02, 0.1, 0.3)
+REMAINING_SIGMAS = [0, 0.01, 0.03]
 """What to tell a filter for Gaussian noise where only impulses were, which the switching median has removed."""
+IMPULSE_THRESHOLDS = [0.02, 0.1, 0.2, 0.3, 0.5]
+"""Of the switching median that stands before a filter for Gaussian noise where there are impulses."""
+ALONE_FROM = 0.1
+"""From this sigma up, such a filter is also tried alone: below, impulses outweigh what it is made for by far."""
 
 NEEDS_SIGMA = ("tv", "wavelet", "nl-means", "bm3d")
 FEWER_IMAGES = {"bm3d": 20, "nl-means": 40}
@@ -59,6 +64,10 @@ def candidates(name: str, sigmas: list[float]) -> Iterator[dict[str, Any]]:
 
 
 def score(parameters: dict[str, Any], name: str, noisy: np.ndarray, clean: np.ndarray) -> float:
+    parameters = dict(parameters)
+    threshold = parameters.pop("impulse_threshold", None)
+    if threshold is not None:
+        noisy = ClassicalFilter("switching-median")(noisy, 0.0, {"threshold": threshold})
     restored = ClassicalFilter(name)(noisy, parameters.get("sigma", 0.0), parameters)
     return mean_psnr(psnr(np.clip(restored, 0, 1), clean))
 
@@ -67,73 +76,88 @@ def tune_task(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor
     clean = clean[: FEWER_IMAGES.get(name, len(clean))]
     noise = TASKS[task]
     sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
-    return tune(name, noise(clean, seed=SEED), clean, sigma, IMPULSE_SIGMAS, pool)
+    choices = candidates(name, IMPULSE_SIGMAS if sigma is None else [sigma])
+    return without_sigma(tune(name, choices, noise(clean, seed=SEED), clean, pool), sigma)
 
 
 def tune_levels(
-    name: str, clean: np.ndarray, switching: list[dict[str, Any]], pool: ProcessPoolExecutor
+    name: str, clean: np.ndarray, pool: ProcessPoolExecutor, sigmas: Sequence[float] = LEVEL_SIGMAS
 ) -> list[dict[str, Any]]:
     """Tune a filter for both noises at once, at many levels.
 
-    Args:
-        switching: what was found for the switching median, which goes before where there are impulses.
+    Where there are impulses, a filter for Gaussian noise first gets the best switching median before it, itself tuned
+    as without impulses; then its own parameters, behind that one or alone.
     """
     clean = clean[: FEWER_IMAGES.get(name, len(clean))]
-    first = {(level["sigma"], level["amount"]): level["parameters"] for level in switching}
     levels = []
-    for sigma, amount in tqdm(list(itertools.product(LEVEL_SIGMAS, LEVEL_AMOUNTS)), name):
-        noisy = mixed_noise(clean, sigma, amount, seed=SEED)
-        if amount and name not in IMPULSE_FILTERS:
-            noisy = ClassicalFilter("switching-median")(noisy, sigma, first[sigma, amount])
-        best = tune(name, noisy, clean, sigma or None, REMAINING_SIGMAS, pool)
-        levels.append({"sigma": sigma, "amount": amount, **best})
+    for sigma in tqdm(sigmas, name):
+        own = list(candidates(name, [sigma] if sigma else REMAINING_SIGMAS))
+        without_impulses: dict[str, Any] = {}
+        for amount in LEVEL_AMOUNTS:
+            noisy = mixed_noise(clean, sigma, amount, seed=SEED)
+            choices = own
+            if amount and name not in IMPULSE_FILTERS:
+                before = [{**without_impulses, "impulse_threshold": threshold} for threshold in IMPULSE_THRESHOLDS]
+                threshold = tune(name, before, noisy, clean, pool)["parameters"]["impulse_threshold"]
+                choices = [{**each, "impulse_threshold": threshold} for each in own]
+                if sigma >= ALONE_FROM:
+                    choices += own
+            best = tune(name, choices, noisy, clean, pool)
+            if not amount:
+                without_impulses = best["parameters"]
+            levels.append({"sigma": sigma, "amount": amount, **without_sigma(best, sigma)})
     return levels
 
 
 def tune(
-    name: str,
-    noisy: np.ndarray,
-    clean: np.ndarray,
-    sigma: float | None,
-    told: list[float],
-    pool: ProcessPoolExecutor,
+    name: str, choices: Iterable[dict[str, Any]], noisy: np.ndarray, clean: np.ndarray, pool: ProcessPoolExecutor
 ) -> dict[str, Any]:
-    """The best parameters for faces whose Gaussian noise has `sigma`; where there is none, the best of `told` too."""
-    choices = list(candidates(name, told if sigma is None else [sigma]))
+    """The best of `choices` of parameters, and how good it is."""
+    choices = list(choices)
     scores = list(pool.map(partial(score, name=name, noisy=noisy, clean=clean), choices))
     best = int(np.argmax(scores))
-    parameters = choices[best]
-    if sigma is not None:
-        # The caller's sigma takes its place.
-        parameters.pop("sigma", None)
     return {
-        "parameters": parameters,
+        "parameters": choices[best],
         "validation_psnr": round(scores[best], 3),
         "images": len(clean),
         "tried": len(choices),
     }
 
 
+def without_sigma(tuned: dict[str, Any], sigma: float | None) -> dict[str, Any]:
+    """What is kept: where the noise has a sigma, the caller's takes its place among the parameters."""
+    if not sigma:
+        return tuned
+    return {**tuned, "parameters": {key: value for key, value in tuned["parameters"].items() if key != "sigma"}}
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the Hub dataset")
-    parser.add_argument("--images", type=int, default=200, help="validation images to tune on (default: %(default)s)")
+    parser.add_argument(
+        "--images", type=at_least(1), default=200, help="validation images to tune on (default: %(default)s)"
+    )
     parser.add_argument(
         "--filters", nargs="+", choices=list(FILTERS), default=available_filters(), help="tune only these"
     )
     parser.add_argument("--levels", action="store_true", help="tune for many levels of both noises, not for the tasks")
-    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
+    parser.add_argument("--sigmas", type=float, nargs="+", default=LEVEL_SIGMAS, help="of the levels, only these")
+    parser.add_argument("--workers", type=at_least(1), help="processes (default: one per core)")
     args = parser.parse_args(argv)
 
-    clean = load_fer2013(args.data, "validation", args.revision).images[: args.images]
+    try:
+        clean = load_fer2013(args.data, "validation", args.revision).images[: args.images]
+    except DataError as error:
+        raise SystemExit(str(error)) from None
     record = json.loads(TUNED_FILE.read_text(encoding="utf-8")) if TUNED_FILE.exists() else {}
     record = {"split": "validation", "seed": SEED, "filters": {}, "levels": {}, **record}
     with ProcessPoolExecutor(args.workers) as pool:
         for name in args.filters:
             if args.levels:
-                switching = record["levels"].get("switching-median", [])
-                record["levels"][name] = tune_levels(name, clean, switching, pool)
+                others = [level for level in record["levels"].get(name, []) if level["sigma"] not in args.sigmas]
+                levels = others + tune_levels(name, clean, pool, args.sigmas)
+                record["levels"][name] = sorted(levels, key=lambda level: (level["sigma"], level["amount"]))
                 print(name, json.dumps(record["levels"][name]))
             else:
                 record["filters"][name] = {task: tune_task(name, task, clean, pool) for task in tqdm(TASKS, name)}
