@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-ge
 
 SCREENS = Path(__file__).parents[1] / "outputs" / "screens"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 TABS = ["Low Gaussian noise", "High Gaussian noise", "Salt and pepper", "Your own picture", "Results", "How it works"]
 WAIT = 20_000
 """Milliseconds."""
@@ -97,7 +98,7 @@ class Visit:
 def browser() -> Iterator:
     SCREENS.mkdir(parents=True, exist_ok=True)
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *FAKE_CAMERA])
         yield browser
         browser.close()
 
@@ -270,7 +271,16 @@ def test_a_link_opens_what_it_says(visit):
     assert here.panel.get_by_label("Seed").input_value() == "5"
     assert here.panel.get_by_label("Restorer").first.input_value() == "Total variation"
     here.panel.get_by_role("button", name="Copy a link").click()
-    here.page.wait_for_url("**/?task=high&model=tv&seed=5&levels=*")
+    here.page.wait_for_url("**/?task=high&model=tv&texture=1&seed=5&levels=*")
+    here.assert_quiet()
+
+
+def test_a_link_sets_the_dial_from_truth_to_texture(visit):
+    here = visit(query="?task=low&model=patchgan-low&texture=0.25&seed=0&levels=0.2,0.2")
+    assert here.panel.get_by_role("slider", name="From truth to texture").input_value() == "0.25"
+    there = visit(query="?task=low&model=patchgan-low&texture=1&seed=0&levels=0.2,0.2")
+    measured = [each.panel.get_by_role("table").first.inner_text() for each in (here, there)]
+    assert measured[0] != measured[1]
     here.assert_quiet()
 
 
@@ -293,6 +303,36 @@ def test_an_own_picture_is_restored_faces_are_found_and_the_strength_changes_it(
     here.page.wait_for_function(
         "before => document.querySelector('img[alt=\"Restored picture\"]').src != before", arg=before
     )
+    here.assert_quiet()
+
+
+COPY = """
+async () => {
+    const canvas = new OffscreenCanvas(64, 64), pen = canvas.getContext("2d");
+    pen.fillRect(0, 0, 64, 64);
+    pen.fillStyle = "white";
+    pen.fillRect(8, 8, 24, 48);
+    await navigator.clipboard.write([new ClipboardItem({"image/png": await canvas.convertToBlob()})]);
+}
+"""
+
+
+@pytest.mark.parametrize("source", ["Capture from camera", "Paste from clipboard"])
+def test_a_face_comes_from_the_camera_or_the_clipboard(visit, source):
+    here = visit()
+    here.page.context.grant_permissions(["camera", "clipboard-read", "clipboard-write"])
+    before = here.table()
+    here.page.evaluate(COPY)
+    here.unfold("Or a face of your own")
+    here.panel.get_by_role("button", name=source).click()
+    if "camera" in source:
+        here.panel.get_by_title("grant webcam access").click()
+        here.page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
+        here.page.wait_for_timeout(1000)
+        here.panel.get_by_label("capture photo").click()
+    here.wait_for_table_other_than(before)
+    # A picker that is still empty is no error.
+    assert here.page.get_by_test_id("toast-body").count() == 0
     here.assert_quiet()
 
 

@@ -187,6 +187,9 @@ def test_the_faces_of_a_photo_are_shown_as_fer2013_has_them():
 def test_a_link_sets_task_model_seed_and_levels():
     settings = read_link({"task": "high", "model": "tv", "seed": "5", "levels": "0.4,0.25", "__theme": "dark"})
     assert (settings.task, settings.model, settings.seed, settings.levels) == ("high", "tv", 5, (0.4, 0.25))
+    assert settings.texture == 1
+    dialled = {"task": "low", "model": "patchgan-low", "levels": "0.2,0.2", "texture": "0.35"}
+    assert read_link(dialled).texture == 0.35
 
 
 @pytest.mark.parametrize(
@@ -201,6 +204,9 @@ def test_a_link_sets_task_model_seed_and_levels():
         {"levels": "0.4,7"},
         {"levels": "0.4,nan"},
         {"levels": ""},
+        {"texture": "1.5"},
+        {"texture": "nan"},
+        {"texture": "much"},
         {"task": "salt_pepper", "levels": "0.6,0.5"},
     ],
 )

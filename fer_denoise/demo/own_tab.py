@@ -149,6 +149,8 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
             last: (photo, kept),
             **work.idle(describe(photo, level, boxes)),
             **shown(photo, kept, strength),
+            # It may have been moved meanwhile.
+            strength_slider: gr.Slider(value=strength, visible=True),
             faces: gr.Gallery(face_gallery(pairs), visible=bool(boxes)),
             emotions_html: gr.HTML(emotion_tables(pairs, restorers), visible=bool(boxes)),
         }

@@ -11,6 +11,7 @@ import gradio as gr
 import fer_denoise
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
+from fer_denoise.demo.face_view import is_realist
 from fer_denoise.demo.links import read_link
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
@@ -67,7 +68,7 @@ def build() -> gr.Blocks:
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
 
-        linked = [part for tab in task_tabs for part in (tab.model, tab.seed, *tab.sliders, *tab.outputs)]
+        linked = [part for tab in task_tabs for part in (tab.model, tab.dial, tab.seed, *tab.sliders, *tab.outputs)]
         # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
         # what they hold: the tabs would be the whole page.
         hidden: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": footer}
@@ -100,10 +101,11 @@ def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab])
         return {tabs: gr.skip()}
     tab = next(tab for tab in task_tabs if tab.task == settings.task)
     # A tab that has not been opened yet does not hear that its controls change.
-    shown = tab.show(settings.model, settings.seed, settings.levels)
+    shown = tab.show(settings.model, settings.texture, settings.seed, settings.levels)
     return {
         tabs: gr.Tabs(selected=settings.task),
         tab.model: settings.model,
+        tab.dial: gr.Slider(value=settings.texture, visible=is_realist(settings.model)),
         tab.seed: settings.seed,
         **dict(zip(tab.sliders, settings.levels, strict=True)),
         **dict(zip(tab.outputs, shown, strict=True)),

@@ -35,11 +35,12 @@ class TaskTab:
 
     task: str
     model: gr.Dropdown
+    dial: gr.Slider
     seed: gr.Number
     sliders: list[gr.Slider]
     outputs: list[Component]
-    show: Callable[[str, int, Sequence[float]], tuple[Any, ...]]
-    """The values of `outputs` for the first face, with a model, a seed and noise levels."""
+    show: Callable[[str, float, int, Sequence[float]], tuple[Any, ...]]
+    """The values of `outputs` for the first face, with a model, the dial, a seed and noise levels."""
 
 
 def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
@@ -209,10 +210,9 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         return offered[event.index][1]
 
     @in_plain_words
-    def pick_upload(path: str | None) -> np.ndarray:
-        if path is None:
-            raise ValueError("There is no picture: choose another one.")
-        return to_face(read_picture(path))
+    def pick_upload(path: str | None) -> Any:
+        # A picker that was emptied, or turned to the camera, holds nothing.
+        return gr.skip() if path is None else to_face(read_picture(path))
 
     @in_plain_words
     def draw_faces() -> tuple[Any, ...]:
@@ -221,7 +221,8 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         return gr.Gallery(pictures, selected_index=0), faces, faces[0][1]
 
     picked = gallery.select(pick, offered, face, **options)
-    uploaded = upload.input(pick_upload, upload, face, **options)
+    # Not "input", which the clipboard does not raise.
+    uploaded = upload.change(pick_upload, upload, face, **options)
     # It may wait for the Hub: faces are not to wait for it, and one download at a time is enough.
     hub_options = {**slow_options, "concurrency_id": "hub", "concurrency_limit": 1}
     drawn = random_button.click(draw_faces, None, [gallery, offered, face], **hub_options)
@@ -238,7 +239,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     model.change(lambda name: gr.Slider(visible=is_realist(name)), model, dial, **options)
     preset.click(lambda: controls.preset, None, sliders, **options)
     offer.click(lambda: UNIVERSAL, None, model, **options)
-    link.click(None, [model, seed, *sliders], None, js=COPY_LINK.format(task=task), api_visibility="private")
+    link.click(None, [model, dial, seed, *sliders], None, js=COPY_LINK.format(task=task), api_visibility="private")
 
     @in_plain_words
     def compare_all(face: np.ndarray, seed: int | None, *values: float) -> tuple[str, gr.Gallery]:
@@ -253,7 +254,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     compare_button.click(compare_all, [face, seed, *sliders], [compare_table, compare_gallery], **slow_options)
     plot_button.click(draw_curves, [face, chosen, seed, *sliders], plot, **slow_options)
 
-    def show(model: str, seed: int, levels: Sequence[float]) -> tuple[Any, ...]:
-        return run(False, samples[0][1], model, 1.0, seed, *levels)
+    def show(model: str, texture: float, seed: int, levels: Sequence[float]) -> tuple[Any, ...]:
+        return run(False, samples[0][1], model, texture, seed, *levels)
 
-    return TaskTab(task, model, seed, sliders, outputs, show)
+    return TaskTab(task, model, dial, seed, sliders, outputs, show)
