@@ -336,6 +336,20 @@ def test_a_face_comes_from_the_camera_or_the_clipboard(visit, source):
     here.assert_quiet()
 
 
+def test_a_full_queue_is_a_friendly_message_and_the_next_move_is_served(visit):
+    here = visit()
+    before = here.table()
+    # What the server answers then.
+    full = {"detail": "Queue is full. Max size is 64 and size is 64."}
+    here.page.route("**/queue/join*", lambda route: route.fulfill(status=503, json=full))
+    slider = here.panel.get_by_role("slider").first
+    slider.press("ArrowRight")
+    here.page.get_by_text("currently busy. Please try again").wait_for()
+    here.page.unroute("**/queue/join*")
+    slider.press("ArrowRight")
+    here.wait_for_table_other_than(before)
+
+
 def test_a_file_that_is_no_picture_gets_a_message(visit, tmp_path):
     here = visit()
     here.open("Your own picture")

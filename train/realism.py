@@ -98,7 +98,10 @@ def _record(restorer: Restorer) -> dict[str, Any]:
 
 
 def _weight(restorer: Restorer) -> float:
-    return _record(restorer)["recipe"]["adversarial_weight"]
+    recipe = _record(restorer).get("recipe", {})
+    if "adversarial_weight" not in recipe:
+        raise SystemExit(f"{restorer.name} was not trained by train.gan, so it has no adversarial weight to draw")
+    return recipe["adversarial_weight"]
 
 
 def measure(
