@@ -158,11 +158,21 @@ def restore_level(name: str, noisy: np.ndarray, sigma: float, amount: float) -> 
         sigma: true standard deviation of the Gaussian noise.
         amount: true share of the pixels that are impulses.
     """
-    parameters = level_parameters(name, sigma, amount)
-    threshold = parameters.pop("impulse_threshold", None)
+    return restore_with(name, noisy, sigma, level_parameters(name, sigma, amount))
+
+
+def restore_with(name: str, noisy: np.ndarray, sigma: float, parameters: dict[str, Any]) -> np.ndarray:
+    """What a filter makes of float32 (N, H, W) with parameters of a level.
+
+    Args:
+        sigma: what the filter is told, where `parameters` holds no "sigma".
+        parameters: those of the filter; an "impulse_threshold" puts a switching median before it.
+    """
+    own = dict(parameters)
+    threshold = own.pop("impulse_threshold", None)
     if threshold is not None:
         noisy = ClassicalFilter("switching-median")(noisy, sigma, {"threshold": threshold})
-    return ClassicalFilter(name)(noisy, parameters.pop("sigma", sigma), parameters)
+    return ClassicalFilter(name)(noisy, own.pop("sigma", sigma), own)
 
 
 def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
 from train import benchmark, cards, generalisation, recognition, speed, surface, throughput, tune_classical
 from train.report import update_readme
+from train.results import load_previous
 
 IMAGES = 12
 
@@ -123,6 +124,16 @@ def test_a_part_of_what_was_measured_does_not_take_its_place(run, tmp_path, monk
     assert file.read_bytes() == whole
     run("--emotion", "--models", "median", "switching-median", "tv")
     assert file.read_bytes() != whole
+
+
+def test_results_of_other_faces_are_not_written_over(tmp_path):
+    file = tmp_path / "some.json"
+    conditions = {"data": {"images": 3}, "seed": 3}
+    assert load_previous(file, conditions) == {}
+    file.write_text(json.dumps({**conditions, "tasks": {"low": []}}))
+    assert load_previous(file, conditions)["tasks"] == {"low": []}
+    with pytest.raises(SystemExit, match="choose another --out"):
+        load_previous(file, {**conditions, "data": {"images": 2}})
 
 
 def test_a_readme_without_an_end_mark_stays_as_it_is(tmp_path):

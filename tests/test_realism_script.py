@@ -96,13 +96,3 @@ def test_points_of_other_weights_stay_until_they_are_measured_again():
     new = [{"method": "noisy"}, {"method": "sweep", "weight": 0.1, "psnr": 2}]
     old = [{"method": "noisy"}, {"method": "sweep", "weight": 0.1, "psnr": 1}, {"method": "sweep", "weight": 0.5}]
     assert realism.keep_sweep(new, old) == [*new, {"method": "sweep", "weight": 0.5}]
-
-
-def test_results_of_other_faces_are_not_written_over(tmp_path):
-    file = tmp_path / "realism.json"
-    measured_on = {"data": {"images": 3}, "seed": 3}
-    assert realism.load_previous(file, measured_on) == {}
-    file.write_text(json.dumps({**measured_on, "tasks": {"low": [{"method": "noisy"}]}}))
-    assert realism.load_previous(file, measured_on) == {"low": [{"method": "noisy"}]}
-    with pytest.raises(SystemExit, match="choose another --out"):
-        realism.load_previous(file, {**measured_on, "data": {"images": 2}})

@@ -38,6 +38,7 @@ from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL, specialists
 from train import generalisation, recognition, speed, surface, throughput
 from train.report import markdown_tables, plot_samples, update_readme
+from train.results import load_previous
 
 RESULTS = Path("results")
 TABLES = {RESULTS: "results", RESULTS / "first-400": "first-400"}
@@ -76,19 +77,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=at_least(1), help="processes for the filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
     return parser.parse_args(argv)
-
-
-def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Rows measured before under the same conditions, by task and model.
-
-    Ends with a message where those were others, for the rows would be lost.
-    """
-    if not file.exists():
-        return {}
-    previous = json.loads(file.read_text(encoding="utf-8"))
-    if {name: previous[name] for name in conditions} != conditions:
-        raise SystemExit(f"{file} is of other faces or another seed: choose another --out, or remove it")
-    return {task: {row["model"]: row for row in rows} for task, rows in previous["tasks"].items()}
 
 
 def origin_recipes(pairs: list[str]) -> dict[str, Restorer]:
@@ -149,7 +137,8 @@ def main(argv: list[str] | None = None) -> None:
     measured_on = conditions(args, clean)
     measured_on["data"]["unseen"] = int(unseen.sum())
     file = args.out / "benchmark.json"
-    results = load_previous(file, measured_on)
+    before = load_previous(file, measured_on).get("tasks", {})
+    results = {task: {row["model"]: row for row in rows} for task, rows in before.items()}
     variants = []
     if args.variants:
         network = restorers[UNIVERSAL].model

@@ -35,6 +35,7 @@ from fer_denoise.zoo import specialists
 from train.benchmark import README, RESULTS, SEED
 from train.detectability import detection_accuracy
 from train.report import plot_realism, realism_tables, update_readme
+from train.results import load_previous
 
 DETECTOR_SEED = 4
 """Of the noise on the validation faces that the classifier is trained on."""
@@ -136,16 +137,6 @@ def measure(
     return rows
 
 
-def load_previous(file: Path, measured_on: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Rows measured before on the same faces, by task; ends with a message where those were others."""
-    if not file.exists():
-        return {}
-    previous = json.loads(file.read_text(encoding="utf-8"))
-    if {name: previous[name] for name in measured_on} != measured_on:
-        raise SystemExit(f"{file} is of other faces: choose another --out, or remove it")
-    return previous["tasks"]
-
-
 def keep_sweep(rows: list[dict[str, Any]], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """New rows, and the old ones of adversarial weights that are not among them."""
     weights = [row["weight"] for row in rows if row["method"] == "sweep"]
@@ -161,17 +152,14 @@ def main(argv: list[str] | None = None) -> None:
         measured_on = {"data": data, "seed": SEED}
         args.out.mkdir(parents=True, exist_ok=True)
         file = args.out / "realism.json"
-        before = load_previous(file, measured_on)
+        before = load_previous(file, measured_on).get("tasks", {})
         # Small networks gain more from processes than from threads.
         with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             tasks = {task: measure(task, clean, known, args.sweep, pool) for task in TASKS if task in args.tasks}
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
-    tasks = {task: keep_sweep(rows, before.get(task, [])) for task, rows in tasks.items()}
-    results = {
-        **measured_on,
-        "tasks": {task: ({**before, **tasks})[task] for task in TASKS if task in (*before, *tasks)},
-    }
+    known_tasks = {**before, **{task: keep_sweep(rows, before.get(task, [])) for task, rows in tasks.items()}}
+    results = {**measured_on, "tasks": {task: known_tasks[task] for task in TASKS if task in known_tasks}}
     file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     plot_realism(results, args.out / "realism.png")
     tables = realism_tables(results)

@@ -22,6 +22,7 @@ from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
+from train.results import load_previous
 
 SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -45,7 +46,8 @@ def measure(
         conditions: what the figures depend on besides the method: "seed" is that of the noise. What `file` holds of
             other weights or parameters is dropped; where it is of other conditions, this ends with a message.
     """
-    results = _load(file, conditions)
+    conditions = {**conditions, "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
+    results = load_previous(file, conditions) or {**conditions, "models": {}}
     models = results["models"]
     for name in (NOISY, *restorers):
         weights = weights_checksum(model_folder(name)) if name in bundled_models() else None
@@ -171,13 +173,3 @@ def _empty() -> list[list[Any]]:
 
 def _table(results: dict[str, Any], name: str) -> np.ndarray:
     return np.array(results["models"][name]["psnr"], dtype=float)
-
-
-def _load(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
-    fresh = {**conditions, "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
-    if file.exists():
-        previous = json.loads(file.read_text(encoding="utf-8"))
-        if {name: previous.get(name) for name in fresh} != fresh:
-            raise SystemExit(f"{file} is of other faces or another seed: choose another --out, or remove it")
-        return previous
-    return {**fresh, "models": {}}

@@ -21,8 +21,8 @@ from fer_denoise.classical import (
     FILTERS,
     IMPULSE_FILTERS,
     TUNED_FILE,
-    ClassicalFilter,
     available_filters,
+    restore_with,
 )
 from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
@@ -64,12 +64,7 @@ def candidates(name: str, sigmas: list[float]) -> Iterator[dict[str, Any]]:
 
 
 def score(parameters: dict[str, Any], name: str, noisy: np.ndarray, clean: np.ndarray) -> float:
-    parameters = dict(parameters)
-    threshold = parameters.pop("impulse_threshold", None)
-    if threshold is not None:
-        noisy = ClassicalFilter("switching-median")(noisy, 0.0, {"threshold": threshold})
-    restored = ClassicalFilter(name)(noisy, parameters.get("sigma", 0.0), parameters)
-    return mean_psnr(psnr(np.clip(restored, 0, 1), clean))
+    return mean_psnr(psnr(np.clip(restore_with(name, noisy, 0.0, parameters), 0, 1), clean))
 
 
 def tune_task(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor) -> dict[str, Any]:
