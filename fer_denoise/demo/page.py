@@ -68,8 +68,8 @@ def build() -> gr.Blocks:
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
 
-        # The browser sets them one by one, and restores the face anew when it hears that one has changed. What the model
-        # is changed to it always hears, so the model is the last of the controls.
+        # The browser sets them one by one, and restores the face anew when it hears of a change. That of the model it
+        # always hears, so the model is the last of the controls.
         linked = [part for tab in task_tabs for part in (*tab.sliders, tab.seed, tab.dial, tab.model, *tab.outputs)]
         # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
         # what they hold: the tabs would be the whole page.
