@@ -109,9 +109,9 @@ def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) ->
     )
 
 
-def advice(model: str, noise: Noise) -> str:
-    """What the chosen restorer is, and whether this noise is what it was trained for."""
-    if fits(model, noise):
+def advice(model: str, fitting: bool) -> str:
+    """What the chosen restorer is, and whether the noise is `fitting`, that is, what it was trained for."""
+    if fitting:
         return MODELS[model].summary
     return f"{MODELS[model].summary} **This noise is not what it was trained for, so expect less of it.**"
 

@@ -43,6 +43,7 @@ def build() -> gr.Blocks:
     stops, turns = Stops(), Turns()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        unseen = gr.State()
         gr.HTML(header(), padding=False)
         task_tabs = []
         with gr.Tabs() as tabs:
@@ -56,7 +57,7 @@ def build() -> gr.Blocks:
                     build_results_tab()
             with gr.Tab("How it works", id="explain"):
                 build_explain_tab()
-        footer = gr.Markdown(
+        gr.Markdown(
             f"fer-denoise {fer_denoise.__version__}. Weights: {restorers.weights_source()}. "
             "What you upload is restored in memory, deleted within two hours, and sent nowhere.",
             elem_classes="footer",
@@ -72,8 +73,8 @@ def build() -> gr.Blocks:
         # always hears, so the model is the last of the controls.
         linked = [part for tab in task_tabs for part in (*tab.sliders, tab.seed, tab.dial, tab.model, *tab.outputs)]
         # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
-        # what they hold: the tabs would be the whole page.
-        hidden: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": footer}
+        # what they hold: the tabs would be the whole page. What is not seen is the lightest.
+        hidden: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": unseen}
         page.load(follow_link, None, [tabs, *linked], api_visibility="private", **hidden)
 
         def leave(request: gr.Request) -> None:
@@ -82,8 +83,8 @@ def build() -> gr.Blocks:
         page.unload(leave)
     # Gradio would sum up all events anew after each, for a page that only developers see.
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
-    # A face takes one core.
-    return page.queue(max_size=64, default_concurrency_limit=os.cpu_count() or 1)
+    # A face takes one core. Who waits is told of it every second, not with every event of the others.
+    return page.queue(max_size=64, default_concurrency_limit=os.cpu_count() or 1, status_update_rate=1)
 
 
 def header() -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio.components import Component
+from PIL import Image
 
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
 from fer_denoise.demo.components import (
@@ -18,7 +19,7 @@ from fer_denoise.demo.components import (
     pixel_gallery,
     pixel_image,
 )
-from fer_denoise.demo.face_view import FaceView, advice, attention_pictures, fits, is_realist, restore_face
+from fer_denoise.demo.face_view import advice, attention_pictures, fits, is_realist, restore_face
 from fer_denoise.demo.heat import error_legend, impulse_legend
 from fer_denoise.demo.hub_faces import random_test_faces
 from fer_denoise.demo.links import COPY_LINK, MAX_SEED
@@ -49,29 +50,8 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     samples = list(sample_faces().items())
     with_impulses = isinstance(controls, SaltAndPepperControls)
 
-    @in_plain_words
-    def run(
-        looking: bool, face: np.ndarray, model: str, share: float, seed: int | None, *values: float
-    ) -> tuple[Any, ...]:
-        noise = controls.noise(*values)
-        return (
-            controls.describe(*values),
-            advice(model, noise),
-            fits(model, noise),
-            (face.tolist(), model, seed, values) if looking else None,
-            *restore_face(face, restorers, model, noise, int(seed or 0), share),
-        )
-
-    @in_plain_words
-    def look(asked: tuple[Any, ...] | None) -> Any:
-        if asked is None:
-            return gr.skip()
-        face, model, seed, values = asked
-        noise = controls.noise(*values)
-        return attention_pictures(np.array(face, np.uint8), restorers, model, noise, int(seed or 0))
-
-    level, hint, _, _, *view = run(False, samples[0][1], DEFAULT_MODEL, 1.0, 0, *controls.preset)
-    first = FaceView(*view)
+    preset_noise = controls.noise(*controls.preset)
+    first = restore_face(samples[0][1], restorers, DEFAULT_MODEL, preset_noise, 0)
 
     face = gr.State(samples[0][1])
     offered = gr.State(samples)
@@ -109,7 +89,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                     minimum=0,
                     maximum=MAX_SEED,
                 )
-            level_text = gr.Markdown(level)
+            level_text = gr.Markdown(controls.describe(*controls.preset))
             with gr.Row():
                 preset = gr.Button("Back to the task's own noise", size="sm")
                 link = gr.Button("Copy a link to this", size="sm")
@@ -134,7 +114,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 noisy_image = pixel_image("Noisy", value=first.noisy)
                 restored_image = pixel_image("Restored", value=first.restored)
             table_html = gr.HTML(first.table, padding=False)
-            hint_text = gr.Markdown(hint)
+            hint_text = gr.Markdown(advice(DEFAULT_MODEL, fitting=True))
             offer = gr.Button("Take Universal instead", size="sm", variant="primary", visible=False)
             with gr.Row(equal_height=False, elem_classes="closer"):
                 before_after = InlineSlider(
@@ -185,54 +165,79 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
             visible=False,
         )
 
-    fitting, looking, asked = gr.State(True), gr.State(False), gr.State()
+    advised, looking, asked = gr.State((DEFAULT_MODEL, True)), gr.State(False), gr.State()
     inputs = [looking, face, model, dial, seed, *sliders]
-    outputs = [
-        level_text,
-        hint_text,
-        fitting,
-        asked,
-        clean_image,
-        noisy_image,
-        restored_image,
-        error_image,
-        impulse_image,
-        before_after,
-        table_html,
-        emotions_html,
-    ]
+    # Each costs the browser its time, so the clean face, and a picture that nobody sees, are not among them.
+    changing: dict[str, Component] = {
+        "noisy": noisy_image,
+        "restored": restored_image,
+        "error": error_image,
+        "pair": before_after,
+        "table": table_html,
+        "emotions": emotions_html,
+    }
+    if with_impulses:
+        changing["impulses"] = impulse_image
+    outputs = [level_text, advised, asked, *changing.values()]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "restore"}
     # One light component to keep the status of, not every picture: the browser goes over all with each event.
-    options = {**private, "show_progress": "hidden", "show_progress_on": level_text}
+    options = {**private, "show_progress": "hidden", "show_progress_on": face}
     slow_options = {**private, "show_progress": "full"}
 
-    def pick(offered: list[tuple[str, np.ndarray]], event: gr.SelectData) -> np.ndarray:
-        return offered[event.index][1]
+    @in_plain_words
+    def run(
+        looking: bool, face: np.ndarray, model: str, share: float, seed: int | None, *values: float
+    ) -> tuple[Any, ...]:
+        noise = controls.noise(*values)
+        view = restore_face(face, restorers, model, noise, int(seed or 0), share)
+        return (
+            controls.describe(*values),
+            (model, fits(model, noise)),
+            (face.tolist(), model, seed, values) if looking else None,
+            *(getattr(view, part) for part in changing),
+        )
+
+    def advise(chosen: tuple[str, bool]) -> tuple[str, gr.Button]:
+        return advice(*chosen), gr.Button(visible=not chosen[1])
+
+    @in_plain_words
+    def look(asked: tuple[Any, ...] | None) -> Any:
+        if asked is None:
+            return gr.skip()
+        face, model, seed, values = asked
+        noise = controls.noise(*values)
+        return attention_pictures(np.array(face, np.uint8), restorers, model, noise, int(seed or 0))
+
+    def with_picture(face: np.ndarray) -> tuple[np.ndarray, Image.Image]:
+        return face, as_picture(face)
+
+    def pick(offered: list[tuple[str, np.ndarray]], event: gr.SelectData) -> tuple[np.ndarray, Image.Image]:
+        return with_picture(offered[event.index][1])
 
     @in_plain_words
     def pick_upload(path: str | None) -> Any:
         # A picker that was emptied, or turned to the camera, holds nothing.
-        return gr.skip() if path is None else to_face(read_picture(path))
+        return gr.skip() if path is None else with_picture(to_face(read_picture(path)))
 
     @in_plain_words
     def draw_faces() -> tuple[Any, ...]:
         faces = random_test_faces(np.random.default_rng())
         pictures = [(as_picture(sample), title) for title, sample in faces]
-        return gr.Gallery(pictures, selected_index=0), faces, faces[0][1]
+        return gr.Gallery(pictures, selected_index=0), faces, *with_picture(faces[0][1])
 
-    picked = gallery.select(pick, offered, face, **options)
+    picked = gallery.select(pick, offered, [face, clean_image], **options)
     # Not "input", which the clipboard does not raise.
-    uploaded = upload.change(pick_upload, upload, face, **options)
+    uploaded = upload.change(pick_upload, upload, [face, clean_image], **options)
     # It may wait for the Hub: faces are not to wait for it, and one download at a time is enough.
     hub_options = {**slow_options, "concurrency_id": "hub", "concurrency_limit": 1}
-    drawn = random_button.click(draw_faces, None, [gallery, offered, face], **hub_options)
+    drawn = random_button.click(draw_faces, None, [gallery, offered, face, clean_image], **hub_options)
     for event in (picked, uploaded, drawn):
         event.success(run, inputs, outputs, **options)
     # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
     moved: list[Any] = [*sliders, seed, model, dial]
     gr.on([control.change for control in moved], run, inputs, outputs, trigger_mode="always_last", **options)
     # A component that is set in vain costs as much as its picture, so these wait for a change.
-    fitting.change(lambda fits: gr.Button(visible=not fits), fitting, offer, **options)
+    advised.change(advise, advised, [hint_text, offer], **options)
     asked.change(look, asked, attention_gallery, **options)
     attention_part.expand(lambda: True, None, looking, **options).success(run, inputs, outputs, **options)
     attention_part.collapse(lambda: False, None, looking, **options)
