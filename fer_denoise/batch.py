@@ -4,12 +4,13 @@ import glob
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import datasets
 from tqdm import tqdm
@@ -21,10 +22,14 @@ from fer_denoise.pictures import SUFFIXES, PictureError, read_picture, write_pic
 from fer_denoise.tables import ALONE, Share, explained, process
 from fer_denoise.work import Estimator, Report, Work
 
+AnyDataset = TypeVar("AnyDataset", datasets.Dataset, datasets.IterableDataset)
+
 TABLES = (".parquet", ".csv")
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".pgm")
 JOB_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
+REPORTS = ".reports"
+"""The suffix of the file beside it that keeps the reports on the tables that are done."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,8 @@ def _process_folder(folder: Path, target: Path, work: Work, options: Options) ->
                 report.add(part)
         for file in tables:
             output = target / file.relative_to(folder)
-            if options.share.name(output).exists():
-                continue
             try:
-                report.add(_process_table(file, output, work, options))
+                report.add(_once(partial(_process_table, file, output, work, options), output, target, options.share))
             except DataError as error:
                 report.skipped.append(str(error))
     return report
@@ -124,7 +127,7 @@ def _each(pictures: list[tuple[int, tuple[Path, Path]]], work: Work, options: Op
 def _process_numbered(picture: tuple[int, tuple[Path, Path]], work: Work, estimate: Estimator) -> Report:
     row, (output, file) = picture
     if output.exists():
-        return Report(done=1)
+        return Report(done=1).from_before()
     try:
         return _process_picture(file, output, row, work, estimate)
     except PictureError as error:
@@ -161,6 +164,18 @@ def _job(target: Path, record: dict, share: Share) -> Iterator[None]:
     yield
     if share.of == 1:
         own.unlink()
+        own.with_suffix(REPORTS).unlink(missing_ok=True)
+
+
+def _once(do: Callable[[], Report], output: Path, target: Path, share: Share) -> Report:
+    """The report on a table of the job in `target`: of doing it, or as it was when an earlier run did so."""
+    file, name = share.name(target / JOB_FILE).with_suffix(REPORTS), str(output.relative_to(target))
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if share.name(output).exists():
+        return Report.of(known[name]).from_before() if name in known else Report()
+    report = do()
+    write_whole(file, json.dumps({**known, name: report.as_dict()}).encode())
+    return report
 
 
 def _process_table(file: Path, output: Path, work: Work, options: Options) -> Report:
@@ -171,9 +186,7 @@ def _process_table(file: Path, output: Path, work: Work, options: Options) -> Re
         dataset = datasets.load_dataset(
             suffix, data_files=glob.escape(str(file)), split="train", streaming=options.stream
         )
-        if dataset.features is None:
-            # A stream of CSV knows its columns only once it has been looked into.
-            dataset = dataset._resolve_features()
+        dataset = _with_features(dataset)
     except Exception as error:
         remedy = NO_SPACE if no_space_left(error) else "download or export it again"
         raise DataError(f"{file}: cannot be read ({error.__cause__ or error}); {remedy}") from error
@@ -182,7 +195,8 @@ def _process_table(file: Path, output: Path, work: Work, options: Options) -> Re
 
 def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) -> Report:
     try:
-        splits = datasets.load_dataset(repo, streaming=options.stream)
+        found = datasets.load_dataset(repo, streaming=options.stream)
+        splits = {split: _with_features(dataset) for split, dataset in found.items()}
     except Exception as error:
         remedy = NO_SPACE if no_space_left(error) else "check the name, your network and HF_TOKEN"
         raise DataError(
@@ -192,6 +206,11 @@ def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) 
     with _job(target, {**work.record, "source": repo}, options.share):
         for split, dataset in splits.items():
             output, name = target / f"{split}.parquet", f"{repo} ({split})"
-            if not options.share.name(output).exists():
-                report.add(process(dataset, output, name, work, options.processes, options.share))
+            do = partial(process, dataset, output, name, work, options.processes, options.share)
+            report.add(_once(do, output, target, options.share))
     return report
+
+
+def _with_features(dataset: AnyDataset) -> AnyDataset:
+    """A stream of CSV knows its columns only once it has been looked into."""
+    return dataset._resolve_features() if dataset.features is None else dataset

@@ -17,9 +17,10 @@ def check_device(name: str) -> None:
     """
     try:
         if torch.device(name).type == "cuda":
-            # To make a tensor there would break processes that are forked later.
-            if not torch.cuda.is_available():
-                raise RuntimeError("no GPU is seen")
+            # To make a tensor there, or to ask whether CUDA is available, would break processes that are forked later.
+            seen = torch.cuda.device_count()
+            if (torch.device(name).index or 0) >= seen:
+                raise RuntimeError(f"{seen} GPUs are seen" if seen else "no GPU is seen")
         else:
             torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:

@@ -78,14 +78,18 @@ def process(
     if isinstance(features[column], datasets.Image):
         dataset = dataset.cast_column(column, datasets.Image(decode=False))
     folder = output.with_name(output.name + ".parts")
-    _open_parts(folder, {**work.record, "source": source, "share": [share.rank, share.of]}, output)
+    # The parts of a stream are other rows than those of a dataset of known length.
+    streamed = isinstance(dataset, datasets.IterableDataset)
+    record = {**work.record, "source": source, "share": [share.rank, share.of], "stream": streamed}
+    _open_parts(folder, record, output)
     worker = Worker(work, Estimator(), column, source, one_thread=processes > 1)
     report, files = Report(), []
     for number, (first_row, part) in enumerate(_parts(dataset, share)):
         file = folder / f"{number:06}.parquet"
         files.append(file)
         remarks = file.with_suffix(".json")
-        if not remarks.exists():
+        known = remarks.exists()
+        if not known:
             with explained(source):
                 changed = part.map(
                     worker,
@@ -100,14 +104,14 @@ def process(
                     features=Features({**part.features, **REPORTED}),
                     desc=f"{work.done}: {source}, from row {first_row}",
                 )
-            found = _remarks(changed)
             content = io.BytesIO()
             changed.remove_columns(list(REPORTED)).cast(features).to_parquet(content, batch_size=PART_ROWS)
             # Not by Arrow, which ends the whole process where a disk is full.
             write_whole(file, content.getvalue())
             # Last, so that a part with remarks is a whole one.
-            write_whole(remarks, json.dumps(found).encode())
-        report.add(_report(json.loads(remarks.read_text(encoding="utf-8"))))
+            write_whole(remarks, json.dumps(_report(changed).as_dict()).encode())
+        found = Report.of(json.loads(remarks.read_text(encoding="utf-8")))
+        report.add(found.from_before() if known else found)
     if not files:
         # Of few rows, nothing may be left for the last of several processes.
         files.append(folder / "empty.parquet")
@@ -213,19 +217,10 @@ def _open_parts(folder: Path, record: dict[str, Any], output: Path) -> None:
     write_whole(job, json.dumps(record).encode())
 
 
-def _remarks(changed: datasets.Dataset) -> dict[str, Any]:
+def _report(changed: datasets.Dataset) -> Report:
     skipped = [remark for remark in changed[REMARK] if remark]
-    return {
-        "done": len(changed) - len(skipped),
-        "skipped": skipped,
-        "before": [level for level in changed[BEFORE] if level],
-        "after": [level for level in changed[AFTER] if level],
-    }
-
-
-def _report(found: dict[str, Any]) -> Report:
-    before, after = ([NoiseLevel(*level) for level in found[name]] for name in ("before", "after"))
-    return Report(found["done"], found["skipped"], before, after)
+    before, after = ([NoiseLevel(*level) for level in changed[name] if level] for name in (BEFORE, AFTER))
+    return Report(len(changed) - len(skipped), skipped, before, after)
 
 
 def _plain(levels: list[NoiseLevel | None]) -> list[list[float]]:

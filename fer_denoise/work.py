@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,11 +116,28 @@ class Report:
     skipped: list[str] = field(default_factory=list)
     before: list[NoiseLevel] = field(default_factory=list)
     after: list[NoiseLevel] = field(default_factory=list)
+    earlier: int = 0
+    """How many of those that are done were so before this run, which an interruption came before."""
     started: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "Report":
+        """What `as_dict` gave."""
+        before, after = ([NoiseLevel(*level) for level in record[name]] for name in ("before", "after"))
+        return cls(record["done"], record["skipped"], before, after)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, to be kept for a run that goes on."""
+        return {"done": self.done, "skipped": self.skipped, "before": self.before, "after": self.after}
+
+    def from_before(self) -> "Report":
+        """The same, as of an earlier run."""
+        return replace(self, earlier=self.done)
 
     def add(self, part: "Report") -> None:
         """Count `part` in."""
         self.done += part.done
+        self.earlier += part.earlier
         self.skipped += part.skipped
         self.before += part.before
         self.after += part.after
@@ -128,8 +145,10 @@ class Report:
     def lines(self, work: Work) -> list[str]:
         """For a person to read."""
         seconds = time.perf_counter() - self.started
-        rate = f", {self.done / seconds:.0f} images a second" if seconds > 0 and self.done > 1 else ""
-        lines = [f"{work.done} {self.done}, skipped {len(self.skipped)} in {seconds:.1f} s{rate}"]
+        now = self.done - self.earlier
+        rate = f", {now / seconds:.0f} images a second" if seconds > 0 and now > 1 else ""
+        resumed = f" ({self.earlier} of them before an interruption)" if self.earlier else ""
+        lines = [f"{work.done} {self.done}{resumed}, skipped {len(self.skipped)} in {seconds:.1f} s{rate}"]
         if self.before:
             before, after = _mean(self.before), _mean(self.after)
             lines.append(f"estimated noise of {len(self.before)} of them: {before} before, {after} after")

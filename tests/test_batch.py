@@ -58,7 +58,7 @@ def median_of(faces: np.ndarray) -> np.ndarray:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name.endswith((".parts", ".partial", JOB_FILE))]
+    return [path.name for path in folder.rglob("*") if path.name.endswith((".parts", ".partial", ".reports", JOB_FILE))]
 
 
 @pytest.mark.parametrize("options", [Options(), Options(stream=True), Options(processes=2)])
@@ -96,15 +96,16 @@ def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parq
         report = process_path(str(parquet), output, MEDIAN, options)
     assert worked == list(range(10, ROWS))
     np.testing.assert_array_equal(images_of(output), median_of(faces))
-    assert report.done == ROWS and leftovers(tmp_path) == []
+    assert (report.done, report.earlier) == (ROWS, 10) and leftovers(tmp_path) == []
 
 
 def test_parts_of_other_work_are_not_taken(tmp_path, parquet):
     output = tmp_path / "out" / "test.parquet"
     with pytest.raises(KeyboardInterrupt):
         process_path(str(parquet), output, Broken("median"))
-    with pytest.raises(DataError, match=r"was begun with .*median"):
-        process_path(str(parquet), output, Restoration("median", sigma=0.1))
+    for work, options in ((Restoration("median", sigma=0.1), Options()), (MEDIAN, Options(stream=True))):
+        with pytest.raises(DataError, match=r"was begun with .*median"):
+            process_path(str(parquet), output, work, options)
 
 
 def test_a_result_is_never_written_over(tmp_path, parquet):
@@ -157,7 +158,9 @@ def test_a_process_without_rows_writes_the_heads_of_a_csv(tmp_path, faces):
 
 def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, monkeypatch):
     part = datasets.Dataset.from_parquet(str(parquet))
-    splits = datasets.DatasetDict({"validation": part.select(range(10)), "test": part})
+    damaged = datasets.Dataset.from_dict({"pixels": [[1, 2, 3]], "emotion": [0]}, features=part.features)
+    first = datasets.concatenate_datasets([part.select(range(9)), damaged])
+    splits = datasets.DatasetDict({"validation": first, "test": part})
     load = datasets.load_dataset
     monkeypatch.setattr(
         datasets, "load_dataset", lambda path, **more: splits if path == "somebody/faces" else load(path, **more)
@@ -167,9 +170,13 @@ def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_p
     done = (tmp_path / "out" / "validation.parquet").read_bytes()
     with pytest.raises(PictureError, match="was begun with"):
         process_path("somebody/faces", tmp_path / "out", Restoration("tv"))
-    process_path("somebody/faces", tmp_path / "out", MEDIAN)
+    report = process_path("somebody/faces", tmp_path / "out", MEDIAN)
     assert (tmp_path / "out" / "validation.parquet").read_bytes() == done and leftovers(tmp_path) == []
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
+    # What was done and found before the interruption is told too, but makes this run no faster.
+    assert (report.done, report.earlier, len(report.skipped)) == (9 + ROWS, 9 + 10, 1)
+    assert "validation), row 9" in report.skipped[0]
+    assert f"restored {9 + ROWS} (19 of them before an interruption), skipped 1" in report.lines(MEDIAN)[0]
 
 
 def test_images_that_are_files_are_read_where_they_are(tmp_path, faces):
@@ -253,7 +260,7 @@ def test_a_folder_of_pictures_goes_on_where_it_was_interrupted(tmp_path, faces, 
     report = process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN)
     restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
     np.testing.assert_array_equal(restored, median_of(faces))
-    assert report.done == ROWS and leftovers(tmp_path) == []
+    assert (report.done, report.earlier) == (ROWS, 12) and leftovers(tmp_path) == []
     with pytest.raises(PictureError, match="not empty"):
         process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN)
 
@@ -289,6 +296,19 @@ def test_csv_goes_through_in_parts(tmp_path, faces):
         process_path(str(tmp_path / "fer2013.csv"), tmp_path / "out" / name, MEDIAN, options)
         np.testing.assert_array_equal(images_of(tmp_path / "out" / name), median_of(faces))
         assert (tmp_path / "out" / name).read_text().splitlines()[0] == "emotion,pixels,Usage"
+
+
+def test_a_streamed_csv_of_the_hub_is_taken(tmp_path, faces, monkeypatch):
+    rows = [f"3,{' '.join(map(str, face.ravel()))}" for face in faces]
+    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels", *rows]) + "\n")
+    load = datasets.load_dataset
+
+    def load_csv(path: str, **more):
+        return load("csv", data_files={"train": str(tmp_path / "fer2013.csv")}, **more)
+
+    monkeypatch.setattr(datasets, "load_dataset", load_csv)
+    report = process_path("somebody/faces", tmp_path / "out", MEDIAN, Options(stream=True))
+    assert report.done == ROWS
 
 
 def test_the_report_tells_how_many_how_noisy_and_how_fast(tmp_path, parquet, capsys):

@@ -62,6 +62,14 @@ def test_only_a_repo_of_ours_is_written_over(hub, parquet, tmp_path, capsys):
         assert restore(parquet, tmp_path / str(number) / "test.parquet", "--push-to-hub", "somebody/ours") == 0
 
 
+def test_private_is_private_or_refused(hub, parquet, tmp_path, capsys):
+    assert restore(parquet, tmp_path / "1" / "test.parquet", "--push-to-hub", "somebody/open") == 0
+    sent = list(hub.repos["dataset", "somebody/open"].commits)
+    assert restore(parquet, tmp_path / "2" / "test.parquet", "--push-to-hub", "somebody/open", "--private") == 2
+    assert "is public already" in capsys.readouterr().err
+    assert hub.repos["dataset", "somebody/open"].commits == sent and not (tmp_path / "2").exists()
+
+
 def test_a_name_in_a_card_is_text_and_no_template():
     hostile = "{{ 7 * 7 }}{0.__class__}{note}"
     assert f"`{hostile}`" in make_card("somebody/faces", hostile, Corruption(), Report(done=1)).text

@@ -251,7 +251,7 @@ def show(args: argparse.Namespace, name: str, text: str) -> None:
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
-    order = [NOISY, *list_models(), SELF_ENSEMBLE, TOLD_SIGMA, ORIGIN_RECIPE]
+    order = [NOISY, *MODELS, SELF_ENSEMBLE, TOLD_SIGMA, ORIGIN_RECIPE]
     tasks = {
         task: sorted(results[task].values(), key=lambda row: order.index(row["model"]))
         for task in TASKS
