@@ -30,6 +30,8 @@ def writing() -> Iterator[None]:
         # An upload that fails is a RuntimeError around its cause.
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         raise HubWriteError(f"stopped, and may be repeated: {remedy(cause)}") from None
+    finally:
+        set_client_factory(default_client_factory)
 
 
 def remedy(error: BaseException) -> str:

@@ -9,7 +9,6 @@ noise of random kind and level.
 """
 
 import argparse
-import json
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,13 +19,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer_denoise.data import HUB_DATASET
+from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
+from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import unscaled
 from fer_denoise.options import at_least
 from fer_denoise.zoo import UNIVERSAL
-from train import universal
+from train import run, universal
 from train.report import update_readme
+from train.results import load_previous, save
 from train.supervised import train_restorer
 
 FILE = Path("results/ablation.json")
@@ -170,25 +171,30 @@ def markdown_table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
-    results = {"epochs": args.epochs, "rows": []}
-    if FILE.exists():
-        previous = json.loads(FILE.read_text(encoding="utf-8"))
-        if previous["epochs"] == args.epochs:
-            results = previous
+def measure(args: Namespace) -> None:
+    """Train what is not yet among the results, and show all of them."""
+    try:
+        faces = load_fer2013(args.data, "validation", args.revision)
+    except DataError as error:
+        raise SystemExit(str(error)) from None
+    data = {"images": len(faces.images), "sha256": faces.fingerprint}
+    conditions = {"epochs": args.epochs, "data": data, "estimator": weights_checksum(model_folder(UNIVERSAL))}
+    results = load_previous(FILE, conditions) or {**conditions, "rows": []}
     for seed in args.seeds:
         for name in args.variants:
             if any((row["variant"], row["seed"]) == (name, seed) for row in results["rows"]):
                 continue
             results["rows"].append(train_variant(args, name, seed))
             results["rows"].sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
-            FILE.parent.mkdir(exist_ok=True)
-            FILE.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            save(FILE, results)
     text = markdown_table(results)
     print(text)
     if README.exists():
         update_readme(README, "ablation", text)
+
+
+def main(argv: list[str] | None = None) -> None:
+    run.with_message(measure, parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL, specialists
 from train import generalisation, recognition, speed, surface, throughput
 from train.report import markdown_tables, plot_samples, update_readme
-from train.results import load_previous
+from train.results import load_previous, save
 
 RESULTS = Path("results")
 TABLES = {RESULTS: "results", RESULTS / "first-400": "first-400"}
@@ -111,7 +111,8 @@ def keep_whole(file: Path, args: argparse.Namespace, images: int | None = None) 
         return
     text = file.read_text(encoding="utf-8")
     lost = [name for name in MODELS if f'"{name}"' in text and name not in args.models]
-    before = json.loads(text).get("data", {}).get("images", 0)
+    results = json.loads(text)
+    before = results["data"]["images"] if "data" in results else max(row.get("images", 0) for row in results["models"])
     if lost or (images is not None and images < before):
         more = ", ".join(lost) or f"{before} images"
         raise SystemExit(f"{file} holds more, namely {more}: measure that too, or choose another --out")
@@ -123,7 +124,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         test = load_fer2013(args.data, "test", args.revision)
         train = load_fer2013(args.data, "train", args.revision)
-        restorers = {name: Restorer.from_pretrained(name) for name in args.models}
+        device = "cpu" if args.speed else None
+        restorers = {name: Restorer.from_pretrained(name, device=device) for name in args.models}
         recipes = origin_recipes(args.origin_recipe)
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
@@ -174,7 +176,7 @@ def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, 
     results = surface.measure(clean, restorers, args.out / surface.FILE, conditions(args, clean), args.workers)
     if UNIVERSAL in restorers:
         results["noise_level"] = surface.measure_noise_level(clean, restorers[UNIVERSAL], args.seed)
-        (args.out / surface.FILE).write_text(json.dumps(results) + "\n", encoding="utf-8")
+        save(args.out / surface.FILE, results, indent=None)
         show(args, "noise-level", surface.noise_level_table(results))
     if UNIVERSAL in results["models"]:
         surface.print_tables(results, UNIVERSAL)
@@ -192,7 +194,7 @@ def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dic
             "unseen": list(tqdm(generalisation.measure_unseen(clean, restorers, args.seed, pool), "unseen noise")),
         }
     results = {**conditions(args, clean), **rows}
-    (args.out / generalisation.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(args.out / generalisation.FILE, results)
     show(args, "generalisation", generalisation.markdown_tables(results))
 
 
@@ -211,7 +213,7 @@ def measure_emotion(args: argparse.Namespace, test: Faces, restorers: dict[str, 
         rows = recognition.measure(faces, restorers, classifiers, args.seed, pool)
         results["rows"] = list(tqdm(rows, "emotion"))
     results["levels"] = recognition.summary(results["rows"])
-    (args.out / recognition.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(args.out / recognition.FILE, results)
     show(args, "emotion", recognition.markdown_tables(results))
 
 
@@ -223,17 +225,17 @@ def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Re
     results: dict[str, Any] = {"machine": speed.machine(), "models": rows}
     if UNIVERSAL in restorers:
         results["start"] = speed.measure_start(UNIVERSAL)
-    (args.out / speed.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(args.out / speed.FILE, results)
     show(args, "speed", speed.markdown_table(results))
 
 
 def measure_throughput(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
-    keep_whole(args.out / throughput.FILE, args)
     faces = load_fer2013(args.data, "train", args.revision)
     faces = Faces(faces.images[: args.images], faces.labels[: args.images], faces.source)
+    keep_whole(args.out / throughput.FILE, args, len(faces.images))
     rows = throughput.measure(faces, list(restorers), args.seed, args.workers or os.cpu_count() or 1)
     results = {"machine": speed.machine(), "models": rows}
-    (args.out / throughput.FILE).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(args.out / throughput.FILE, results)
     show(args, "throughput", throughput.markdown_table(results))
 
 
@@ -257,7 +259,7 @@ def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, A
         for task in TASKS
         if task in results
     }
-    file.write_text(json.dumps({**conditions, "tasks": tasks}, indent=1) + "\n", encoding="utf-8")
+    save(file, {**conditions, "tasks": tasks})
 
 
 def restore_showable(task: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -11,7 +11,6 @@ U-Net with simple sharpening, its strength tuned on validation for the best spec
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -35,7 +34,7 @@ from fer_denoise.zoo import specialists
 from train.benchmark import README, RESULTS, SEED
 from train.detectability import detection_accuracy
 from train.report import plot_realism, realism_tables, update_readme
-from train.results import load_previous
+from train.results import load_previous, save
 
 DETECTOR_SEED = 4
 """Of the noise on the validation faces that the classifier is trained on."""
@@ -160,7 +159,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(str(error)) from None
     known_tasks = {**before, **{task: keep_sweep(rows, before.get(task, [])) for task, rows in tasks.items()}}
     results = {**measured_on, "tasks": {task: known_tasks[task] for task in TASKS if task in known_tasks}}
-    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    save(file, results)
     plot_realism(results, args.out / "realism.png")
     tables = realism_tables(results)
     print(tables)

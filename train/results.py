@@ -1,8 +1,10 @@
-"""Results that were measured before."""
+"""Files of results: never half written, and never mixed with what was measured otherwise."""
 
 import json
 from pathlib import Path
 from typing import Any
+
+from fer_denoise.files import write_whole
 
 
 def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
@@ -14,5 +16,12 @@ def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
         return {}
     previous = json.loads(file.read_text(encoding="utf-8"))
     if {name: previous.get(name) for name in conditions} != conditions:
-        raise SystemExit(f"{file} is of other faces or another seed: choose another --out, or remove it")
+        raise SystemExit(
+            f"{file} was measured otherwise, on other faces or from another seed: move it away, or take another folder"
+        )
     return previous
+
+
+def save(file: Path, results: dict[str, Any], indent: int | None = 1) -> None:
+    """Write `results` as JSON; who is interrupted finds what was there before."""
+    write_whole(file, (json.dumps(results, indent=indent) + "\n").encode())

@@ -1,4 +1,4 @@
-"""How fast every method is on this machine's processor: milliseconds for one face, alone and in a batch of 64.
+"""How fast every method is on a processor: milliseconds for one face, alone and in a batch of 64; no GPU takes part.
 
 `python -m train.benchmark --speed` runs it. The methods take turns, several rounds of them, and each is given by its
 median round, so that a machine that slows down slows all of them. Networks use every core; so do filters in a batch,

@@ -6,7 +6,6 @@ switching median, unless they do better alone. Networks work blind. What is meas
 an interrupted run goes on.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,7 @@ from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
-from train.results import load_previous
+from train.results import load_previous, save
 
 SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -69,7 +68,7 @@ def measure(
             for name in todo:
                 restored = noisy if name == NOISY else restore_levels(restorers[name], noisy, sigma, amount, pool)
                 models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
-                file.write_text(json.dumps(results) + "\n", encoding="utf-8")
+                save(file, results, indent=None)
     return results
 
 

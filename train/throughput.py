@@ -45,7 +45,7 @@ def measure(faces: Faces, models: list[str], seed: int, processes: int) -> list[
                         "model": name,
                         "images": count,
                         "seconds": round(seconds, 1),
-                        "per_second": round(count / seconds, 1),
+                        "per_second": float(f"{count / seconds:.3g}"),
                     }
                 )
     return rows

@@ -28,6 +28,7 @@ from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 from fer_denoise.options import at_least
+from train.results import save
 
 SEED = 2
 GRIDS: dict[str, dict[str, list]] = {
@@ -157,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
             else:
                 record["filters"][name] = {task: tune_task(name, task, clean, pool) for task in tqdm(TASKS, name)}
                 print(name, json.dumps(record["filters"][name]))
-            TUNED_FILE.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            save(TUNED_FILE, record, indent=2)
 
 
 if __name__ == "__main__":
