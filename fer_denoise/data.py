@@ -7,6 +7,7 @@ https://arxiv.org/abs/1307.0414
 import glob
 import hashlib
 import io
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import datasets
 import numpy as np
 from datasets.utils.file_utils import xopen
+from huggingface_hub import constants
 
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
@@ -220,18 +222,19 @@ def find_column(dataset: datasets.Dataset, names: Iterable[str], source: str) ->
     raise DataError(f"{source}: has no column {' or '.join(names)}, only {present}; rename one of them")
 
 
-def decode_image(value: Any, place: str) -> np.ndarray:
+def decode_image(value: Any, place: str, foreign: bool = False) -> np.ndarray:
     """One image of a dataset as uint8 (H, W).
 
     Args:
         value: encoded bytes, the record of an undecoded `datasets.Image`, or 2,304 pixels as text, list or array.
         place: where it stands, for the error.
+        foreign: the dataset is somebody else's, who is not to choose which files of this machine are read.
 
     Raises:
         DataError: it is damaged, missing, or has another number of pixels.
     """
     if isinstance(value, dict):
-        value = value.get("bytes") or _fetch(value.get("path"), place)
+        value = value.get("bytes") or _fetch(value.get("path"), place, foreign)
     if isinstance(value, bytes):
         try:
             return read_picture(io.BytesIO(value), name="it")
@@ -251,7 +254,7 @@ def decode_image(value: Any, place: str) -> np.ndarray:
     return pixels.astype(np.uint8).reshape(SIZE, SIZE)
 
 
-def _fetch(path: str | None, place: str) -> bytes:
+def _fetch(path: str | None, place: str, foreign: bool) -> bytes:
     """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
     chain = (path or "").split("::")
     protocols = {part.partition("://")[0] for part in chain if "://" in part}
@@ -259,10 +262,18 @@ def _fetch(path: str | None, place: str) -> bytes:
         # Whoever made the dataset is not to choose whom this machine calls.
         if protocols - FETCHED or not (chain[-1].startswith("hf://") or Path(chain[-1]).is_file()):
             raise ValueError(f"{path or 'nothing'} is no file here or on the Hub")
+        if foreign and not (chain[-1].startswith("hf://") or _was_downloaded(Path(chain[-1]))):
+            raise ValueError(f"{path} is a file of this machine that was not downloaded with the dataset")
         with xopen(path, "rb") as file:
             return file.read()
     except Exception as error:
         raise DataError(f"{place}: the image cannot be read ({error}); replace or remove it") from error
+
+
+def _was_downloaded(file: Path) -> bool:
+    """Whether `file` lies where `datasets` and `huggingface_hub` put what they download."""
+    caches = datasets.config.HF_DATASETS_CACHE, datasets.config.DOWNLOADED_DATASETS_PATH, constants.HF_HUB_CACHE
+    return any(Path(os.path.abspath(file)).is_relative_to(Path(cache).absolute()) for cache in caches)
 
 
 def _face(value: Any, place: str) -> np.ndarray:

@@ -13,6 +13,9 @@ MIN_SIDE = 8
 MAX_PIXELS = 36_000_000
 """The largest picture that is opened: a 36-megapixel photo, 6000x6000."""
 
+FACE = (48, 48)
+"""The size of a face in FER2013."""
+
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm"})
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """What Pillow may take a file for, whatever its suffix. Among the others is PostScript: a program, to be run."""
@@ -83,11 +86,11 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
         ) from error
 
 
-def to_face(picture: np.ndarray, size: int = 48) -> np.ndarray:
-    """The largest centred square of a picture, uint8 (H, W), resized to (size, size)."""
-    if picture.shape == (size, size):
+def to_face(picture: np.ndarray) -> np.ndarray:
+    """The largest centred square of a picture, uint8 (H, W), resized to (48, 48), as FER2013 has faces."""
+    if picture.shape == FACE:
         return picture
-    return np.asarray(ImageOps.fit(Image.fromarray(picture), (size, size), Image.Resampling.BICUBIC))
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), FACE, Image.Resampling.BICUBIC))
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:

@@ -55,6 +55,7 @@ def process(
     work: Work,
     processes: int = 1,
     share: Share = Share(),
+    foreign: bool = False,
 ) -> Report:
     """Do `work` to the images of a dataset, and write it to `output` in its own columns.
 
@@ -66,6 +67,7 @@ def process(
         source: what to call the dataset in messages.
         processes: how many work at once on a dataset that is not streamed.
         share: of several machines, each writes its own file.
+        foreign: the dataset is somebody else's: no file of this machine is read that it names.
 
     Raises:
         DataError: no column holds images, or the parts that are there are of other work.
@@ -82,7 +84,7 @@ def process(
     streamed = isinstance(dataset, datasets.IterableDataset)
     record = {**work.record, "source": source, "share": [share.rank, share.of], "stream": streamed}
     _open_parts(folder, record, output)
-    worker = Worker(work, Estimator(), column, source, one_thread=processes > 1)
+    worker = Worker(work, Estimator(), column, source, foreign, one_thread=processes > 1)
     report, files = Report(), []
     for number, (first_row, part) in enumerate(_parts(dataset, share)):
         file = folder / f"{number:06}.parquet"
@@ -129,6 +131,7 @@ class Worker:
     estimate: Estimator
     column: str
     source: str
+    foreign: bool = False
     one_thread: bool = False
     """For a process beside others. It may be a fork of one in which torch has computed, and would hang with more."""
 
@@ -143,7 +146,7 @@ class Worker:
         for position, (row, value) in enumerate(zip(rows, values, strict=True)):
             place = f"{self.source}, row {row}"
             try:
-                images[position] = _checked(decode_image(value, place), place)
+                images[position] = _checked(decode_image(value, place, self.foreign), place)
             except DataError as error:
                 remarks[position] = str(error)
         changed = self.work(list(images.values()), [rows[position] for position in images])

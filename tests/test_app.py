@@ -98,7 +98,7 @@ def test_colours_and_strength_are_the_callers_choice(client, tmp_path):
         assert picture.mode == "L"
 
 
-def test_bad_uploads_get_a_message_with_a_remedy_and_the_app_stays_up(client, clean, tmp_path):
+def test_bad_uploads_get_a_message_with_a_remedy_and_the_app_stays_up(client, tmp_path):
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.png").write_bytes(b"")
     save(tmp_path / "tiny.png", np.zeros((1, 1), np.uint8))

@@ -179,7 +179,7 @@ def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_p
     assert f"restored {9 + ROWS} (19 of them before an interruption), skipped 1" in report.lines(MEDIAN)[0]
 
 
-def test_images_that_are_files_are_read_where_they_are(tmp_path, faces):
+def test_images_that_are_files_are_read_where_they_are(tmp_path, faces, monkeypatch):
     archive = tmp_path / "faces.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for row, face in enumerate(faces):
@@ -195,6 +195,16 @@ def test_images_that_are_files_are_read_where_they_are(tmp_path, faces):
     report = process_path(str(tmp_path / "test.parquet"), tmp_path / "out" / "test.parquet", MEDIAN)
     assert report.done == ROWS and len(report.skipped) == len(strange)
     assert all("is no file here or on the Hub" in line for line in report.skipped)
+    # Somebody else's dataset does not choose which files of this machine are read, and perhaps published.
+    load = datasets.load_dataset
+    files = {"data_files": {"test": str(tmp_path / "test.parquet")}}
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, **more: load("parquet", **files, **more))
+    report = process_path("somebody/faces", tmp_path / "theirs", MEDIAN)
+    assert report.done == 0 and "was not downloaded with the dataset" in report.skipped[0]
+    # What was downloaded is such a file too.
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    report = process_path("somebody/faces", tmp_path / "downloaded", MEDIAN)
+    assert report.done == ROWS
 
 
 def test_several_processes_fill_a_folder_and_never_a_strange_one(tmp_path, faces):
@@ -249,7 +259,7 @@ def test_a_killed_command_goes_on(tmp_path, make_faces):
     np.testing.assert_array_equal(images_of(tmp_path / "out" / "test.parquet"), median_of(faces))
 
 
-def test_a_folder_of_pictures_goes_on_where_it_was_interrupted(tmp_path, faces, monkeypatch):
+def test_a_folder_of_pictures_goes_on_where_it_was_interrupted(tmp_path, faces):
     (tmp_path / "in").mkdir()
     for row, face in enumerate(faces):
         Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")

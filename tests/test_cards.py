@@ -98,7 +98,7 @@ def test_the_card_of_a_classifier(name):
         make_card(name, BUNDLE / name, results)
 
 
-def test_results_of_other_weights_are_refused(tmp_path):
+def test_results_of_other_weights_are_refused():
     results = json.loads(json.dumps(RESULTS))
     row = next(row for row in results["tasks"]["low"] if row["model"] == "attention-unet-low")
     row["weights"] = "0" * 64
@@ -212,7 +212,7 @@ def test_results_without_proof_of_the_weights_make_no_card():
             make_card(name, BUNDLE / name, results)
 
 
-def test_bundling_keeps_an_edited_card(gan, tmp_path, monkeypatch, capsys):
+def test_bundling_keeps_an_edited_card(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "bundle" / "attention-unet-low"
     folder.mkdir(parents=True)
     for file in ("config.json", "model.safetensors"):

@@ -236,7 +236,3 @@ def test_to_face_takes_the_centred_square():
     picture = np.zeros((50, 150), np.uint8)
     picture[:, 50:100] = 180
     np.testing.assert_allclose(to_face(picture), 180, atol=3)
-
-
-def test_to_face_takes_another_size():
-    assert to_face(GRADIENT, size=10).shape == (10, 10)

@@ -139,7 +139,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(connected, capsys,
     assert {line.split()[2] for line in shown.splitlines() if re.match(r" +[\d,]+  [0-9a-f]{12}  ", line)} == sent
 
 
-def test_private_is_private_or_refused(connected, monkeypatch):
+def test_private_is_private_or_refused(connected):
     publish_model("somebody/secret", "--private")
     assert connected.repos["model", "somebody/secret"].private
     assert all(collection["private"] for collection in connected.collections.values())

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -63,9 +64,10 @@ def call_private(client: httpx.Client, inputs: int, outputs: int, data: list) ->
     """Call the first event of that many inputs and outputs by its number, as a forged page would."""
     events = client.get("/config").json()["dependencies"]
     number = next(e["id"] for e in events if (len(e["inputs"]), len(e["outputs"])) == (inputs, outputs))
-    body = {"data": data, "fn_index": number, "session_hash": "forged"}
+    session = uuid4().hex
+    body = {"data": data, "fn_index": number, "session_hash": session}
     client.post("/gradio_api/queue/join", json=body).raise_for_status()
-    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "forged"}) as lines:
+    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
         return next(line for line in lines.iter_lines() if "process_completed" in line)
 
 
@@ -144,3 +146,14 @@ def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, model, sha
 def test_the_right_values_are_taken(client, uploaded):
     assert call(client, "restore", [uploaded, "universal", 0, 1, False]).startswith("event: complete")
     assert '"success":true' in call_private(client, 7, 9, [None, None, "universal", 1, 0, 0.2, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("restore", ["universal", 0, None, False]), ("add_noise", [0.1, 0.1, None, 0])]
+)
+def test_nothing_in_the_place_of_a_number_gets_a_message(client, tmp_path, name, data):
+    Image.new("L", (48, 48), 100).save(tmp_path / "gray.png")
+    with open(tmp_path / "gray.png", "rb") as file:
+        path = client.post("/gradio_api/upload", files={"files": file}).json()[0]
+    answer = call(client, name, [{"path": path, "meta": {"_type": "gradio.FileData"}}, *data])
+    assert "give a number" in answer

@@ -9,7 +9,8 @@ from fer_denoise.demo.turns import MOST, Turns
 
 def start(turns: Turns, visitor: str, served: list[str], release: threading.Event) -> threading.Thread:
     """Take a turn in a thread, and wait until it stands in the queue or is served."""
-    standing = len(turns._waiting.get(visitor, ())) + len(served)
+    waits = turns.busy
+    before = len(turns._waiting.get(visitor, ())) if waits else len(served)
 
     def work() -> None:
         with turns.take(visitor):
@@ -18,7 +19,9 @@ def start(turns: Turns, visitor: str, served: list[str], release: threading.Even
 
     thread = threading.Thread(target=work)
     thread.start()
-    while len(turns._waiting.get(visitor, ())) + len(served) == standing:
+    deadline = time.monotonic() + 10
+    while (len(turns._waiting.get(visitor, ())) if waits else len(served)) == before:
+        assert time.monotonic() < deadline
         time.sleep(0.001)
     return thread
 

@@ -286,7 +286,7 @@ def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalRes
             # Results that agree in all of this are taken for those of one task.
             dataset_config=task,
             dataset_split="test",
-            dataset_revision=data.get("revision", HUB_REVISION),
+            dataset_revision=HUB_REVISION,
             dataset_args={"sha256_of_pixels": data["sha256"], "noise_seed": results["seed"]},
             metric_type=kind,
             metric_name=title,

@@ -9,7 +9,8 @@
 `discriminator/`, `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
 
 The generator minimises the squared error plus a weighted adversarial loss, the discriminator learns to tell the
-restored face from the clean one, each beside the noisy one (Isola et al. 2017, https://arxiv.org/abs/1611.07004).
+restored face from the clean one (Isola et al. 2017, https://arxiv.org/abs/1611.07004); in the origin's recipe it sees
+each beside the noisy one, in ours alone.
 """
 
 import argparse
@@ -149,8 +150,12 @@ def make_recipe(args: argparse.Namespace) -> Recipe:
 
 
 def make_generator(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
-    init = args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None)
-    return make_unet(init, args.widths, recipe.residual)
+    return make_unet(initial(args), args.widths, recipe.residual)
+
+
+def initial(args: argparse.Namespace) -> str | None:
+    """The model to start from, where there is one."""
+    return args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None)
 
 
 def generator_adversarial_loss(recipe: Recipe, real: Tensor, fake: Tensor) -> Tensor:
@@ -270,7 +275,7 @@ def train(args: argparse.Namespace) -> None:
         "preset": args.preset,
         "recipe": asdict(recipe) | {"betas": list(recipe.betas)},
         "seed": args.seed,
-        "init": args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None),
+        "init": initial(args),
         "network": generator.config,
         "data": faces.record,
     }

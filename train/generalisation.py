@@ -23,7 +23,7 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import TITLES
 from fer_denoise.photos import restore_luminance, restore_photo
-from fer_denoise.zoo import MODELS
+from fer_denoise.zoo import MODELS, specialists
 
 FILE = "generalisation.json"
 IMAGES = 500
@@ -135,7 +135,7 @@ def markdown_tables(results: dict[str, Any]) -> str:
         "| --- | --- | --: | --: | --: | --- |",
     ]
     for row in results["pictures"]:
-        specialist = row[f"attention-unet-{row['task'].replace('_', '-')}"]
+        specialist = row[specialists(row["task"])[0]]
         values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
         pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {_cells(values)} ({row[BEST_FILTER][0]}) |")
     unseen = [

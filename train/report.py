@@ -45,7 +45,7 @@ def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
             f"| {mark}{name}{mark} | {mark}{row['psnr']:.2f}{mark} | {row['ssim']:.3f} | {row['psnr_unseen']:.2f} "
             f"| {row['ssim_unseen']:.3f} | {row['origin_psnr']:.2f} | {row['origin_ssim']:.3f} |"
         )
-    for model, (reported_psnr, reported_ssim) in ORIGIN_REPORTED[task].items():
+    for model, (reported_psnr, reported_ssim) in ORIGIN_REPORTED.get(task, {}).items():
         note = "" if model == "Attention U-Net" else ", data_range 1"
         lines.append(f"| *origin, reported: {model}{note}* | | | | | {reported_psnr:.4f} | {reported_ssim:.4f} |")
     return "\n".join(lines)

@@ -32,6 +32,8 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
         Returns:
             The restored picture, a PNG of the same size.
         """
+        if strength is None:
+            raise ValueError("strength: give a number from 0 to 1")
         photo = read_photo(image, model, keep_colour)
         with turns.take(visitor_of(request)):
             restored = restore_photo(restorers.get(model), photo, sigma or None)
@@ -51,6 +53,8 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
         Returns:
             The noisy picture, a grayscale PNG of the same size.
         """
+        if None in (sigma, amount, salt_vs_pepper, seed):
+            raise ValueError("sigma, amount, salt_vs_pepper, seed: give a number for each")
         clean = read_photo(image, UNIVERSAL, colour=False)
         return as_picture(mixed_noise(clean, sigma, amount, salt_vs_pepper, seed=int(seed)))
 

@@ -48,7 +48,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
     gr.Markdown(INTRODUCTION)
     last = gr.State(None, time_to_live=KEPT_SECONDS)
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300, elem_classes="controls"):
+        with gr.Column(scale=2, min_width=300):
             image = PictureInput(
                 label="Noisy picture",
                 placeholder="Drop a picture or click",

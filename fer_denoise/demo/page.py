@@ -60,7 +60,6 @@ def build() -> gr.Blocks:
         gr.Markdown(
             f"fer-denoise {fer_denoise.__version__}. Weights: {restorers.weights_source()}. "
             "What you upload is restored in memory, deleted within two hours, and sent nowhere.",
-            elem_classes="footer",
         )
         if "SPACE_ID" in os.environ:
             gr.DuplicateButton(size="sm")

@@ -101,7 +101,7 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
     body += "".join(
         f"<tr class='origin'><th scope='row'>Reported there: {name}</th><td class='bar'></td><td></td><td></td>"
         f"<td>{psnr:.2f}</td><td>{ssim:.3f}</td></tr>"
-        for name, (psnr, ssim) in ORIGIN_REPORTED[task].items()
+        for name, (psnr, ssim) in ORIGIN_REPORTED.get(task, {}).items()
     )
     return _table(["Method", "", "PSNR", "SSIM", "PSNR, there", "SSIM, there"], body)
 

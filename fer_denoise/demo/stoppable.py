@@ -32,7 +32,7 @@ class StoppableWork:
 
     def add_status(self, text: str) -> None:
         """Add the line."""
-        self.status = gr.Markdown(text, elem_classes="status")
+        self.status = gr.Markdown(text)
 
     def begin(self, request: gr.Request) -> threading.Event:
         """What the work has to look at: set once the visitor, by the button or by leaving, wants it to stop."""

@@ -56,7 +56,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     face = gr.State(samples[0][1])
     offered = gr.State(samples)
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=300, elem_classes="controls"):
+        with gr.Column(scale=2, min_width=300):
             gallery = InlineGallery(
                 [(as_picture(sample), title) for title, sample in samples],
                 label="Choose a face",
