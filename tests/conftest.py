@@ -94,13 +94,18 @@ def connected(hub_server: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "ASK_TIMEOUT", 1)
-    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 1)
-    monkeypatch.setattr(download, "PATIENCE", 3)
     monkeypatch.delenv("HF_TOKEN", raising=False)
     hub_server.faults.clear()
     hub_server.requests.clear()
     return hub_server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a Hub that is silent or slow; a busy machine may be so too, so the others wait as long as users do."""
+    monkeypatch.setattr(download, "ASK_TIMEOUT", 1)
+    monkeypatch.setattr(download, "DOWNLOAD_TIMEOUT", 1)
+    monkeypatch.setattr(download, "PATIENCE", 3)
 
 
 @pytest.fixture

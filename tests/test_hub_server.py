@@ -132,6 +132,7 @@ def test_what_huggingface_hub_has_cached_is_not_fetched_again(connected):
     assert not [request for request in connected.requests if "resolve" in request]
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_ends_within_seconds_with_a_remedy_and_keeps_nothing_bad(connected, model_files, tmp_path, name):
     fault, expected = FAULTS[name]
@@ -155,6 +156,7 @@ def test_after_a_fault_the_same_model_loads(connected):
     Restorer.from_pretrained("somebody/model")
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("name", ["broken", "busy", "silent"])
 def test_where_the_hub_does_not_answer_the_cached_copy_is_taken_and_said_so(connected, caplog, name):
     Restorer.from_pretrained("somebody/model")
