@@ -122,6 +122,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                     label="Drag: noisy | restored",
                     interactive=False,
                     buttons=["fullscreen"],
+                    max_height=1000,
                     min_width=200,
                     elem_classes="pixels result",
                 )
