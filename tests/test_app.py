@@ -171,8 +171,6 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
     assert np.array_equal(np.asarray(view.noisy), np.asarray(view.restored)) == (model == "switching-median")
     assert "Restored" in view.table
     assert view.error.size == view.impulses.size == (48, 48)
-    assert [picture.size for picture in view.pair] == [(480, 480)] * 2
-    assert np.array_equal(np.asarray(view.pair[1])[::10, ::10], np.asarray(view.restored))
     levels = attention_pictures(clean, Restorers(), model, TASKS["high"], 3)
     assert len(levels) == (3 if MODELS[model].task else 1 if model == "universal" else 0)
 

@@ -236,6 +236,19 @@ def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
     here.assert_quiet()
 
 
+def test_a_picture_fills_the_screen_whole(visit):
+    here = visit()
+    for label in ("Drag: noisy | restored", "Restored"):
+        shown = here.panel.locator(".result", has=here.page.get_by_text(label, exact=True)).first
+        shown.hover()
+        shown.get_by_label("Fullscreen").first.click()
+        box = shown.locator("img:visible").first
+        here.wait_until(lambda box=box: 700 < box.bounding_box()["height"] <= 900)
+        shown.get_by_label("Exit fullscreen mode").first.click()
+        here.page.wait_for_timeout(500)
+    here.assert_quiet()
+
+
 def test_a_picture_is_sent_without_loss_and_can_be_downloaded(visit):
     here = visit()
     restored = here.panel.locator(".result").filter(has=here.page.get_by_role("img", name="Restored face")).first

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from fer_denoise.demo.components import as_picture, preview
+from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.restorers import Restorers
@@ -29,11 +29,14 @@ class FaceView(NamedTuple):
     restored: Image.Image
     error: Image.Image
     impulses: Image.Image
-    pair: tuple[Image.Image, Image.Image]
-    """Noisy and restored, enlarged, to be laid over each other."""
     table: str
     emotions: str
     """What the emotion classifier takes the clean, the noisy and the restored face for, as HTML."""
+
+    @property
+    def pair(self) -> tuple[Image.Image, Image.Image]:
+        """Noisy and restored, to be laid over each other."""
+        return self.noisy, self.restored
 
 
 @on_cores(1)
@@ -53,12 +56,12 @@ def restore_face(
         truest, _ = specialists(task)
         restored = blend(restorers.get(truest)(noisy), restored, share)
     emotions = restorers.classifier()(np.stack([clean, noisy, restored]))
-    pictures = as_picture(clean), as_picture(noisy), as_picture(restored)
     return FaceView(
-        *pictures,
+        clean=as_picture(clean),
+        noisy=as_picture(noisy),
+        restored=as_picture(restored),
         error=error_picture(restored, clean),
         impulses=impulse_picture(clean, noisy, restored),
-        pair=(preview(np.asarray(pictures[1])), preview(np.asarray(pictures[2]))),
         table=metrics_table(clean, noisy, restored),
         emotions=emotion_table(("Clean", "Noisy", "Restored"), emotions) + note(),
     )
