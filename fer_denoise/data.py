@@ -7,7 +7,6 @@ https://arxiv.org/abs/1307.0414
 import glob
 import hashlib
 import io
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,13 +20,13 @@ from huggingface_hub import constants
 
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
-from fer_denoise.pictures import PictureError, read_picture
+from fer_denoise.pictures import FACE, PictureError, read_picture
 
 HUB_DATASET = "AutumnQiu/fer2013"
 HUB_REVISION = "main"
 """What is loaded where no revision is named; `Faces.fingerprint` tells which pixels it held."""
 
-SIZE = 48
+SIZE = FACE[0]
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLITS = ("train", "validation", "test")
 
@@ -273,7 +272,7 @@ def _fetch(path: str | None, place: str, foreign: bool) -> bytes:
 def _was_downloaded(file: Path) -> bool:
     """Whether `file` lies where `datasets` and `huggingface_hub` put what they download."""
     caches = datasets.config.HF_DATASETS_CACHE, datasets.config.DOWNLOADED_DATASETS_PATH, constants.HF_HUB_CACHE
-    return any(Path(os.path.abspath(file)).is_relative_to(Path(cache).absolute()) for cache in caches)
+    return any(file.resolve().is_relative_to(Path(cache).resolve()) for cache in caches)
 
 
 def _face(value: Any, place: str) -> np.ndarray:

@@ -51,10 +51,10 @@ def prepare_repo(repo: str, private: bool) -> None:
         raise DataError(f"{repo}: no name of a repo ({error}); write USER/NAME") from None
     with writing():
         _api().create_repo(repo, repo_type="dataset", private=private or None, exist_ok=True)
-        public = not _api().repo_info(repo, repo_type="dataset").private
-        present = set(_api().list_repo_files(repo, repo_type="dataset")) - {".gitattributes"}
+        info = _api().repo_info(repo, repo_type="dataset")
+        present = {file.rfilename for file in info.siblings or []} - {".gitattributes"}
         card = _api().hf_hub_download(repo, "README.md", repo_type="dataset") if "README.md" in present else None
-    if private and public:
+    if private and not info.private:
         raise DataError(f"{repo}: is public already; make it private in its settings, or choose another")
     if present and not (card and MADE_BY in Path(card).read_text(encoding="utf-8")):
         raise DataError(f"{repo}: holds other files already; choose a new repo, so that nothing is overwritten")

@@ -38,7 +38,7 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
         return sum(row["validation_psnr"] for row in rows if row["variant"] == variant) / 2
 
     table = (tmp_path / "README.md").read_text()
-    assert f"| {mean('no gates') - mean('as shipped'):+.2f} |" in table
+    assert f"| {mean('no gates') - mean('as shipped'):+z.2f} |" in table
     assert "| no gates |" in capsys.readouterr().out
 
 

@@ -166,7 +166,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     ]
     for name, rows in by_variant.items():
         values = ", ".join(f"{row['validation_psnr']:.2f}" for row in rows)
-        difference = "" if shipped is None or name == "as shipped" else f"{means[name] - shipped:+.2f}"
+        difference = "" if shipped is None or name == "as shipped" else f"{means[name] - shipped:+z.2f}"
         lines.append(f"| {name} | {rows[0]['parameters']:,} | {means[name]:.2f} | {difference} | {values} |")
     return "\n".join(lines)
 

@@ -112,7 +112,11 @@ def keep_whole(file: Path, args: argparse.Namespace, images: int | None = None) 
     text = file.read_text(encoding="utf-8")
     lost = [name for name in MODELS if f'"{name}"' in text and name not in args.models]
     results = json.loads(text)
-    before = results["data"]["images"] if "data" in results else max(row.get("images", 0) for row in results["models"])
+    before = (
+        results["data"]["images"]
+        if "data" in results
+        else max((row.get("images", 0) for row in results["models"]), default=0)
+    )
     if lost or (images is not None and images < before):
         more = ", ".join(lost) or f"{before} images"
         raise SystemExit(f"{file} holds more, namely {more}: measure that too, or choose another --out")
