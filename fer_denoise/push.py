@@ -51,7 +51,7 @@ def prepare_repo(repo: str, private: bool) -> None:
         raise DataError(f"{repo}: no name of a repo ({error}); write USER/NAME") from None
     with writing():
         _api().create_repo(repo, repo_type="dataset", private=private or None, exist_ok=True)
-        info = _api().repo_info(repo, repo_type="dataset")
+        info = _api().dataset_info(repo)
         present = {file.rfilename for file in info.siblings or []} - {".gitattributes"}
         card = _api().hf_hub_download(repo, "README.md", repo_type="dataset") if "README.md" in present else None
     if private and not info.private:
