@@ -72,6 +72,11 @@ class Faces:
         """SHA-256 of the pixels in order: tells which copy of the data a result was made with."""
         return hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()
 
+    @property
+    def record(self) -> dict[str, str | int]:
+        """What a training record says of them."""
+        return {"name": "FER2013", "images": len(self), "sha256": self.fingerprint}
+
 
 def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revision: str | None = None) -> Faces:
     """Load one split, decoded once to uint8.

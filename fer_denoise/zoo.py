@@ -16,6 +16,10 @@ class ModelInfo:
     summary: str
     task: str | None = None
 
+    def serves(self, task: str | None) -> bool:
+        """Whether it is at home on `task`, None for noise of no task: its specialist, or a model of no task at all."""
+        return self.task in (None, task)
+
 
 _PATCHGAN = (
     "Attention U-Net trained against a PatchGAN discriminator for {}; texture more like that of a real photo, "

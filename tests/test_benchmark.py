@@ -16,6 +16,7 @@ from fer_denoise.hub import BUNDLE, bundled_models
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
+from fer_denoise.zoo import bundled_restorers
 from train import benchmark, cards, generalisation, recognition, speed, surface, throughput, tune_classical
 from train.report import update_readme
 from train.results import load_previous
@@ -178,12 +179,6 @@ def test_a_filter_is_tuned_behind_the_switching_median_or_alone_whichever_is_bet
     assert level["validation_psnr"] == round(tune_classical.score(found, "tv", noisy, clean), 3)
 
 
-def test_the_shipped_parameters_cover_every_filter_and_task():
-    for name in classical.FILTERS:
-        for task in TASKS:
-            assert classical.tuned_parameters(name, task)
-
-
 def test_a_card_holds_the_measured_numbers_and_machine_readable_results():
     results = json.loads((Path(__file__).parents[1] / "results" / "benchmark.json").read_text())
     card = cards.make_card("attention-unet-low", BUNDLE / "attention-unet-low", results)
@@ -193,13 +188,11 @@ def test_a_card_holds_the_measured_numbers_and_machine_readable_results():
     assert card.data.license_name == "research-only"
 
 
-@pytest.mark.parametrize("name", ["attention-unet-low", "attention-unet-high", "attention-unet-salt-pepper"])
+@pytest.mark.parametrize("name", bundled_restorers())
 def test_bundled_models_are_complete_model_repos(name):
     assert {file.name for file in (BUNDLE / name).iterdir()} == {"README.md", "config.json", "model.safetensors"}
     card = ModelCard.load(BUNDLE / name / "README.md")
     assert card.data.pipeline_tag == "image-to-image"
-    config = json.loads((BUNDLE / name / "config.json").read_text())
-    assert config["training"]["data"]["images"] == 28709
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fer_denoise.data import HUB_DATASET, DataError, load_fer2013
+from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import unscaled
@@ -117,8 +117,7 @@ VARIANTS = {
 
 def parse_args(argv: list[str] | None = None) -> Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
-    parser.add_argument("--revision", help="revision of the Hub dataset")
+    run.add_data_options(parser)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=at_least(0), default=[0, 1])
     parser.add_argument("--epochs", type=at_least(1), default=EPOCHS, help="default: %(default)s")

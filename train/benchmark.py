@@ -27,7 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
-from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013, stands_in
+from fer_denoise.data import DataError, Faces, load_fer2013, stands_in
 from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore_task, score
 from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.models import EmotionClassifier
@@ -36,7 +36,7 @@ from fer_denoise.options import at_least
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL, specialists
-from train import generalisation, recognition, speed, surface, throughput
+from train import generalisation, recognition, run, speed, surface, throughput
 from train.report import markdown_tables, plot_samples, update_readme
 from train.results import load_previous, save
 
@@ -52,8 +52,7 @@ SEED = 3
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
-    parser.add_argument("--revision", help="revision of the Hub dataset")
+    run.add_data_options(parser)
     parser.add_argument("--models", nargs="*", metavar="NAME", default=list_models(), help="measure only these")
     parser.add_argument(
         "--origin-recipe",

@@ -119,7 +119,6 @@ class LabelledFaces:
     """Train and validation faces with their labels, on one device."""
 
     def __init__(self, faces: dict[str, Faces], device: torch.device) -> None:
-        self.fingerprint = faces["train"].fingerprint
         self.images, self.validation = (run.as_batch(faces[split].images, device) for split in ("train", "validation"))
         self.labels, self.validation_labels = (
             torch.from_numpy(faces[split].labels).to(device) for split in ("train", "validation")
@@ -169,7 +168,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         "recipe": asdict(recipe),
         "seed": args.seed,
         "network": model.config,
-        "data": {"name": "FER2013", "images": len(faces), "sha256": faces.fingerprint},
+        "data": splits["train"].record,
     }
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "averaged": averaged}
     log = run.resume(args.out, settings, parts)

@@ -277,7 +277,7 @@ def train(args: argparse.Namespace) -> None:
         "seed": args.seed,
         "init": initial(args),
         "network": generator.config,
-        "data": faces.record,
+        "data": splits["train"].record,
     }
     parts: dict[str, Any] = {"generator": generator, "discriminator": discriminator}
     for name, optimizer, scheduler in zip(("generator", "discriminator"), optimizers, schedulers, strict=True):

@@ -91,7 +91,7 @@ def measure_pictures(restorers: dict[str, Restorer], seed: int, pool: Executor) 
             noisy = noise(clean, seed=seed)
             row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
             for name, restorer in restorers.items():
-                if MODELS[name].task in (None, task):
+                if MODELS[name].serves(task):
                     row[name] = mean_psnr(psnr(restore_task(restorer, task, noisy, pool), clean))
             yield {"task": task, "pictures": title, **_with_best_filter(row)}
 

@@ -69,7 +69,7 @@ def measure(
         on_restored = {
             name: classifiers[EMOTION](to_float(restore_levels(restorer, noisy, sigma, amount, pool)))
             for name, restorer in restorers.items()
-            if MODELS[name].task in (None, task)
+            if MODELS[name].serves(task)
         }
         on_filtered = {name: answers for name, answers in on_restored.items() if name in FILTERS}
         for name, answers in on_restored.items():

@@ -36,7 +36,7 @@ def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
         "| origin's convention: PSNR | SSIM |",
         "| --- | --: | --: | --: | --: | --: | --: |",
     ]
-    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].task in (None, task)]
+    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].serves(task)]
     best = max(row["psnr"] for row in shown)
     for row in sorted(shown, key=lambda row: -row["psnr"]):
         mark = "**" if row["psnr"] == best else ""

@@ -42,8 +42,7 @@ SILENT_VARIANCE = 1e-6
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """The options that every training script has."""
-    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
-    parser.add_argument("--revision", help="revision of the Hub dataset")
+    add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of this run: checkpoint, log, curves, model")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, if there is one")
     parser.add_argument("--seed", type=at_least(0), default=0)
@@ -51,6 +50,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where it is fast"
     )
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """The options that tell which faces a script works with."""
+    parser.add_argument("--data", default=HUB_DATASET, help="Hub dataset id, folder or file (default: %(default)s)")
+    parser.add_argument("--revision", help="revision of the Hub dataset")
 
 
 def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:

@@ -87,7 +87,7 @@ def build_results_tab() -> None:
 
 def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
     """A task's rows, best first, with a bar for PSNR, and what the origin reports."""
-    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].task in (None, task)]
+    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].serves(task)]
     shown.sort(key=lambda row: -row["psnr"])
     low = min(row["psnr"] for row in shown) - 2
     span = shown[0]["psnr"] - low

@@ -54,6 +54,22 @@ def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     return F.pad(images, (0, right, 0, bottom), mode=mode)
 
 
+def over_picture(coefficients: list[Tensor], padded: Tensor, noisy: Tensor) -> list[Tensor]:
+    """What gates let through, laid over the picture that they saw.
+
+    Args:
+        coefficients: (B, 1, h, w) of each level, the coarsest first.
+        padded: what the network was given, of the height and width that its levels divide.
+        noisy: the picture, (B, 1, H, W).
+
+    Returns:
+        One (B, 1, H, W) for each level, the finest first.
+    """
+    height, width = noisy.shape[-2:]
+    enlarged = [F.interpolate(level.float(), size=padded.shape[-2:], mode="nearest") for level in coefficients]
+    return [level[..., :height, :width] for level in reversed(enlarged)]
+
+
 class AttentionUNet(PretrainedModel):
     """Attention U-Net for one-channel pictures.
 
@@ -107,12 +123,10 @@ class AttentionUNet(PretrainedModel):
         Returns:
             One (B, 1, H, W) for each skip connection that has a gate, enlarged to the size of `noisy`.
         """
-        height, width = noisy.shape[-2:]
         padded = pad_to_multiple(noisy, self.multiple)
         coefficients: list[Tensor] = []
         self._decode(*self._encode(padded), coefficients)
-        enlarged = [F.interpolate(level.float(), size=padded.shape[-2:], mode="nearest") for level in coefficients]
-        return [level[..., :height, :width] for level in reversed(enlarged)]
+        return over_picture(coefficients, padded, noisy)
 
     def _encode(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         skips = []

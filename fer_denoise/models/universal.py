@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fer_denoise.models.attention_unet import AttentionGate, pad_to_multiple
+from fer_denoise.models.attention_unet import AttentionGate, over_picture, pad_to_multiple
 from fer_denoise.models.noise_estimator import NoiseEstimator, at_least_float32, scaled, unscaled
 from fer_denoise.models.pretrained import PretrainedModel
 
@@ -115,12 +115,10 @@ class UniversalRestorer(PretrainedModel):
         Returns:
             One (B, 1, H, W) for each skip connection, enlarged to the size of `noisy`.
         """
-        height, width = noisy.shape[-2:]
         coefficients: list[Tensor] = []
         inputs = self.inputs(noisy)
         self._decode(*self._encode(inputs), coefficients)
-        enlarged = [F.interpolate(level.float(), size=inputs.shape[-2:], mode="nearest") for level in coefficients]
-        return [level[..., :height, :width] for level in reversed(enlarged)]
+        return over_picture(coefficients, inputs, noisy)
 
     def noise_level(self, noisy: Tensor) -> Tensor:
         """Estimate the noise of each picture of `noisy`, float (B, 1, H, W) in [0, 1].
