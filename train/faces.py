@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from fer_denoise.data import Faces
 from fer_denoise.noise import Noise
 from train import run
+from train.scenes import Scenes
 
 VALIDATION_SEED = 1
 TRAIN_SEEDS = 1000
@@ -25,6 +26,7 @@ class NoisyFaces:
         seed: of the noise that is drawn once per train image, where it is not fresh; never that of another split.
         fresh_noise: draw new noise in every step.
         flips: mirror half of the images of a step.
+        scenes: patches of pictures that are no faces, added to each step; as a share of its faces, with fresh noise.
     """
 
     def __init__(
@@ -36,31 +38,27 @@ class NoisyFaces:
         seed: int,
         fresh_noise: bool,
         flips: bool,
+        scenes: float = 0,
     ) -> None:
         images, validation = faces["train"].images, faces["validation"].images
-        self.fingerprint = faces["train"].fingerprint
         self.clean = run.as_batch(images, device)
         self.validation = run.as_batch(validation, device)
         self.validation_noisy = run.as_batch(noise(validation, seed=VALIDATION_SEED), device)
         self._fixed_noisy = None if fresh_noise else run.as_batch(noise(images, seed=TRAIN_SEEDS + seed), device)
         self._noise = noise
         self._flips = flips
+        self._scenes = Scenes(scenes, images.shape[1:], device)
 
     def __len__(self) -> int:
         return len(self.clean)
 
-    @property
-    def record(self) -> dict[str, str | int]:
-        """What a training record says of the data."""
-        return {"name": "FER2013", "images": len(self), "sha256": self.fingerprint}
-
     def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noisy and clean images of a step, float (B, 1, H, W) in [0, 1]."""
-        clean = run.as_float(self.clean[index])
+        """Noisy and clean images of a step, float (B, 1, H, W) in [0, 1]; where there are scenes, more than `index`."""
         if self._fixed_noisy is None:
+            clean = run.as_float(self._scenes.beside(self.clean[index], rng))
             clean = run.random_flips(clean, rng) if self._flips else clean
             return self._noise.corrupt(clean, rng), clean
-        pairs = torch.cat([self._fixed_noisy[index], clean], dim=1)
+        pairs = torch.cat([self._fixed_noisy[index], run.as_float(self.clean[index])], dim=1)
         noisy, clean = (run.random_flips(pairs, rng) if self._flips else pairs).chunk(2, dim=1)
         return noisy, clean
 

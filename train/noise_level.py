@@ -27,6 +27,7 @@ from fer_denoise.noise import RandomNoise
 from fer_denoise.options import at_least
 from fer_denoise.precision import on_device
 from train import run
+from train.scenes import Scenes
 from train.supervised import WARM_UP_STEPS
 
 
@@ -38,6 +39,8 @@ class Recipe:
     batch_size: int = 64
     learning_rate: float = 2e-3
     clip_gradient: float = 1.0
+    scenes: float = 0.25
+    """Patches of pictures that are no faces, added to each step, as a share of its faces."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -58,10 +61,11 @@ def error(estimates: Tensor, levels: Tensor) -> Tensor:
 class LevelledFaces:
     """Train and validation faces, and noise of known levels for them, on one device."""
 
-    def __init__(self, faces: dict[str, Faces], device: torch.device, seed: int) -> None:
-        self.fingerprint = faces["train"].fingerprint
+    def __init__(self, faces: dict[str, Faces], device: torch.device, seed: int, scenes: float) -> None:
+        images = faces["train"].images
         self.noise = RandomNoise()
-        self.clean = run.as_batch(faces["train"].images, device)
+        self.clean = run.as_batch(images, device)
+        self._scenes = Scenes(scenes, images.shape[1:], device)
         validation = run.as_float(run.as_batch(faces["validation"].images, device))
         self.validation = self._corrupt(validation, run.generator(seed, device=device))
 
@@ -69,8 +73,9 @@ class LevelledFaces:
         return len(self.clean)
 
     def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noisy faces of a step, float (B, 1, H, W) in [0, 1], and their levels (B, 2)."""
-        return self._corrupt(run.random_flips(run.as_float(self.clean[index]), rng), rng)
+        """Noisy faces and scenes of a step, float (B, 1, H, W) in [0, 1], and their levels (B, 2)."""
+        clean = self._scenes.beside(self.clean[index], rng)
+        return self._corrupt(run.random_flips(run.as_float(clean), rng), rng)
 
     def _corrupt(self, clean: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         levels = self.noise.draw_levels(len(clean), rng)
@@ -90,7 +95,7 @@ def validate(model: UniversalRestorer, faces: LevelledFaces, accelerator: Accele
 def train(args: argparse.Namespace, recipe: Recipe) -> None:
     accelerator, splits = run.start_run(args)
     device = accelerator.device
-    faces = LevelledFaces(splits, device, args.seed)
+    faces = LevelledFaces(splits, device, args.seed, recipe.scenes)
     steps = run.batches_per_epoch(len(faces), recipe.batch_size)
     torch.manual_seed(args.seed)
     model = UniversalRestorer.from_pretrained(args.init) if args.init else UniversalRestorer()
@@ -107,7 +112,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         "noise": asdict(faces.noise),
         "seed": args.seed,
         "network": model.config,
-        "data": {"name": "FER2013", "images": len(faces), "sha256": faces.fingerprint},
+        "data": splits["train"].record,
     }
     parts = {"model": estimator, "optimizer": optimizer, "scheduler": scheduler}
     log = run.resume(args.out, settings, parts)

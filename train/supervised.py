@@ -47,6 +47,8 @@ class Recipe:
     ema: float | None = None
     """Decay per step of the moving average of the weights that is validated and kept."""
     residual: bool = False
+    scenes: float = 0
+    """Patches of pictures that are no faces, added to each step, as a share of its faces; with `fresh_noise` alone."""
 
 
 def charbonnier(restored: Tensor, clean: Tensor, eps: float = 1e-3) -> Tensor:
@@ -90,7 +92,15 @@ def train_restorer(
     accelerator, splits = run.start_run(args)
     device = accelerator.device
     loss = LOSSES[recipe.loss]
-    faces = NoisyFaces(splits, noise, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
+    faces = NoisyFaces(
+        splits,
+        noise,
+        device,
+        seed=args.seed,
+        fresh_noise=recipe.fresh_noise,
+        flips=recipe.flips,
+        scenes=recipe.scenes,
+    )
     steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
 
     model = on_device(make_model(), device)
@@ -112,7 +122,7 @@ def train_restorer(
         "recipe": asdict(recipe),
         "seed": args.seed,
         "network": model.config,
-        "data": faces.record,
+        "data": splits["train"].record,
     }
 
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}

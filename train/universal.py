@@ -36,6 +36,7 @@ RECIPE = Recipe(
     flips=True,
     ema=0.999,
     clip_gradient=3.0,
+    scenes=0.125,
 )
 
 
