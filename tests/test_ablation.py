@@ -26,19 +26,19 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     (tmp_path / "data").mkdir()
     write_faces(tmp_path / "data", make_faces)
     (tmp_path / "README.md").write_text("<!-- ablation:start -->\n<!-- ablation:end -->\n")
-    options = ["--data", "data", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--variants", "as shipped"]
+    options = ["--data", "data", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--variants", ablation.BASE]
     ablation.main(options)
     first = json.loads(ablation.FILE.read_text())["rows"]
-    assert [(row["variant"], row["seed"]) for row in first] == [("as shipped", 0), ("as shipped", 1)]
+    assert [(row["variant"], row["seed"]) for row in first] == [(ablation.BASE, 0), (ablation.BASE, 1)]
     ablation.main([*options, "no gates", "no biases", "no mask and no pre-fill"])
     rows = json.loads(ablation.FILE.read_text())["rows"]
-    assert len(rows) == 8 and [row for row in rows if row["variant"] == "as shipped"] == first
+    assert len(rows) == 8 and [row for row in rows if row["variant"] == ablation.BASE] == first
 
     def mean(variant: str) -> float:
         return sum(row["validation_psnr"] for row in rows if row["variant"] == variant) / 2
 
     table = (tmp_path / "README.md").read_text()
-    assert f"| {mean('no gates') - mean('as shipped'):+z.2f} |" in table
+    assert f"| {mean('no gates') - mean(ablation.BASE):+z.2f} |" in table
     assert "| no gates |" in capsys.readouterr().out
 
 
