@@ -8,7 +8,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from fer_denoise.demo.face_view import advice, attention_pictures, fits, is_realist, metrics_table, restore_face
+from fer_denoise.demo.face_view import attention_pictures, fits, is_realist, measurements, metrics_table, restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
@@ -205,13 +205,16 @@ def test_the_table_shows_what_was_measured(clean):
 
 
 def test_a_specialist_away_from_its_noise_is_pointed_out():
+    view = restore_face(sample_faces()["Drawing"], Restorers(), "median", TASKS["low"], 0)
     assert fits("attention-unet-low", TASKS["low"])
     assert not fits("attention-unet-low", GaussianNoise(0.1))
     assert not fits("attention-unet-low", TASKS["salt_pepper"])
-    assert "not what it was trained for" in advice("attention-unet-low", fitting=False)
+    for noise, warned in ((TASKS["low"], False), (GaussianNoise(0.1), True)):
+        shown = measurements(view, "strong", "attention-unet-low", noise)
+        assert ("not what <i>Attention U-Net, low Gaussian</i> was trained for" in shown) == warned
+        assert "strong" in shown and view.table in shown and view.emotions in shown
     for model in ("median", "universal"):
-        assert fits(model, GaussianNoise(0.1))
-        assert advice(model, fitting=True) == MODELS[model].summary
+        assert "trained for" not in measurements(view, "", model, GaussianNoise(0.1)).replace(view.emotions, "")
 
 
 def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):

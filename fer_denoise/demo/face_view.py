@@ -1,6 +1,7 @@
 """What is shown of one face: pictures, measurements, and words on the restorer that was chosen."""
 
 from dataclasses import astuple
+from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from fer_denoise.realism import blend
 from fer_denoise.zoo import MODELS, specialists
 
 LEVELS = ("Fine", "Middle", "Coarse")
+
+UNFIT = "This noise is not what <i>{}</i> was trained for, so expect less of it."
 
 
 class FaceView(NamedTuple):
@@ -112,11 +115,11 @@ def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) ->
     )
 
 
-def advice(model: str, fitting: bool) -> str:
-    """What the chosen restorer is, and whether the noise is `fitting`, that is, what it was trained for."""
-    if fitting:
-        return MODELS[model].summary
-    return f"{MODELS[model].summary} **This noise is not what it was trained for, so expect less of it.**"
+def measurements(view: FaceView, level: str, model: str, noise: Noise) -> str:
+    """All that is said of a face beside its pictures, as HTML; `level` tells how strong the noise is."""
+    warning = "" if fits(model, noise) else f"<p class='unfit'>{UNFIT.format(MODELS[model].title)}</p>"
+    summary = escape(MODELS[model].summary)
+    return f"<section>{warning}{view.table}<p>{level}</p><p>{summary}</p></section><section>{view.emotions}</section>"
 
 
 def fits(model: str, noise: Noise) -> bool:

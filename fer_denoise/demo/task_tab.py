@@ -19,7 +19,7 @@ from fer_denoise.demo.components import (
     pixel_gallery,
     pixel_image,
 )
-from fer_denoise.demo.face_view import advice, attention_pictures, fits, is_realist, restore_face
+from fer_denoise.demo.face_view import attention_pictures, is_realist, measurements, restore_face
 from fer_denoise.demo.heat import error_legend, impulse_legend
 from fer_denoise.demo.hub_faces import random_test_faces
 from fer_denoise.demo.links import COPY_LINK, MAX_SEED
@@ -89,7 +89,6 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                     minimum=0,
                     maximum=MAX_SEED,
                 )
-            level_text = gr.Markdown(controls.describe(*controls.preset))
             with gr.Row():
                 preset = gr.Button("Back to the task's own noise", size="sm")
                 link = gr.Button("Copy a link to this", size="sm")
@@ -113,9 +112,13 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 clean_image = pixel_image("Clean", value=first.clean)
                 noisy_image = pixel_image("Noisy", value=first.noisy)
                 restored_image = pixel_image("Restored", value=first.restored)
-            table_html = gr.HTML(first.table, padding=False)
-            hint_text = gr.Markdown(advice(DEFAULT_MODEL, fitting=True))
-            offer = gr.Button("Take Universal instead", size="sm", variant="primary", visible=False)
+            # The style shows it where the measurements say that the noise does not fit.
+            offer = gr.Button("Take Universal instead", size="sm", variant="primary", elem_classes="offer")
+            measurements_html = gr.HTML(
+                measurements(first, controls.describe(*controls.preset), DEFAULT_MODEL, preset_noise),
+                padding=False,
+                elem_classes="measurements",
+            )
             with gr.Row(equal_height=False, elem_classes="closer"):
                 before_after = InlineSlider(
                     first.pair,
@@ -132,7 +135,6 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 with gr.Column(min_width=200, visible=with_impulses):
                     impulse_image = pixel_image("Impulses", value=first.impulses)
                     gr.HTML(impulse_legend(), padding=False)
-            emotions_html = gr.HTML(first.emotions, padding=False, elem_classes="closer")
     with gr.Accordion("Where the network looks", open=False) as attention_part:
         gr.Markdown(
             "Attention gates weigh the details that a network passes on. Light is much, dark is little; fine details "
@@ -166,20 +168,19 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
             visible=False,
         )
 
-    advised, looking, asked = gr.State((DEFAULT_MODEL, True)), gr.State(False), gr.State()
+    looking, asked = gr.State(False), gr.State()
     inputs = [looking, face, model, dial, seed, *sliders]
-    # Each costs the browser its time, so the clean face, and a picture that nobody sees, are not among them.
+    # Each costs the browser its time. So all words are one, and the clean face is not among them, nor a picture that
+    # nobody sees.
     changing: dict[str, Component] = {
         "noisy": noisy_image,
         "restored": restored_image,
         "error": error_image,
         "pair": before_after,
-        "table": table_html,
-        "emotions": emotions_html,
     }
     if with_impulses:
         changing["impulses"] = impulse_image
-    outputs = [level_text, advised, asked, *changing.values()]
+    outputs = [asked, measurements_html, *changing.values()]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "restore"}
     # One light component to keep the status of, not every picture: the browser goes over all with each event.
     options = {**private, "show_progress": "hidden", "show_progress_on": face}
@@ -192,14 +193,10 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         noise = controls.noise(*values)
         view = restore_face(face, restorers, model, noise, int(seed or 0), share)
         return (
-            controls.describe(*values),
-            (model, fits(model, noise)),
             (face.tolist(), model, seed, values) if looking else None,
+            measurements(view, controls.describe(*values), model, noise),
             *(getattr(view, part) for part in changing),
         )
-
-    def advise(chosen: tuple[str, bool]) -> tuple[str, gr.Button]:
-        return advice(*chosen), gr.Button(visible=not chosen[1])
 
     @in_plain_words
     def look(asked: tuple[Any, ...] | None) -> Any:
@@ -237,8 +234,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
     moved: list[Any] = [*sliders, seed, model, dial]
     gr.on([control.change for control in moved], run, inputs, outputs, trigger_mode="always_last", **options)
-    # A component that is set in vain costs as much as its picture, so these wait for a change.
-    advised.change(advise, advised, [hint_text, offer], **options)
+    # A component that is set in vain costs as much as its picture, so this one waits for a change.
     asked.change(look, asked, attention_gallery, **options)
     attention_part.expand(lambda: True, None, looking, **options).success(run, inputs, outputs, **options)
     attention_part.collapse(lambda: False, None, looking, **options)
