@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from PIL import Image
 
 from fer_denoise import Restorer
 from fer_denoise.demo.face_view import restore_face
+from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.noise import TASKS
@@ -291,27 +292,64 @@ def test_all_are_compared_and_curves_are_drawn(visit):
     here.assert_quiet()
 
 
-def test_a_link_opens_what_it_says(visit):
-    here = visit(query="?task=high&model=tv&seed=5&levels=0.5,0.4")
-    here.panel.get_by_text("sigma 0.100").wait_for()
-    here.wait_until(lambda: here.panel.get_by_label("Seed").input_value() == "5")
-    here.wait_until(lambda: here.panel.get_by_label("Restorer").first.input_value() == "Total variation")
+def gain_of(task: str, model: str, seed: int, levels: Sequence[float], texture: float = 1.0) -> str:
+    """What the measurements of the first face end with."""
+    face = next(iter(sample_faces().values()))
+    view = restore_face(face, Restorers(), model, CONTROLS[task].noise(*levels), seed, texture)
+    return re.findall(r"[+-][\d.]+ dB", view.table)[-1]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(
+    ("task", "model", "seed", "levels"),
+    [
+        ("high", "tv", 5, (0.5, 0.4)),
+        ("salt_pepper", "attention-unet-low", 3, (0.2, 0.3)),
+        ("low", "patchgan-low", 1, (0.3, 0.4)),
+    ],
+)
+def test_a_link_opens_what_it_says(visit, width, task, model, seed, levels):
+    settings = f"task={task}&model={model}&texture=1&seed={seed}&levels={','.join(map(str, levels))}"
+    here = visit(width, f"?{settings}")
+    here.wait_until(lambda: here.panel.get_by_label("Seed").input_value() == str(seed))
+    here.wait_until(lambda: here.panel.get_by_label("Restorer").first.input_value() == MODELS[model].title)
+    here.wait_until(lambda: gain_of(task, model, seed, levels) in here.table())
+    # Nor does anything come after it.
+    here.page.wait_for_timeout(500)
+    assert gain_of(task, model, seed, levels) in here.table()
     here.panel.get_by_role("button", name="Copy a link").click()
-    here.page.wait_for_url("**/?task=high&model=tv&texture=1&seed=5&levels=*")
+    here.page.wait_for_url(f"**/?{settings.replace(',', '*')}")
+    here.assert_quiet()
+
+
+def test_back_to_the_tasks_own_noise_sets_all_sliders_and_shows_that(visit):
+    here = visit(query="?task=salt_pepper&model=median&seed=2&levels=0.4,0.9")
+    here.wait_until(lambda: gain_of("salt_pepper", "median", 2, (0.4, 0.9)) in here.table())
+    here.panel.get_by_role("button", name="Back to the task's own noise").click()
+    here.wait_until(lambda: gain_of("salt_pepper", "median", 2, (0.1, 0.5)) in here.table())
+    here.assert_quiet()
+
+
+def test_a_number_typed_beyond_the_end_is_the_end_and_a_slider_can_be_put_back(visit):
+    here = visit()
+    here.open("Salt and pepper")
+    number = here.panel.get_by_role("spinbutton", name="Amount")
+    number.fill("9")
+    number.press("Tab")
+    here.wait_until(lambda: gain_of("salt_pepper", "universal", 0, (0.5, 0.5)) in here.table())
+    assert number.input_value() == "0.5"
+    here.panel.get_by_label("Reset to default value").first.click()
+    here.wait_until(lambda: gain_of("salt_pepper", "universal", 0, (0.1, 0.5)) in here.table())
     here.assert_quiet()
 
 
 def test_a_link_sets_the_dial_from_truth_to_texture(visit):
     here = visit(query="?task=low&model=patchgan-low&texture=0.25&seed=0&levels=0.2,0.2")
     there = visit(query="?task=low&model=patchgan-low&texture=1&seed=0&levels=0.2,0.2")
-    restorers, noise = Restorers(), TASKS["low"]
-    face = next(iter(sample_faces().values()))
     for visit_, texture in ((here, 0.25), (there, 1.0)):
         dial = visit_.panel.get_by_role("slider", name="From truth to texture")
         visit_.wait_until(lambda dial=dial, texture=texture: dial.is_visible() and float(dial.input_value()) == texture)
-        _, expected, _ = re.findall(
-            r"[\d.]+ dB", restore_face(face, restorers, "patchgan-low", noise, 0, texture).table
-        )
+        expected = gain_of("low", "patchgan-low", 0, (0.2, 0.2), texture)
         visit_.wait_until(lambda visit_=visit_, expected=expected: expected in visit_.table())
     here.assert_quiet()
 

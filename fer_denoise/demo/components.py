@@ -68,6 +68,16 @@ class InlineGallery(gr.Gallery):
         )
 
 
+class BoundedSlider(gr.Slider):
+    """A slider that takes what is typed beyond an end for that end, as the browser does once the number box is left."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float:
+        number = self.minimum if payload is None else min(max(payload, self.minimum), self.maximum)
+        return super().preprocess(number)
+
+
 class InlineSlider(gr.ImageSlider):
     """Two small pictures, one laid over the other."""
 

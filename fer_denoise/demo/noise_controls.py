@@ -5,6 +5,7 @@ from typing import Protocol
 
 import gradio as gr
 
+from fer_denoise.demo.components import BoundedSlider
 from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise, sigma_from_std
 
 
@@ -55,10 +56,10 @@ class GaussianControls:
 
     def build(self) -> list[gr.Slider]:
         return [
-            gr.Slider(
+            BoundedSlider(
                 *self.limits[0], self.std, step=0.01, label="Standard deviation", info="How widely the noise spreads."
             ),
-            gr.Slider(*self.limits[1], self.factor, step=0.01, label="Factor", info="How strongly it is mixed in."),
+            BoundedSlider(*self.limits[1], self.factor, step=0.01, label="Factor", info="How strongly it is mixed in."),
         ]
 
     def noise(self, *values: float) -> GaussianNoise:
@@ -90,10 +91,10 @@ class SaltAndPepperControls:
 
     def build(self) -> list[gr.Slider]:
         return [
-            gr.Slider(
+            BoundedSlider(
                 *self.limits[0], self.amount, step=0.01, label="Amount", info="Share of the pixels that are hit."
             ),
-            gr.Slider(
+            BoundedSlider(
                 *self.limits[1],
                 self.salt_vs_pepper,
                 step=0.05,

@@ -68,8 +68,6 @@ def build() -> gr.Blocks:
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
 
-        # The browser sets them one by one, and restores the face anew when it hears of a change. That of the model it
-        # always hears, so the model is the last of the controls.
         linked = [part for tab in task_tabs for part in (*tab.sliders, tab.seed, tab.dial, tab.model, *tab.outputs)]
         # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
         # what they hold: the tabs would be the whole page. What is not seen is the lightest.
@@ -103,7 +101,6 @@ def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab])
     if settings is None:
         return {tabs: gr.skip()}
     tab = next(tab for tab in task_tabs if tab.task == settings.task)
-    # A tab that has not been opened yet does not hear that its controls change.
     shown = tab.show(settings.model, settings.texture, settings.seed, settings.levels)
     return {
         tabs: gr.Tabs(selected=settings.task),

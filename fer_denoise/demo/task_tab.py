@@ -11,6 +11,7 @@ from PIL import Image
 
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
 from fer_denoise.demo.components import (
+    BoundedSlider,
     InlineGallery,
     InlineSlider,
     PictureInput,
@@ -98,7 +99,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 label="Restorer",
                 info="Universal serves every level. Others: networks for one kind of noise, and classical filters.",
             )
-            dial = gr.Slider(
+            dial = BoundedSlider(
                 0,
                 1,
                 1.0,
@@ -231,16 +232,22 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     drawn = random_button.click(draw_faces, None, [gallery, offered, face, clean_image], **hub_options)
     for event in (picked, uploaded, drawn):
         event.success(run, inputs, outputs, **options)
-    # A slider also changes by keyboard, by its number box and by the reset, none of which count as a release.
-    moved: list[Any] = [*sliders, seed, model, dial]
-    gr.on([control.change for control in moved], run, inputs, outputs, trigger_mode="always_last", **options)
+    # Not "change", which is raised for each control that the app itself sets: of several at once, all before the last
+    # would be restored with some of them still as they were, and may well come last.
+    # A slider that is put back is only released.
+    all_sliders = [*sliders, dial]
+    by_hand = [seed.input, model.input, *(s.input for s in all_sliders), *(s.release for s in all_sliders)]
+    gr.on(by_hand, run, inputs, outputs, trigger_mode="always_last", **options)
     # A component that is set in vain costs as much as its picture, so this one waits for a change.
     asked.change(look, asked, attention_gallery, **options)
     attention_part.expand(lambda: True, None, looking, **options).success(run, inputs, outputs, **options)
     attention_part.collapse(lambda: False, None, looking, **options)
     model.change(lambda name: gr.Slider(visible=is_realist(name)), model, dial, **options)
-    preset.click(lambda: controls.preset, None, sliders, **options)
-    offer.click(lambda: UNIVERSAL, None, model, **options)
+    for event in (
+        preset.click(lambda: controls.preset, None, sliders, **options),
+        offer.click(lambda: UNIVERSAL, None, model, **options),
+    ):
+        event.success(run, inputs, outputs, **options)
     link.click(None, [model, dial, seed, *sliders], None, js=COPY_LINK.format(task=task), api_visibility="private")
 
     @in_plain_words
