@@ -38,6 +38,7 @@ HARDWARE = {
 }
 """Of bundled models whose training record does not tell."""
 
+EARLIER = "the weights of an earlier run"
 _MARK = re.compile(r"\n*<!-- Generated, sha256 ([0-9a-f]{64})\. [^>]*-->\s*$")
 
 
@@ -99,7 +100,7 @@ def make_card(
         preset=training.get("preset"),
         seed=training.get("seed"),
         init=_describe_init(training.get("init"), name),
-        continued=training.get("init") == name,
+        continued=_describe_init(training.get("init"), name) == EARLIER,
         trained_on=training.get("noise"),
         settings=recipe,
         recipe=describe_recipe(recipe),
@@ -213,7 +214,7 @@ def describe_recipe(recipe: dict[str, Any]) -> str:
     parts = [
         name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {_short(value)}"
         for name, value in recipe.items()
-        if value is not None and value is not False
+        if value
     ]
     return ", ".join(parts) or "not recorded"
 
@@ -258,7 +259,7 @@ def _describe_init(init: str | None, name: str) -> str | None:
     """A folder on the trainer's machine means nothing to a reader; nor does a name that has passed to this model."""
     if init in (None, "none"):
         return None
-    return f"`{init}`" if init in MODELS and init != name else "the weights of an earlier run"
+    return f"`{init}`" if init in MODELS and init != name else EARLIER
 
 
 def _row(rows: list[dict[str, Any]], name: str, task: str) -> dict[str, Any]:
