@@ -280,6 +280,20 @@ def test_generalisation_measures_pictures_and_unseen_noise(run, tmp_path, monkey
     in_readme = (tmp_path / "README.md").read_text()
     assert f"{results['unseen'][0]['universal']:.2f}" in in_readme
 
+    # One alone is measured anew, the others are kept as long as they are made of the same.
+    file = tmp_path / "results" / generalisation.FILE
+    run("--generalisation", "--models", "tv")
+    more = json.loads(file.read_text())
+    for row, old in zip([*more["pictures"], *more["unseen"]], [*results["pictures"], *results["unseen"]], strict=True):
+        assert row["tv"] > 0 and all(row[name] == old[name] for name in ("universal", "median", NOISY))
+        assert row[generalisation.BEST_FILTER][1] == max(row["tv"], old[generalisation.BEST_FILTER][1])
+    more["made_of"]["universal"] = "other weights"
+    file.write_text(json.dumps(more))
+    with pytest.raises(SystemExit, match="needs universal among"):
+        run("--generalisation", "--models", "tv")
+    with pytest.raises(SystemExit, match="measured otherwise"):
+        run("--generalisation", "--models", "tv", "--seed", "4")
+
 
 def specialists() -> list[str]:
     return [name for name in bundled_models() if name.startswith("attention-unet")]

@@ -35,7 +35,7 @@ from fer_denoise.noise import TASKS, GaussianNoise
 from fer_denoise.options import at_least
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
-from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL, specialists
+from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL
 from train import generalisation, recognition, run, speed, surface, throughput
 from train.report import markdown_tables, plot_samples, update_readme
 from train.results import load_previous, save
@@ -95,13 +95,8 @@ def check_models(args: argparse.Namespace) -> None:
             f"no such model: {', '.join(strange)}; there are {', '.join(list_models())}. One that you trained "
             "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"
         )
-    needed: list[str] = []
-    if args.variants:
-        needed = [UNIVERSAL]
-    if args.generalisation:
-        needed = [UNIVERSAL, *(specialists(task)[0] for task in TASKS), "median"]
-    if missing := [name for name in needed if name not in args.models]:
-        raise SystemExit(f"this needs {', '.join(missing)} among the --models")
+    if args.variants and UNIVERSAL not in args.models:
+        raise SystemExit(f"this needs {UNIVERSAL} among the --models")
 
 
 def keep_whole(file: Path, args: argparse.Namespace, images: int | None = None) -> None:
@@ -189,14 +184,9 @@ def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, 
 
 def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
     clean = test.images[: args.images or generalisation.IMAGES]
-    keep_whole(args.out / generalisation.FILE, args, len(clean))
-    with ProcessPoolExecutor(args.workers) as pool:
-        rows = {
-            "pictures": list(tqdm(generalisation.measure_pictures(restorers, args.seed, pool), "pictures")),
-            "colour": list(generalisation.measure_colour(restorers[UNIVERSAL], args.seed)),
-            "unseen": list(tqdm(generalisation.measure_unseen(clean, restorers, args.seed, pool), "unseen noise")),
-        }
-    results = {**conditions(args, clean), **rows}
+    measured_on = conditions(args, clean)
+    before = load_previous(args.out / generalisation.FILE, measured_on)
+    results = {**measured_on, **generalisation.measure(clean, restorers, args.seed, args.workers, before)}
     save(args.out / generalisation.FILE, results)
     show(args, "generalisation", generalisation.markdown_tables(results))
 

@@ -1,12 +1,13 @@
 """Past the training: other faces, pictures that are no faces, and kinds of noise that no network here has seen.
 
 `python -m train.benchmark --generalisation` runs it. On pictures, the filters are told the true sigma and have the
-parameters tuned for the task. Against unseen noise nobody is told anything: the filters estimate sigma.
+parameters tuned for the task. Against unseen noise nobody is told anything: the filters estimate sigma. With
+`--models`, only those are measured anew.
 """
 
 import io
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,18 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2gray
 from skimage.util import random_noise
+from tqdm import tqdm
 
 from fer_denoise import Restorer
-from fer_denoise.classical import FILTERS
+from fer_denoise.classical import FILTERS, tuned_parameters
 from fer_denoise.evaluate import NOISY, in_chunks, restore_task
+from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import TITLES
 from fer_denoise.photos import restore_luminance, restore_photo
-from fer_denoise.zoo import MODELS, specialists
+from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
 
 FILE = "generalisation.json"
 IMAGES = 500
@@ -84,6 +87,57 @@ UNSEEN: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 }
 
 
+def measure(
+    clean: np.ndarray, restorers: dict[str, Restorer], seed: int, workers: int | None, before: dict[str, Any]
+) -> dict[str, Any]:
+    """All of it, on scikit-image's pictures and on faces (N, 48, 48).
+
+    Args:
+        before: what was measured earlier on the same faces. Its figures of others than `restorers` are taken over,
+            where their weights or parameters are still the same.
+
+    Ends with a message where the tables would lack a method.
+    """
+    made_of = {name: _made_of(name) for name in restorers}
+    kept = {
+        name: made
+        for name, made in before.get("made_of", {}).items()
+        if name not in restorers and made == _made_of(name)
+    }
+    needed = [UNIVERSAL, *(specialists(task)[0] for task in TASKS), "median"]
+    if missing := [name for name in needed if name not in {**made_of, **kept}]:
+        raise SystemExit(f"this needs {', '.join(missing)} among the --models")
+    with ProcessPoolExecutor(workers) as pool:
+        pictures = list(tqdm(measure_pictures(restorers, seed, pool), "pictures"))
+        unseen = list(tqdm(measure_unseen(clean, restorers, seed, pool), "unseen noise"))
+    colour = list(measure_colour(restorers[UNIVERSAL], seed)) if UNIVERSAL in restorers else before["colour"]
+    return {
+        "made_of": {**kept, **made_of},
+        "pictures": _joined(before.get("pictures", []), pictures, kept, ("task", "pictures")),
+        "colour": colour,
+        "unseen": _joined(before.get("unseen", []), unseen, kept, ("noise",)),
+    }
+
+
+def _made_of(name: str) -> Any:
+    """What decides how a method restores: the weights of a network, the parameters of a filter."""
+    if name in FILTERS:
+        return {task: tuned_parameters(name, task) for task in TASKS}
+    return weights_checksum(model_folder(name)) if name in bundled_models() else None
+
+
+def _joined(
+    before: list[dict[str, Any]], rows: list[dict[str, Any]], kept: Collection[str], keys: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """The rows with what `before` says of the same, of the methods that are `kept`, and with their best filter."""
+    known = {tuple(row[key] for key in keys): row for row in before}
+    earlier = [known.get(tuple(row[key] for key in keys), {}) for row in rows]
+    return [
+        _with_best_filter({**row, **{name: old[name] for name in kept if name in old}})
+        for row, old in zip(rows, earlier, strict=True)
+    ]
+
+
 def measure_pictures(restorers: dict[str, Restorer], seed: int, pool: Executor) -> Iterator[dict[str, Any]]:
     """A row per task and picture: PSNR of the noisy input, of the networks made for it, and of the best filter."""
     for task, noise in TASKS.items():
@@ -93,7 +147,7 @@ def measure_pictures(restorers: dict[str, Restorer], seed: int, pool: Executor) 
             for name, restorer in restorers.items():
                 if MODELS[name].serves(task):
                     row[name] = mean_psnr(psnr(restore_task(restorer, task, noisy, pool), clean))
-            yield {"task": task, "pictures": title, **_with_best_filter(row)}
+            yield {"task": task, "pictures": title, **_rounded(row)}
 
 
 def measure_colour(restorer: Restorer, seed: int) -> Iterator[dict[str, Any]]:
@@ -125,7 +179,7 @@ def measure_unseen(
         for name, restorer in restorers.items():
             restored = in_chunks(restorer, noisy, pool) if name in FILTERS else restorer(noisy)
             row[name] = mean_psnr(psnr(restored, clean))
-        yield {"noise": title, **_with_best_filter(row)}
+        yield {"noise": title, **_rounded(row)}
 
 
 def markdown_tables(results: dict[str, Any]) -> str:
@@ -158,9 +212,12 @@ def _cells(values: tuple[float, ...]) -> str:
     return " | ".join(f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values)
 
 
+def _rounded(row: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in row.items()}
+
+
 def _with_best_filter(row: dict[str, Any]) -> dict[str, Any]:
-    """The row rounded, with its best filter's name and PSNR beside the rest."""
-    row = {name: round(value, 4) for name, value in row.items()}
+    """The row with its best filter's name and PSNR beside the rest."""
     filters = [name for name in row if name in FILTERS]
     if filters:
         best = max(filters, key=row.__getitem__)
