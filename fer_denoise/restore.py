@@ -14,13 +14,14 @@ from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config
+from fer_denoise.models.universal import extremes
 from fer_denoise.pictures import MIN_SIDE
 from fer_denoise.precision import bf16_is_fast, on_device
 from fer_denoise.zoo import list_models
 
 BATCH_SIZE = 64
-LEVEL_WINDOW = 512
-"""The noise of a picture with a longer side is estimated part by part, which bounds the memory."""
+LEVEL_WINDOW = 48
+"""The noise of a picture with a longer side is estimated window by window, of the size that this was learned at."""
 PRECISIONS = ("auto", "bf16", "fp32")
 
 
@@ -221,17 +222,22 @@ class Restorer:
 
     @torch.inference_mode()
     def _noise_levels(self, images: Tensor) -> Tensor:
-        """Sigma and amount (N, 2) of pictures (N, 1, H, W), of a large one the mean over its parts."""
+        """Sigma and amount (N, 2) of pictures (N, 1, H, W), of a large one the median over its windows.
+
+        Texture is taken for a little noise, and parts that are truly black or white tell nothing of it. So the windows
+        with the fewest black and white pixels count, and what most of them say.
+        """
         network = cast(UniversalRestorer, self.model)
-        levels, pixels = torch.zeros(len(images), 2), 0
-        height, width = images.shape[-2:]
-        for top, left in product(range(0, height, LEVEL_WINDOW), range(0, width, LEVEL_WINDOW)):
-            part = images[..., top : top + LEVEL_WINDOW, left : left + LEVEL_WINDOW]
-            if min(part.shape[-2:]) >= min(MIN_SIDE, height, width):
-                with self._autocast():
-                    levels += part[0].numel() * network.noise_level(self._on_device(part)).cpu()
-                pixels += part[0].numel()
-        return levels / pixels
+        corners = list(product(*map(_window_starts, images.shape[-2:])))
+        windows = torch.stack([images[..., y : y + LEVEL_WINDOW, x : x + LEVEL_WINDOW] for y, x in corners], dim=1)
+        with self._autocast():
+            parts = [
+                network.noise_level(self._on_device(part)).cpu() for part in windows.flatten(0, 1).split(BATCH_SIZE)
+            ]
+        levels = torch.cat(parts).unflatten(0, windows.shape[:2])
+        extreme = extremes(windows).mean(dim=(2, 3, 4))
+        telling = extreme <= extreme.quantile(0.25, dim=1, keepdim=True) + 0.02
+        return levels.where(telling[..., None], torch.nan).nanquantile(0.5, dim=1)
 
     def _on_device(self, images: Tensor) -> Tensor:
         return images.to(self.device).contiguous(memory_format=torch.channels_last)
@@ -248,3 +254,10 @@ class Restorer:
             if self.self_ensemble:
                 restored = (restored + network(batch.flip(-1), *told).flip(-1)) / 2
         return restored.float().cpu()
+
+
+def _window_starts(side: int) -> list[int]:
+    """Where windows begin that cover a side evenly, overlapping where it is no multiple of theirs."""
+    if side <= LEVEL_WINDOW:
+        return [0]
+    return np.linspace(0, side - LEVEL_WINDOW, -(-side // LEVEL_WINDOW)).round().astype(int).tolist()

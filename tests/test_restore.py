@@ -303,8 +303,7 @@ def test_tiles_of_a_bundled_network_leave_no_seam(name):
         np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=atol)
 
 
-def test_a_picture_larger_than_the_window_of_the_estimate_has_one_level_in_tiles_and_as_a_whole(monkeypatch):
-    monkeypatch.setattr("fer_denoise.restore.LEVEL_WINDOW", 64)
+def test_a_picture_larger_than_the_window_of_the_estimate_has_one_level_in_tiles_and_as_a_whole():
     noisy = TASKS["high"](data.camera()[100:260, 100:300], seed=0)
     network = Restorer.from_pretrained("universal").model
     whole, tiled = InDouble(network, "x", device="cpu"), InDouble(network, "x", device="cpu", tile=48)
@@ -359,14 +358,20 @@ def test_only_the_universal_restorer_tells_the_noise(restorer, noisy):
     assert Restorer.from_pretrained("median").noise_level(noisy[0]) is None
 
 
-def test_the_noise_level_of_a_large_picture_is_the_mean_over_its_parts(make_faces, monkeypatch):
-    monkeypatch.setattr("fer_denoise.restore.LEVEL_WINDOW", 64)
+def test_the_noise_level_of_a_large_picture_is_the_median_over_its_windows(make_faces):
     restorer = Restorer.from_pretrained("universal", precision="fp32")
-    picture = TASKS["high"](make_faces(1, shape=(70, 100))[0], seed=0)
-    # Rims under 8 pixels are left out.
-    parts = [picture[:64, :64], picture[:64, 64:]]
-    expected = np.average([restorer.noise_level(part) for part in parts], axis=0, weights=[p.size for p in parts])
+    # Without black and white pixels, every window counts.
+    picture = 0.4 + 0.2 * TASKS["high"](make_faces(1, shape=(48, 100))[0], seed=0)
+    expected = np.median([restorer.noise_level(picture[:, left : left + 48]) for left in (0, 26, 52)], axis=0)
     np.testing.assert_allclose(restorer.noise_level(picture), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("sigma", "amount"), [(0.02, 0), (0.06, 0), (0.1, 0.1), (0, 0.2)])
+@pytest.mark.parametrize("frame", [0, 300])
+def test_the_noise_level_is_that_of_the_noise_in_texture_and_beside_black(sigma, amount, frame):
+    picture = np.pad(data.camera()[::2, ::2], ((0, frame), (0, 0)))
+    level = Restorer.from_pretrained("universal").noise_level(mixed_noise(picture, sigma, amount, seed=0))
+    np.testing.assert_allclose(level, (sigma, amount), rtol=0.25, atol=0.01)
 
 
 @pytest.mark.parametrize("name", ["universal", "attention-unet-high"])
