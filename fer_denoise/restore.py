@@ -160,7 +160,8 @@ class Restorer:
     def noise_level(self, noisy: np.ndarray) -> NoiseLevel | None:
         """Estimate the noise of one picture (H, W), uint8 or float in [0, 1]; None for models that cannot.
 
-        The universal restorer learned it on faces with Gaussian noise and impulses, and restores by it.
+        The universal restorer learned it on 48x48 pixels with Gaussian noise and impulses, and restores by it. Of a
+        larger picture it is the median over such windows.
         """
         if not isinstance(self.model, UniversalRestorer):
             return None

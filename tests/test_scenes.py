@@ -12,9 +12,14 @@ CPU = torch.device("cpu")
 
 
 def test_the_pictures_that_are_measured_on_are_not_among_those_trained_on():
-    trained_on = {load().tobytes() for load in SCENES.values()}
-    measured_on = {picture.tobytes() for pictures in generalisation.pictures().values() for picture in pictures}
-    assert len(trained_on) == len(SCENES) and not trained_on & measured_on
+    patches = scene_patches(48, 48)
+
+    def is_trained_on(picture: np.ndarray) -> bool:
+        return (patches == picture[:48, :48]).all(axis=(1, 2)).any()
+
+    assert is_trained_on(SCENES["grass"]())
+    large = [pictures for pictures in generalisation.pictures().values() if pictures.shape[1] >= 48]
+    assert len(large) == 4 and not any(is_trained_on(picture) for pictures in large for picture in pictures)
 
 
 def test_patches_have_the_size_of_the_faces_and_come_from_every_scale():

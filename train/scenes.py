@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from skimage import data
 from skimage.color import rgb2gray
 from skimage.transform import downscale_local_mean
@@ -35,7 +36,12 @@ SCALES = (1, 2, 4)
 
 def scene_patches(height: int, width: int) -> np.ndarray:
     """Overlapping patches of all pictures at all scales, uint8 (N, height, width)."""
-    return np.concatenate([patches for picture in _scaled_scenes() for patches in _patches(picture, height, width)])
+    windows = [
+        sliding_window_view(picture, (height, width))[:: height // 2, :: width // 2].reshape(-1, height, width)
+        for picture in _scaled_scenes()
+        if picture.shape[0] >= height and picture.shape[1] >= width
+    ]
+    return np.concatenate(windows)
 
 
 class Scenes:
@@ -63,14 +69,9 @@ class Scenes:
 
 
 def _scaled_scenes() -> Iterator[np.ndarray]:
+    """Each picture at each scale, in gray, uint8 (H, W)."""
     for load in SCENES.values():
         picture = load()
         gray = rgb2gray(picture) if picture.ndim == 3 else img_as_float32(picture)
         for scale in SCALES:
             yield np.rint(downscale_local_mean(gray, scale) * 255).astype(np.uint8)
-
-
-def _patches(picture: np.ndarray, height: int, width: int) -> Iterator[np.ndarray]:
-    if picture.shape[0] >= height and picture.shape[1] >= width:
-        windows = np.lib.stride_tricks.sliding_window_view(picture, (height, width))
-        yield windows[:: height // 2, :: width // 2].reshape(-1, height, width)
