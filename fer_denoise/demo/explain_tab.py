@@ -32,8 +32,8 @@ shows what was gained. *Your own picture* restores a picture that is noisy alrea
 - **SSIM**, up to 1: how alike the structure is.
 - **MSE**: the squared error itself.
 
-They compare with the clean face. Of your own picture there is none, so there are no such numbers. *Universal* saw the cat
-when it was trained, so its numbers there are flattered; the faces it never saw.
+They compare with the clean face. Of your own picture there is none, so there are no such numbers.
+*Universal* saw the cat when it was trained, so its numbers there are flattered; the faces it never saw.
 
 ## The emotions
 
