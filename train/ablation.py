@@ -3,26 +3,29 @@
     python -m train.ablation                     # writes results/ablation.json and the README's table; hours on a CPU
     python -m train.ablation --variants "as shipped, on faces alone" "no gates" --seeds 0 1 2
 
-Every variant is trained equally long, for one epoch, and on the same faces alone unless it says otherwise. So the
-figures rank choices for short trainings; they are no final quality. An interrupted run goes on where it was. Figures
-are on the validation split, whose faces all get the same noise of random kind and level.
+Unless it says otherwise, every variant is trained for one epoch, on the same faces alone. So the figures rank choices
+for short trainings; they are no final quality. An interrupted run goes on where it was. Figures are on the validation
+split, whose faces all get the same noise of random kind and level.
 """
 
 import argparse
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import unscaled
+from fer_denoise.models.universal import CONDITION, ResidualBlock, Stage
+from fer_denoise.noise import Noise, RandomNoise
 from fer_denoise.options import at_least
 from fer_denoise.zoo import UNIVERSAL
 from train import run, universal
@@ -38,11 +41,64 @@ EPOCHS = 1
 
 @dataclass(frozen=True)
 class Variant:
-    """What is changed: the network's shape, the recipe, or the network itself once it is made."""
+    """What is changed: the network's shape, the recipe, the noise, or the network itself once it is made."""
 
     network: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
+    noise: Noise = universal.NOISE
     alter: Callable[[UniversalRestorer], UniversalRestorer] = lambda model: model
+
+
+class UniformSigma(RandomNoise):
+    """Draws sigma itself uniformly in training, not its logarithm; the validation faces keep their noise."""
+
+    def draw_levels(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        sigma, amount, salt_vs_pepper = super().draw_levels(count, generator)
+        level = torch.rand(sigma.shape, generator=generator, device=sigma.device)
+        uniform = self.min_sigma + (self.max_sigma - self.min_sigma) * level
+        return uniform * (sigma > 0), amount, salt_vs_pepper
+
+
+class NAFBlock(nn.Module):
+    """Chen et al. 2022, "Simple Baselines for Image Restoration"; told of the noise as a residual block is."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(CONDITION, 2 * channels)
+        self.expand = nn.Conv2d(channels, 2 * channels, 1)
+        self.depthwise = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels)
+        self.attention = nn.Conv2d(channels, channels, 1)
+        self.project = nn.Conv2d(channels, channels, 1)
+        self.widen = nn.Conv2d(channels, 2 * channels, 1)
+        self.narrow = nn.Conv2d(channels, channels, 1)
+        self.scales = nn.Parameter(torch.zeros(2, channels, 1, 1))
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.modulation(condition)[..., None, None].chunk(2, dim=1)
+        inner = torch.addcmul(shift, channel_norm(features), 1 + scale)
+        inner = simple_gate(self.depthwise(self.expand(inner)))
+        inner = self.project(inner * self.attention(inner.mean(dim=(2, 3), keepdim=True)))
+        features = features + self.scales[0] * inner
+        return features + self.scales[1] * self.narrow(simple_gate(self.widen(channel_norm(features))))
+
+
+def channel_norm(features: Tensor) -> Tensor:
+    """Layer norm over the channels of each pixel of (B, C, H, W)."""
+    return F.layer_norm(features.movedim(1, -1), features.shape[1:2]).movedim(-1, 1)
+
+
+def simple_gate(features: Tensor) -> Tensor:
+    one, other = features.chunk(2, dim=1)
+    return one * other
+
+
+def with_naf_blocks(model: UniversalRestorer) -> UniversalRestorer:
+    for stage in [module for module in model.modules() if isinstance(module, Stage)]:
+        for place, block in enumerate(stage):
+            stage[place] = NAFBlock(cast(ResidualBlock, block).first.in_channels)
+    return model
 
 
 class OpenGate(nn.Module):
@@ -103,8 +159,12 @@ VARIANTS = {
     "three levels, 24/48/96 channels": Variant(network={"widths": (24, 48, 96), "blocks": (2, 2, 4)}),
     "four levels, 16/32/64/128 channels": Variant(network={"widths": (16, 32, 64, 128), "blocks": (1, 2, 2, 2)}),
     "fewer blocks above, more below": Variant(network={"blocks": (1, 7)}),
+    "NAF blocks": Variant(alter=with_naf_blocks),
+    "sigma drawn uniformly": Variant(noise=UniformSigma(**asdict(universal.NOISE))),
     "batches of 64": Variant(recipe={"batch_size": 64}),
     "learning rate 2e-3": Variant(recipe={"learning_rate": 2e-3}),
+    "constant learning rate": Variant(recipe={"schedule": "plateau"}),
+    "two epochs": Variant(recipe={"epochs": 2}),
     "squared error": Variant(recipe={"loss": "mse"}),
     "Charbonnier loss": Variant(recipe={"loss": "charbonnier"}),
     "no moving average": Variant(recipe={"ema": None}),
@@ -144,7 +204,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
         return variant.alter(model)
 
     settings = {"script": "train.ablation", "variant": name}
-    rows = train_restorer(options, recipe, make_model, universal.NOISE, settings)
+    rows = train_restorer(options, recipe, make_model, variant.noise, settings)
     parameters = sum(parameter.numel() for parameter in make_model().parameters() if parameter.requires_grad)
     return {
         "variant": name,
