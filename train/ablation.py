@@ -90,6 +90,7 @@ def channel_norm(features: Tensor) -> Tensor:
 
 
 def simple_gate(features: Tensor) -> Tensor:
+    """The product of the two halves of the channels."""
     one, other = features.chunk(2, dim=1)
     return one * other
 
