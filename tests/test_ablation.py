@@ -25,11 +25,12 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     write_faces(tmp_path / "data", make_faces)
     (tmp_path / "README.md").write_text("<!-- ablation:start -->\n<!-- ablation:end -->\n")
     options = ["--data", "data", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--variants", ablation.BASE]
+    monkeypatch.setattr(ablation.run, "hardware", lambda device: "one machine")
     ablation.main(options)
-    first = json.loads(ablation.FILE.read_text())["rows"]
+    first = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
     assert [(row["variant"], row["seed"]) for row in first] == [(ablation.BASE, 0), (ablation.BASE, 1)]
     ablation.main([*options, "no gates", "no biases", "no mask and no pre-fill"])
-    rows = json.loads(ablation.FILE.read_text())["rows"]
+    rows = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
     assert len(rows) == 8 and [row for row in rows if row["variant"] == ablation.BASE] == first
 
     def mean(variant: str) -> float:
@@ -38,3 +39,10 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     table = (tmp_path / "README.md").read_text()
     assert f"| {mean('no gates') - mean(ablation.BASE):+z.2f} |" in table
     assert "| no gates |" in capsys.readouterr().out
+
+    monkeypatch.setattr(ablation.run, "hardware", lambda device: "another machine")
+    ablation.main([*options[:-1], "no flips", "--seeds", "0"])
+    machines = json.loads(ablation.FILE.read_text())["machines"]
+    assert machines["one machine"] == rows and [row["variant"] for row in machines["another machine"]] == ["no flips"]
+    table = (tmp_path / "README.md").read_text()
+    assert table.index("On one machine:") < table.index("| no gates |") < table.index("On another machine:")

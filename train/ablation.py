@@ -5,7 +5,8 @@
 
 Unless it says otherwise, every variant is trained for one epoch, on the same faces alone. So the figures rank choices
 for short trainings; they are no final quality. An interrupted run goes on where it was. Figures are on the validation
-split, whose faces all get the same noise of random kind and level.
+split, whose faces all get the same noise of random kind and level. Machines round differently, so that the same seed
+gives another network: each machine has a table of its own.
 """
 
 import argparse
@@ -71,10 +72,10 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def markdown_table(results: dict[str, Any]) -> str:
+def markdown_table(rows: list[dict[str, Any]]) -> str:
     """A row per variant: its mean over the seeds, and the single values."""
     by_variant: dict[str, list[dict[str, Any]]] = {}
-    for row in results["rows"]:
+    for row in rows:
         by_variant.setdefault(row["variant"], []).append(row)
     means = {name: mean(row["validation_psnr"] for row in rows) for name, rows in by_variant.items()}
     shipped = means.get(BASE)
@@ -90,22 +91,23 @@ def markdown_table(results: dict[str, Any]) -> str:
 
 
 def measure(args: Namespace) -> None:
-    """Train what is not yet among the results, and show all of them."""
+    """Train what is not yet among the results of this machine, and show those of all machines."""
     try:
         faces = load_fer2013(args.data, "validation", args.revision)
     except DataError as error:
         raise SystemExit(str(error)) from None
     data = {"images": len(faces.images), "sha256": faces.fingerprint}
     conditions = {"epochs": args.epochs, "data": data, "estimator": weights_checksum(model_folder(UNIVERSAL))}
-    results = load_previous(FILE, conditions) or {**conditions, "rows": []}
+    results = load_previous(FILE, conditions) or {**conditions, "machines": {}}
+    rows = results["machines"].setdefault(run.hardware(run.pick_device(args)), [])
     for seed in args.seeds:
         for name in args.variants:
-            if any((row["variant"], row["seed"]) == (name, seed) for row in results["rows"]):
+            if any((row["variant"], row["seed"]) == (name, seed) for row in rows):
                 continue
-            results["rows"].append(train_variant(args, name, seed))
-            results["rows"].sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
+            rows.append(train_variant(args, name, seed))
+            rows.sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
             save(FILE, results)
-    text = markdown_table(results)
+    text = "\n\n".join(f"On {name}:\n\n{markdown_table(rows)}" for name, rows in results["machines"].items())
     print(text)
     if README.exists():
         update_readme(README, "ablation", text)

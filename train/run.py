@@ -4,8 +4,11 @@ import argparse
 import json
 import math
 import os
+import platform
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +137,29 @@ def save_progress(
     write_log(out, log, measure)
 
 
+def pick_device(args: argparse.Namespace) -> torch.device:
+    """The GPU where there is one and the options let it."""
+    return torch.device("cuda" if args.device == "auto" and torch.cuda.is_available() else "cpu")
+
+
 def hardware(device: torch.device) -> str:
     """What a training record says of the machine."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{os.cpu_count()} CPU cores"
+    return f"{os.cpu_count()} CPU cores, {_processor()}"
+
+
+def _processor() -> str:
+    """The processor's model where the system tells it, else its family."""
+    with suppress(OSError):
+        if found := re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
+            return found[1]
+    return platform.processor() or platform.machine()
 
 
 def _mixed_precision(args: argparse.Namespace) -> str:
     if args.precision == "auto":
-        on_gpu = args.device == "auto" and torch.cuda.is_available()
-        return "bf16" if bf16_is_fast(torch.device("cuda" if on_gpu else "cpu")) else "no"
+        return "bf16" if bf16_is_fast(pick_device(args)) else "no"
     return "bf16" if args.precision == "bf16" else "no"
 
 
