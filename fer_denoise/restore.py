@@ -16,7 +16,7 @@ from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.models.universal import extremes
 from fer_denoise.pictures import MIN_SIDE
-from fer_denoise.precision import bf16_is_fast, on_device
+from fer_denoise.precision import bf16_is_fast, on_device, rounded_to_bf16
 from fer_denoise.zoo import list_models
 
 BATCH_SIZE = 64
@@ -39,7 +39,7 @@ class Restorer:
     """Removes noise from grayscale images with one network or classical filter.
 
     Args:
-        model: the network or filter.
+        model: the network or filter; a network with its weights as they are now.
         name: what to call it.
         device: where a network runs; by default a GPU where there is one.
         tile, tile_overlap: a picture larger than `tile` pixels a side goes through a network in tiles that see
@@ -77,6 +77,7 @@ class Restorer:
         self.bf16 = precision == "bf16" or (precision == "auto" and may)
         if isinstance(model, PretrainedModel):
             on_device(model, self.device).eval()
+            self._network = rounded_to_bf16(model) if self.bf16 else model
 
     @classmethod
     def from_pretrained(
@@ -228,7 +229,7 @@ class Restorer:
         Texture is taken for a little noise, and parts that are truly black or white tell nothing of it. So the windows
         with the fewest black and white pixels count, and what most of them say.
         """
-        network = cast(UniversalRestorer, self.model)
+        network = cast(UniversalRestorer, self._network)
         corners = list(product(*map(_window_starts, images.shape[-2:])))
         windows = torch.stack([images[..., y : y + LEVEL_WINDOW, x : x + LEVEL_WINDOW] for y, x in corners], dim=1)
         with self._autocast():
@@ -247,13 +248,12 @@ class Restorer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def _forward(self, batch: Tensor, levels: Tensor | None) -> Tensor:
-        network = cast(PretrainedModel, self.model)
         told = () if levels is None else (levels.to(self.device),)
         batch = self._on_device(batch)
         with self._autocast():
-            restored = network(batch, *told)
+            restored = self._network(batch, *told)
             if self.self_ensemble:
-                restored = (restored + network(batch.flip(-1), *told).flip(-1)) / 2
+                restored = (restored + self._network(batch.flip(-1), *told).flip(-1)) / 2
         return restored.float().cpu()
 
 

@@ -383,6 +383,17 @@ def test_half_precision_costs_next_to_nothing(name, samples):
     assert abs(mean_psnr(psnr(half, samples)) - mean_psnr(psnr(full, samples))) < 0.02
 
 
+@torch.inference_mode()
+def test_half_precision_rounds_as_autocast_does_and_leaves_the_network_alone(samples):
+    noisy = TASKS["high"](samples, seed=0)
+    model = Restorer.from_pretrained("universal", device="cpu", precision="fp32").model
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = model(torch.from_numpy(noisy).unsqueeze(1)).squeeze(1).clamp(0, 1).numpy()
+    restored = Restorer(model, "universal", device="cpu", precision="bf16")(noisy)
+    np.testing.assert_allclose(restored, expected, atol=1e-6)
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
 def test_only_a_network_that_corrects_its_input_takes_half_precision_by_itself(monkeypatch):
     for fast in (True, False):
         monkeypatch.setattr("fer_denoise.restore.bf16_is_fast", lambda device, fast=fast: fast)

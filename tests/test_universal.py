@@ -119,6 +119,8 @@ def test_saved_and_loaded_it_restores_the_same(tmp_path):
 def test_wrong_options_are_refused(options):
     with pytest.raises(ValueError, match="of one length"):
         make(**options)
+    with pytest.raises(ValueError, match="at least 1"):
+        make(widths=(4, 8), blocks=(1, 0))
 
 
 def test_the_loss_is_the_mean_of_the_psnrs():

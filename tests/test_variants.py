@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.models.universal import CONDITION
 from train import universal, variants
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
@@ -35,9 +34,9 @@ def test_each_alteration_does_what_it_says():
 
 def test_naf_blocks_begin_as_the_identity_and_learn():
     block = variants.NAFBlock(4)
-    features, condition = torch.rand(2, 4, 6, 5), torch.rand(2, CONDITION)
-    torch.testing.assert_close(block(features, condition), features)
-    (block(features, condition) - 1).square().mean().backward()
+    features, modulation = torch.rand(2, 4, 6, 5), torch.rand(2, 8, 1, 1)
+    torch.testing.assert_close(block(features, modulation), features)
+    (block(features, modulation) - 1).square().mean().backward()
     assert block.scales.grad.abs().amin() > 0
 
 

@@ -51,8 +51,8 @@ class NAFBlock(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        scale, shift = self.modulation(condition)[..., None, None].chunk(2, dim=1)
+    def forward(self, features: Tensor, modulation: Tensor) -> Tensor:
+        scale, shift = modulation.chunk(2, dim=1)
         inner = torch.addcmul(shift, channel_norm(features), 1 + scale)
         inner = simple_gate(self.depthwise(self.expand(inner)))
         inner = self.project(inner * self.attention(inner.mean(dim=(2, 3), keepdim=True)))

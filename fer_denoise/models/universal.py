@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a ReLU, added to their input (Lim et al. 2017, https://arxiv.org/abs/1707.02921).
 
     What the first gives is scaled and shifted, channel by channel, as a picture's condition says (FiLM: Perez et al.
-    2018, https://arxiv.org/abs/1709.07871).
+    2018, https://arxiv.org/abs/1709.07871); the stage applies `modulation` to it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -33,8 +33,8 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        scale, shift = self.modulation(condition)[..., None, None].chunk(2, dim=1)
+    def forward(self, features: Tensor, modulation: Tensor) -> Tensor:
+        scale, shift = modulation.chunk(2, dim=1)
         inner = torch.addcmul(shift, self.first(features), 1 + scale)
         return self.second(F.relu(inner, inplace=True)).add_(features)
 
@@ -43,8 +43,12 @@ class Stage(nn.ModuleList):
     """Residual blocks of one resolution."""
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        for block in self:
-            features = block(features, condition)
+        # One product for all blocks: apart, calling them takes longer than computing them.
+        layers = [cast(ResidualBlock, block).modulation for block in self]
+        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+        modulations = F.linear(condition, weight, bias)[..., None, None].chunk(len(layers), dim=1)
+        for block, modulation in zip(self, modulations, strict=True):
+            features = block(features, modulation)
         return features
 
 
@@ -67,6 +71,8 @@ class UniversalRestorer(PretrainedModel):
         super().__init__(widths=list(widths), blocks=list(blocks))
         if len(widths) < 2 or len(widths) != len(blocks):
             raise ValueError(f"widths and blocks must be of one length, at least 2; got {list(widths)}, {list(blocks)}")
+        if min(blocks) < 1:
+            raise ValueError(f"blocks must be at least 1 at each level; got {list(blocks)}")
         self.multiple = 2 ** (len(widths) - 1)
 
         def stage(level: int) -> Stage:
