@@ -331,6 +331,7 @@ def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     assert all(seconds >= 0 for seconds in results["start"].values())
     printed = capsys.readouterr().out
     assert "| `median` |" in printed and f"{results['start']['load_s']:g} s to be loaded" in printed
+    assert f"Measured on {results['machine']}." in printed
 
 
 def test_throughput_is_that_of_the_command(run, tmp_path):

@@ -21,6 +21,7 @@ from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import true_sigma
 from fer_denoise.noise import GaussianNoise
+from train import run
 
 ROOT = Path(__file__).parents[1]
 FILE = "speed.json"
@@ -91,7 +92,8 @@ def measure_start(name: str, times: int = 3) -> dict[str, float]:
 
 def machine() -> str:
     """What a result says of the processor."""
-    return f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    cores = run.hardware(torch.device("cpu"))
+    return f"{cores}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def markdown_table(results: dict[str, Any]) -> str:
@@ -104,9 +106,9 @@ def markdown_table(results: dict[str, Any]) -> str:
     for row in sorted(results["models"], key=lambda row: row["batch_ms"]):
         cells = [f"{row[key]:g} | {slowest[key] / row[key]:.0f}" for key in ("single_ms", "batch_ms")]
         lines.append(f"| `{row['model']}` | {' | '.join(cells)} |")
+    lines += ["", f"Measured on {results['machine']}."]
     if start := results.get("start"):
         lines += [
-            "",
             f"In a fresh process, `universal` takes {start['import_s']:g} s to be imported, {start['load_s']:g} s to "
             f"be loaded and {start['first_result_s']:g} s for its first face.",
         ]

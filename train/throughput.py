@@ -88,4 +88,5 @@ def markdown_table(results: dict[str, Any]) -> str:
             f"{row['images']:,} | {row['seconds']:.0f} | {row['per_second']:.0f} | {row['per_second'] / slowest:.0f}"
         )
         lines.append(f"| `{row['model']}` | {cells} |")
+    lines += ["", f"Measured on {results['machine']}."]
     return "\n".join(lines)
