@@ -11,11 +11,11 @@ SMALL = {"widths": (4, 8), "blocks": (1, 1)}
 
 @pytest.fixture
 def small(monkeypatch):
-    small_variants = {
+    variants = {
         name: replace(variant, network=SMALL, recipe={**variant.recipe, "batch_size": 8})
         for name, variant in ablation.VARIANTS.items()
     }
-    monkeypatch.setattr(ablation, "VARIANTS", small_variants)
+    monkeypatch.setattr(ablation, "VARIANTS", variants)
 
 
 @pytest.mark.usefixtures("fresh_accelerator", "small")

@@ -77,16 +77,16 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
     by_variant: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_variant.setdefault(row["variant"], []).append(row)
-    means = {name: mean(row["validation_psnr"] for row in rows) for name, rows in by_variant.items()}
+    means = {name: mean(row["validation_psnr"] for row in of_seeds) for name, of_seeds in by_variant.items()}
     shipped = means.get(BASE)
     lines = [
         "| change | parameters | PSNR, dB | difference | of each seed |",
         "| --- | --: | --: | --: | --- |",
     ]
-    for name, rows in by_variant.items():
-        values = ", ".join(f"{row['validation_psnr']:.2f}" for row in rows)
+    for name, of_seeds in by_variant.items():
+        values = ", ".join(f"{row['validation_psnr']:.2f}" for row in of_seeds)
         difference = "" if shipped is None or name == BASE else f"{means[name] - shipped:+z.2f}"
-        lines.append(f"| {name} | {rows[0]['parameters']:,} | {means[name]:.2f} | {difference} | {values} |")
+        lines.append(f"| {name} | {of_seeds[0]['parameters']:,} | {means[name]:.2f} | {difference} | {values} |")
     return "\n".join(lines)
 
 
@@ -107,7 +107,8 @@ def measure(args: Namespace) -> None:
             rows.append(train_variant(args, name, seed))
             rows.sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
             save(FILE, results)
-    text = "\n\n".join(f"On {name}:\n\n{markdown_table(rows)}" for name, rows in results["machines"].items())
+    tables = {machine: markdown_table(of_machine) for machine, of_machine in results["machines"].items()}
+    text = "\n\n".join(f"On {machine}:\n\n{table}" for machine, table in tables.items())
     print(text)
     if README.exists():
         update_readme(README, "ablation", text)

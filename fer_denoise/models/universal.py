@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a ReLU, added to their input (Lim et al. 2017, https://arxiv.org/abs/1707.02921).
 
     What the first gives is scaled and shifted, channel by channel, as a picture's condition says (FiLM: Perez et al.
-    2018, https://arxiv.org/abs/1709.07871); the stage applies `modulation` to it.
+    2018, https://arxiv.org/abs/1709.07871). `modulation` learns that; the stage computes it for all blocks at once.
     """
 
     def __init__(self, channels: int) -> None:
@@ -34,6 +34,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, features: Tensor, modulation: Tensor) -> Tensor:
+        """Features (B, C, H, W), scaled and shifted by `modulation` (B, 2C, 1, 1) on the way."""
         scale, shift = modulation.chunk(2, dim=1)
         inner = torch.addcmul(shift, self.first(features), 1 + scale)
         return self.second(F.relu(inner, inplace=True)).add_(features)
@@ -43,9 +44,11 @@ class Stage(nn.ModuleList):
     """Residual blocks of one resolution."""
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
-        # One product for all blocks: apart, calling them takes longer than computing them.
+        """Features (B, C, H, W), by the condition (B, `CONDITION`)."""
+        # One product for all blocks: one for each would take longer to call than to compute.
         layers = [cast(ResidualBlock, block).modulation for block in self]
-        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias"))
+        weight = torch.cat([layer.weight for layer in layers])
+        bias = torch.cat([layer.bias for layer in layers])
         modulations = F.linear(condition, weight, bias)[..., None, None].chunk(len(layers), dim=1)
         for block, modulation in zip(self, modulations, strict=True):
             features = block(features, modulation)
