@@ -206,7 +206,7 @@ def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) 
     with _job(target, {**work.record, "source": repo}, options.share):
         for split, dataset in splits.items():
             output, name = target / f"{split}.parquet", f"{repo} ({split})"
-            do = partial(process, dataset, output, name, work, options.processes, options.share, foreign=True)
+            do = partial(process, dataset, output, name, work, options.processes, options.share, repo=repo)
             report.add(_once(do, output, target, options.share))
     return report
 

@@ -17,6 +17,7 @@ import datasets
 import numpy as np
 from datasets.utils.file_utils import xopen
 from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
 
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
@@ -47,8 +48,8 @@ _EMOTION_NAMES = {
 NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
 IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
 LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
-FETCHED = {"hf", "zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
-"""How an image may be reached that a dataset names by its path: on the Hub, or in an archive."""
+ARCHIVES = {"zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
+"""In what an image may lie that a dataset names by its path."""
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
@@ -169,16 +170,16 @@ def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
         check = "check the id, the revision, your network and HF_TOKEN, or give --data a local copy"
         remedy = NO_SPACE if no_space_left(error) else check
         raise DataError(f"{where}: cannot be loaded from the Hub ({error}); {remedy}") from error
-    return _from_columns(dataset, f"{where} ({split})")
+    return _from_columns(dataset, f"{where} ({split})", repo)
 
 
-def _from_columns(dataset: datasets.Dataset, source: str) -> Faces:
+def _from_columns(dataset: datasets.Dataset, source: str, repo: str | None = None) -> Faces:
     image_column = find_column(dataset, IMAGE_COLUMNS, source)
     label_column = find_column(dataset, LABEL_COLUMNS, source)
     label_names = getattr(dataset.features[label_column], "names", None) or list("0123456")
     if isinstance(dataset.features[image_column], datasets.Image):
         dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
-    images = (_face(value, f"{source}, row {row}") for row, value in enumerate(dataset[image_column]))
+    images = (_face(value, f"{source}, row {row}", repo) for row, value in enumerate(dataset[image_column]))
     labels = [
         _emotion_index(label_names, label, f"{source}, row {row}") for row, label in enumerate(dataset[label_column])
     ]
@@ -226,19 +227,19 @@ def find_column(dataset: datasets.Dataset, names: Iterable[str], source: str) ->
     raise DataError(f"{source}: has no column {' or '.join(names)}, only {present}; rename one of them")
 
 
-def decode_image(value: Any, place: str, foreign: bool = False) -> np.ndarray:
+def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
     """One image of a dataset as uint8 (H, W).
 
     Args:
         value: encoded bytes, the record of an undecoded `datasets.Image`, or 2,304 pixels as text, list or array.
         place: where it stands, for the error.
-        foreign: the dataset is somebody else's, who is not to choose which files of this machine are read.
+        repo: the Hub dataset that it comes from, whose author is not to choose which other files are read.
 
     Raises:
         DataError: it is damaged, missing, or has another number of pixels.
     """
     if isinstance(value, dict):
-        value = value.get("bytes") or _fetch(value.get("path"), place, foreign)
+        value = value.get("bytes") or _fetch(value.get("path"), place, repo)
     if isinstance(value, bytes):
         try:
             return read_picture(io.BytesIO(value), name="it")
@@ -258,30 +259,34 @@ def decode_image(value: Any, place: str, foreign: bool = False) -> np.ndarray:
     return pixels.astype(np.uint8).reshape(SIZE, SIZE)
 
 
-def _fetch(path: str | None, place: str, foreign: bool) -> bytes:
+def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
     """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
-    chain = (path or "").split("::")
-    protocols = {part.partition("://")[0] for part in chain if "://" in part}
+    *archives, file_or_url = (path or "").split("::")
     try:
         # Whoever made the dataset is not to choose whom this machine calls.
-        if protocols - FETCHED or not (chain[-1].startswith("hf://") or Path(chain[-1]).is_file()):
+        known = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
+        if not known or not (file_or_url.startswith("hf://") or Path(file_or_url).is_file()):
             raise ValueError(f"{path or 'nothing'} is no file here or on the Hub")
-        if foreign and not (chain[-1].startswith("hf://") or _was_downloaded(Path(chain[-1]))):
-            raise ValueError(f"{path} is a file of this machine that was not downloaded with the dataset")
-        with xopen(path, "rb") as file:
-            return file.read()
+        if repo is not None and not _belongs_to(repo, file_or_url):
+            raise ValueError(f"{path} did not come with {repo}, which is not to choose what else is read")
+        with xopen(path, "rb") as opened:
+            return opened.read()
     except Exception as error:
         raise DataError(f"{place}: the image cannot be read ({error}); replace or remove it") from error
 
 
-def _was_downloaded(file: Path) -> bool:
-    """Whether `file` lies where `datasets` and `huggingface_hub` put what they download."""
-    caches = datasets.config.HF_DATASETS_CACHE, datasets.config.DOWNLOADED_DATASETS_PATH, constants.HF_HUB_CACHE
-    return any(file.resolve().is_relative_to(Path(cache).resolve()) for cache in caches)
+def _belongs_to(repo: str, file: str) -> bool:
+    """Whether `file` came with the Hub dataset `repo`: it is there, or where it is downloaded or unpacked to."""
+    if file.startswith("hf://"):
+        # This machine's token may open other repos, which are not to be shown or published.
+        return bool(re.match(rf"hf://datasets/{re.escape(repo)}[@/]", file)) and ".." not in file.split("/")
+    own = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="dataset"))
+    caches = own, datasets.config.HF_DATASETS_CACHE, datasets.config.DOWNLOADED_DATASETS_PATH
+    return any(Path(file).resolve().is_relative_to(Path(cache).resolve()) for cache in caches)
 
 
-def _face(value: Any, place: str) -> np.ndarray:
-    image = decode_image(value, place)
+def _face(value: Any, place: str, repo: str | None = None) -> np.ndarray:
+    image = decode_image(value, place, repo)
     if image.shape != (SIZE, SIZE):
         height, width = image.shape
         raise DataError(f"{place}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")

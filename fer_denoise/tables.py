@@ -55,7 +55,7 @@ def process(
     work: Work,
     processes: int = 1,
     share: Share = Share(),
-    foreign: bool = False,
+    repo: str | None = None,
 ) -> Report:
     """Do `work` to the images of a dataset, and write it to `output` in its own columns.
 
@@ -67,7 +67,7 @@ def process(
         source: what to call the dataset in messages.
         processes: how many work at once on a dataset that is not streamed.
         share: of several machines, each writes its own file.
-        foreign: the dataset is somebody else's: no file of this machine is read that it names.
+        repo: the Hub dataset that it is: of the files that it names, only those that came with it are read.
 
     Raises:
         DataError: no column holds images, or the parts that are there are of other work.
@@ -84,7 +84,7 @@ def process(
     streamed = isinstance(dataset, datasets.IterableDataset)
     record = {**work.record, "source": source, "share": [share.rank, share.of], "stream": streamed}
     _open_parts(folder, record, output)
-    worker = Worker(work, Estimator(), column, source, foreign, one_thread=processes > 1)
+    worker = Worker(work, Estimator(), column, source, repo, one_thread=processes > 1)
     report, files = Report(), []
     for number, (first_row, part) in enumerate(_parts(dataset, share)):
         file = folder / f"{number:06}.parquet"
@@ -131,7 +131,7 @@ class Worker:
     estimate: Estimator
     column: str
     source: str
-    foreign: bool = False
+    repo: str | None = None
     one_thread: bool = False
     """For a process beside others. It may be a fork of one in which torch has computed, and would hang with more."""
 
@@ -146,7 +146,7 @@ class Worker:
         for position, (row, value) in enumerate(zip(rows, values, strict=True)):
             place = f"{self.source}, row {row}"
             try:
-                images[position] = _checked(decode_image(value, place, self.foreign), place)
+                images[position] = _checked(decode_image(value, place, self.repo), place)
             except DataError as error:
                 remarks[position] = str(error)
         changed = self.work(list(images.values()), [rows[position] for position in images])

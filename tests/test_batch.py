@@ -200,7 +200,7 @@ def test_images_that_are_files_are_read_where_they_are(tmp_path, faces, monkeypa
     files = {"data_files": {"test": str(tmp_path / "test.parquet")}}
     monkeypatch.setattr(datasets, "load_dataset", lambda path, **more: load("parquet", **files, **more))
     report = process_path("somebody/faces", tmp_path / "theirs", MEDIAN)
-    assert report.done == 0 and "was not downloaded with the dataset" in report.skipped[0]
+    assert report.done == 0 and "did not come with somebody/faces" in report.skipped[0]
     # What was downloaded is such a file too.
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
     report = process_path("somebody/faces", tmp_path / "downloaded", MEDIAN)

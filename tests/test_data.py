@@ -8,9 +8,12 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from huggingface_hub import constants
 from PIL import Image
 
+from fer_denoise import data
 from fer_denoise.data import EMOTIONS, SPLITS, DataError, Faces, canonical_split, load_fer2013, stands_in
+from fer_denoise.demo import hub_faces
 from fer_denoise.hub import is_repo_id
 
 SIZES = {"train": 12, "validation": 5, "test": 6}
@@ -398,6 +401,68 @@ def test_an_empty_split_is_refused(tmp_path):
     )
     columns.to_parquet(tmp_path / "train.parquet")
     assert str(tmp_path) in refusal(tmp_path)
+
+
+@pytest.fixture
+def hub_dataset(monkeypatch):
+    """What "somebody/faces" is on the Hub: the records of its images."""
+
+    def publish(records: list[dict]) -> None:
+        features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+        rows = datasets.Dataset.from_dict({"image": records, "label": [3] * len(records)}, features=features)
+        monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *args, **options: ["test"])
+        monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: rows)
+
+    return publish
+
+
+@pytest.fixture
+def private_picture(tmp_path, make_faces) -> Path:
+    path = tmp_path / "private.png"
+    path.write_bytes(png(make_faces(1)[0]))
+    return path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{private}",
+        "{private}::hf://datasets/somebody/faces/1.png",
+        "hf://datasets/another/faces/1.png",
+        "hf://datasets/another/faces/1.png::hf://datasets/somebody/faces/1.png",
+        "hf://datasets/somebody/faces/../../another/faces/1.png",
+        "hf://datasets/somebody/faces-of-another/1.png",
+        "{cache}/datasets--another--faces/snapshots/0/1.png",
+        "http://127.0.0.1:9/1.png::hf://datasets/somebody/faces/1.png",
+    ],
+)
+def test_a_hub_dataset_does_not_choose_which_other_files_are_read(
+    tmp_path, hub_dataset, private_picture, monkeypatch, path
+):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    elsewhere = tmp_path / "cache" / "datasets--another--faces" / "snapshots" / "0" / "1.png"
+    elsewhere.parent.mkdir(parents=True)
+    elsewhere.write_bytes(private_picture.read_bytes())
+    monkeypatch.setattr(data, "xopen", lambda path, mode: pytest.fail(f"{path} was opened"))
+    hub_dataset([{"bytes": None, "path": path.format(private=private_picture, cache=tmp_path / "cache")}])
+    message = refusal("somebody/faces", "test")
+    assert "row 0" in message and ("did not come with somebody/faces" in message or "no file here" in message)
+
+
+def test_images_that_came_with_a_hub_dataset_are_read(tmp_path, hub_dataset, make_faces, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    own = tmp_path / "datasets--somebody--faces" / "snapshots" / "0" / "1.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(png(make_faces(1)[0]))
+    hub_dataset([{"bytes": None, "path": str(own)}])
+    np.testing.assert_array_equal(load_fer2013("somebody/faces", "test").images, make_faces(1))
+
+
+def test_random_faces_of_the_app_are_not_files_of_this_machine(hub_dataset, private_picture):
+    hub_dataset([{"bytes": None, "path": str(private_picture)}])
+    hub_faces._test_faces.cache_clear()
+    with pytest.raises(DataError, match="did not come with"):
+        hub_faces.random_test_faces(np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("revision", [None, "main"])
