@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet, estimate_sigma
 
+from fer_denoise.images import check_sigma
 from fer_denoise.noise import TASKS, GaussianNoise
 
 TUNED_FILE = Path(__file__).with_name("classical.json")
@@ -130,7 +131,12 @@ class ClassicalFilter:
         Args:
             sigma: noise level on [0, 1]; by default it is estimated for each image (Donoho & Johnstone 1994).
             parameters: instead of those tuned for the task whose noise is nearest.
+
+        Raises:
+            TypeError, ValueError: `sigma` is not one number in [0, 1].
         """
+        if sigma is not None:
+            sigma = check_sigma(sigma)
         return np.stack([self._restore(image, sigma, parameters) for image in noisy]).astype(np.float32)
 
     def _restore(self, image: np.ndarray, sigma: float | None, parameters: dict[str, Any] | None) -> np.ndarray:

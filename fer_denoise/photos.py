@@ -44,9 +44,7 @@ def restore_photo(
     Noise in a photo lies in every channel. To restore the luminance alone leaves the noise of the colours;
     `python -m train.benchmark --generalisation` measures both.
     """
-    if photo.ndim == 2:
-        return restorer(photo, sigma, on_progress)
-    return np.moveaxis(restorer(np.moveaxis(photo, -1, 0), sigma, on_progress), 0, -1)
+    return restorer(photo, sigma, on_progress)
 
 
 def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None = None) -> np.ndarray:
@@ -59,9 +57,7 @@ def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None
 
 def photo_noise_level(restorer: Restorer, photo: np.ndarray) -> NoiseLevel | None:
     """The noise of a photo, uint8 (H, W) or (H, W, 3): the mean over its channels; None if the model cannot tell."""
-    channels = [photo] if photo.ndim == 2 else list(np.moveaxis(photo, -1, 0))
-    levels = [level for channel in channels if (level := restorer.noise_level(channel)) is not None]
-    return NoiseLevel(*np.mean(levels, axis=0).tolist()) if levels else None
+    return restorer.noise_level(photo)
 
 
 def find_faces(photo: np.ndarray) -> list[Box]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
 from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
-from fer_denoise.images import to_dtype, to_float
+from fer_denoise.images import AnyImages, Batch, Images, check_sigma
 from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config
 from fer_denoise.models.universal import extremes
@@ -37,7 +37,7 @@ class NoiseLevel(NamedTuple):
 
 
 class Restorer:
-    """Removes noise from grayscale images with one network or classical filter.
+    """Removes noise from images with one network or classical filter.
 
     Args:
         model: the network or filter; a network with its weights as they are now.
@@ -116,61 +116,74 @@ class Restorer:
         return cls(ARCHITECTURES[architecture].from_folder(folder, source), name, device, **options)
 
     def __call__(
-        self, noisy: np.ndarray, sigma: float | None = None, on_progress: Callable[[float], None] | None = None
-    ) -> np.ndarray:
-        """Restore one picture or a batch.
+        self, noisy: Images, sigma: float | None = None, on_progress: Callable[[float], None] | None = None
+    ) -> Images:
+        """Restore one picture or a batch; of colour, each channel by itself.
 
         Args:
-            noisy: (H, W) or (N, H, W), H and W at least 8; uint8, or float in [0, 1].
+            noisy: an array, torch tensor or Pillow picture: gray (H, W), (N, H, W) or (N, 1, H, W), or colour
+                (H, W, 3), (N, H, W, 3) or (N, 3, H, W), H and W at least 8; uint8, or float in [0, 1].
             sigma: true standard deviation of Gaussian noise on [0, 1], for the universal restorer and the filters,
                 which estimate it where it is missing. Other networks have no use for it.
             on_progress: called after each part of the work with the share that is done, in (0, 1]. What it raises ends
                 the work.
 
         Returns:
-            The shape and dtype of `noisy`; floats are clipped to [0, 1].
+            The form, shape and dtype of `noisy`, a tensor on its device and without gradients; floats are clipped to
+            [0, 1].
 
         Raises:
             TypeError, ValueError: `noisy` or `sigma` is not as above.
         """
-        noisy = np.asarray(noisy)
-        images = to_float(noisy)
-        if min(images.shape[-2:]) < MIN_SIDE:
-            raise ValueError(f"pictures must be at least {MIN_SIDE}x{MIN_SIDE} pixels, got shape {images.shape}")
-        if sigma is not None and not (np.isfinite(sigma) and sigma >= 0):
-            raise ValueError(f"sigma must be a number from 0, got {sigma}")
-        batch = images.reshape(-1, *images.shape[-2:])
+        batch = _checked(noisy)
+        if sigma is not None:
+            sigma = check_sigma(sigma)
+        planes = batch.pixels.reshape(-1, *batch.pixels.shape[-2:])
         report = on_progress or (lambda share: None)
         if isinstance(self.model, ClassicalFilter):
-            restored = self._restore_with_filter(batch, sigma, report)
+            restored = self._restore_with_filter(planes, sigma, report)
         else:
-            restored = self._restore_with_network(batch, sigma, report)
-        return to_dtype(np.clip(restored, 0, 1).reshape(images.shape), noisy.dtype)
+            restored = self._restore_with_network(planes, sigma, report)
+        return batch.like_input(np.clip(restored, 0, 1).reshape(batch.pixels.shape))
 
     @torch.inference_mode()
-    def attention(self, noisy: np.ndarray) -> list[np.ndarray]:
-        """Where the attention gates of a network look at `noisy` (H, W), float in [0, 1].
+    def attention(self, noisy: AnyImages) -> list[np.ndarray]:
+        """Where the attention gates of a network look at one gray picture (H, W), in any form that `Batch` takes.
 
         Returns:
             The coefficients in [0, 1], float32 (H, W), of each gate from the finest level down; none for filters.
+
+        Raises:
+            TypeError, ValueError: `noisy` is not one gray picture.
         """
+        given = _checked(noisy)
+        if given.pixels.shape[:2] != (1, 1):
+            raise ValueError(f"expected one gray picture (H, W), got shape {given.shape}; give one at a time")
         if not isinstance(self.model, AttentionUNet | UniversalRestorer):
             return []
-        batch = self._on_device(torch.tensor(np.ascontiguousarray(to_float(noisy)))[None, None])
+        batch = self._on_device(torch.tensor(np.ascontiguousarray(given.pixels)))
         return [level[0, 0].cpu().numpy() for level in self.model.attention(batch)]
 
     @torch.inference_mode()
-    def noise_level(self, noisy: np.ndarray) -> NoiseLevel | None:
-        """Estimate the noise of one picture (H, W), uint8 or float in [0, 1]; None for models that cannot.
+    def noise_level(self, noisy: AnyImages) -> Any:
+        """Estimate the noise of pictures in any form that can be restored; of colour, the mean over the channels.
 
         The universal restorer learned it on 48x48 pixels with Gaussian noise and impulses, and restores by it. Of a
         larger picture it is the median over such windows.
+
+        Returns:
+            A `NoiseLevel` for one picture, a list of them for a batch; None for models that cannot estimate it.
+
+        Raises:
+            TypeError, ValueError: `noisy` is no picture.
         """
+        batch = _checked(noisy)
         if not isinstance(self.model, UniversalRestorer):
             return None
-        batch = torch.from_numpy(np.ascontiguousarray(to_float(np.asarray(noisy)))[None, None])
-        sigma, amount = self._noise_levels(batch)[0].tolist()
-        return NoiseLevel(sigma, amount)
+        planes = torch.tensor(np.ascontiguousarray(batch.pixels)).flatten(0, 1).unsqueeze(1)
+        of_channels = self._noise_levels(planes).unflatten(0, batch.pixels.shape[:2])
+        levels = [NoiseLevel(*level) for level in of_channels.mean(dim=1).tolist()]
+        return levels[0] if batch.single else levels
 
     def _restore_with_filter(
         self, batch: np.ndarray, sigma: float | None, report: Callable[[float], None]
@@ -258,6 +271,14 @@ class Restorer:
             if self.self_ensemble:
                 restored = (restored + self._network(batch.flip(-1), *told).flip(-1)) / 2
         return restored.float().cpu()
+
+
+def _checked(pictures: AnyImages) -> Batch:
+    batch = Batch(pictures)
+    if min(batch.pixels.shape[-2:]) < MIN_SIDE:
+        height, width = batch.pixels.shape[-2:]
+        raise ValueError(f"pictures must be at least {MIN_SIDE}x{MIN_SIDE} pixels, got {height}x{width}; enlarge them")
+    return batch
 
 
 def _window_starts(side: int) -> list[int]:

@@ -12,7 +12,7 @@ import numpy as np
 from fer_denoise.classical import FILTERS
 from fer_denoise.devices import check_device, own_gpu
 from fer_denoise.hub import model_folder, weights_checksum
-from fer_denoise.images import to_dtype
+from fer_denoise.images import check_sigma, to_dtype
 from fer_denoise.noise import mixed_noise
 from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
@@ -45,7 +45,8 @@ class Restoration:
     def __init__(
         self, model: str | Path, revision: str | None = None, sigma: float | None = None, device: str | None = None
     ) -> None:
-        self.model, self.revision, self.sigma, self.device = model, revision, sigma, device
+        self.model, self.revision, self.device = model, revision, device
+        self.sigma = None if sigma is None else check_sigma(sigma)
 
     def check(self) -> None:
         """Load the restorer and let go of it again, so that a wrong name or device is known before any work.
@@ -98,7 +99,8 @@ class Corruption:
     @property
     def record(self) -> dict[str, Any]:
         """The levels and the seed."""
-        return vars(self).copy()
+        levels = {name: float(getattr(self, name)) for name in ("sigma", "amount", "salt_vs_pepper")}
+        return {**levels, "seed": int(self.seed)}
 
     def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
         levels = self.sigma, self.amount, self.salt_vs_pepper

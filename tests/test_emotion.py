@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from training_data import assert_same_tensors, read_log, write_faces
 
 import train.emotion
@@ -83,6 +84,17 @@ def test_the_temperature_of_the_best_calibration_is_found():
     assert temperature == pytest.approx(2, rel=0.03)
     assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
     assert accuracy == pytest.approx(0.6)
+
+
+def test_faces_are_taken_in_any_gray_form(make_faces):
+    faces = make_faces(3)
+    expected = make()(faces)
+    for form in (faces[:, None], faces[..., None]):
+        np.testing.assert_allclose(make()(form), expected, atol=1e-6)
+    np.testing.assert_allclose(make().probabilities(torch.from_numpy(faces)), expected, atol=1e-6)
+    np.testing.assert_allclose(make()(Image.fromarray(faces[0])), expected[:1], atol=1e-5)
+    with pytest.raises(ValueError, match=r"must be gray.*\(48, 48, 3\).*convert\('L'\)"):
+        make()(np.zeros((48, 48, 3)))
 
 
 def test_faces_of_another_size_are_refused():

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
@@ -49,6 +51,52 @@ def test_a_batch_is_measured_image_by_image(metric, noisy, clean):
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_one_image_gives_a_float(metric, noisy, clean):
     assert isinstance(metric(noisy[0], clean[0]), float)
+
+
+@pytest.fixture
+def colours(make_faces) -> tuple[np.ndarray, np.ndarray]:
+    """Two colour images with unlike noise in each channel, float32 (2, 48, 48, 3), and the same without."""
+    clean = as_float(make_faces(6))
+    noisy = [gaussian_noise(image, 0.02 * (1 + index), seed=index) for index, image in enumerate(clean)]
+    return tuple(np.moveaxis(np.reshape(images, (2, 3, 48, 48)), 1, -1) for images in (noisy, clean))
+
+
+def test_psnr_of_colour_is_of_the_error_over_all_channels(colours):
+    noisy, clean = colours
+    expected = [peak_signal_noise_ratio(c, n, data_range=1) for c, n in zip(clean, noisy, strict=True)]
+    np.testing.assert_allclose(psnr(noisy, clean), expected, atol=1e-3)
+    assert psnr(noisy[0], clean[0]) == pytest.approx(expected[0], abs=1e-3)
+
+
+def test_ssim_of_colour_is_the_mean_over_the_channels(colours):
+    noisy, clean = colours
+    expected = [
+        structural_similarity(n, c, data_range=1, channel_axis=-1, **SSIM) for c, n in zip(clean, noisy, strict=True)
+    ]
+    np.testing.assert_allclose(ssim(noisy, clean), expected, atol=1e-6)
+    assert ssim(noisy[0], clean[0]) == pytest.approx(expected[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_every_form_of_the_same_images_measures_the_same(metric, noisy, clean, colours):
+    expected = metric(noisy, clean)
+    for form in (lambda images: images[:, None], lambda images: images[..., None], torch.from_numpy):
+        np.testing.assert_array_equal(metric(form(noisy), form(clean)), expected)
+    np.testing.assert_array_equal(metric(noisy[:, None], torch.from_numpy(clean)), expected)
+    in_colour = [np.moveaxis(images, -1, 1) for images in colours]
+    np.testing.assert_array_equal(metric(*in_colour), metric(*colours))
+    pictures = [np.rint(255 * images[0]).astype(np.uint8) for images in colours]
+    assert metric(*map(Image.fromarray, pictures)) == metric(*pictures)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, origin_convention])
+def test_an_image_is_not_compared_with_a_batch_of_it(metric, clean):
+    with pytest.raises(ValueError, match=r"one shape.*\(1, 48, 48\) and \(48, 48\)"):
+        metric(clean[:1], clean[0])
+
+
+def test_origin_convention_takes_one_image_for_one_image(noisy, clean):
+    assert origin_convention(noisy[0], clean[0]) == origin_convention(noisy[:1], clean[:1])
 
 
 def test_identical_images_are_infinite_and_count_as_100(clean):

@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import data
 from torch import nn
 
@@ -168,10 +169,45 @@ def test_too_small_a_picture_is_refused(any_restorer, shape):
         any_restorer(np.zeros(shape, np.uint8))
 
 
-@pytest.mark.parametrize("shape", [(48,), (1, 1, 48, 48), (0, 48, 48)])
-def test_another_number_of_dimensions_is_refused(any_restorer, shape):
-    with pytest.raises(ValueError, match="grayscale"):
+@pytest.mark.parametrize("shape", [(48,), (1, 1, 1, 48, 48), (1, 5, 48, 48), (0, 48, 48), (48, 48, 4)])
+def test_what_is_no_shape_of_pictures_is_refused(any_restorer, shape):
+    with pytest.raises(ValueError, match=r"expected gray images \(H, W\).*or colour \(H, W, 3\)"):
         any_restorer(np.zeros(shape, np.uint8))
+
+
+FORMS = {
+    "one channel": lambda planes: planes[:, None],
+    "one channel, last": lambda planes: planes[..., None],
+    "colour": lambda planes: np.moveaxis(planes, 0, -1),
+    "batch of colour": lambda planes: np.moveaxis(planes, 0, -1)[None],
+    "batch of colour, channels first": lambda planes: planes[None],
+    "tensor": torch.from_numpy,
+    "tensor with channels": lambda planes: torch.from_numpy(planes)[:, None],
+    "tensor in colour": lambda planes: torch.from_numpy(planes)[None],
+}
+"""Of three planes (3, H, W)."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_restored_plane_by_plane_and_comes_back(any_restorer, noisy, form):
+    images = FORMS[form](noisy)
+    restored = any_restorer(images)
+    assert type(restored) is type(images) and restored.dtype == images.dtype
+    np.testing.assert_array_equal(restored, FORMS[form](any_restorer(noisy)))
+
+
+def test_a_picture_of_pillows_is_restored_into_one(any_restorer, make_faces):
+    colour = np.moveaxis(make_faces(3, shape=(24, 40)), 0, -1)
+    for pixels in (colour, colour[..., 0]):
+        restored = any_restorer(Image.fromarray(pixels))
+        assert restored.size == (40, 24)
+        np.testing.assert_array_equal(np.asarray(restored), any_restorer(pixels))
+
+
+def test_a_large_picture_in_colour_goes_through_in_tiles(network, make_faces):
+    colour = np.moveaxis(make_faces(3, shape=(70, 40)), 0, -1)
+    tiled = Restorer(network, "tiled", device="cpu", tile=32, tile_overlap=32)
+    np.testing.assert_array_equal(tiled(colour)[..., 1], tiled(colour[..., 1]))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -196,6 +232,20 @@ def test_other_dtypes_are_refused(any_restorer):
 def test_a_sigma_that_is_no_level_is_refused(any_restorer, noisy, sigma):
     with pytest.raises(ValueError, match="sigma"):
         any_restorer(noisy, sigma=sigma)
+
+
+@pytest.mark.parametrize("name", ["universal", "median", "attention-unet-low"])
+def test_a_sigma_out_of_255_is_refused_with_what_to_give(name, noisy):
+    with pytest.raises(ValueError, match=r"sigma / 255, here 0\.0588"):
+        Restorer.from_pretrained(name)(noisy, sigma=15)
+
+
+@pytest.mark.parametrize("name", ["universal", "tv"])
+def test_a_sigma_is_a_number_whatever_computed_it(name, noisy):
+    restorer = Restorer.from_pretrained(name, device="cpu") if name != "tv" else Restorer.from_pretrained(name)
+    expected = restorer(noisy, sigma=0.0625)
+    for sigma in (np.float32(0.0625), np.float64(0.0625), np.array(0.0625), torch.tensor(0.0625)):
+        np.testing.assert_array_equal(restorer(noisy, sigma=sigma), expected)
 
 
 def test_a_blind_network_ignores_sigma(restorer, noisy):
@@ -356,6 +406,41 @@ def test_no_output_depends_on_an_input_out_of_reach(model):
 def test_only_the_universal_restorer_tells_the_noise(restorer, noisy):
     assert restorer.noise_level(noisy[0]) is None
     assert Restorer.from_pretrained("median").noise_level(noisy[0]) is None
+
+
+def test_the_noise_level_of_a_batch_is_that_of_each_picture_and_of_colour_the_mean(samples):
+    restorer = Restorer.from_pretrained("universal", precision="fp32")
+    noisy = TASKS["high"](samples[:3], seed=0)
+    alone = [restorer.noise_level(picture) for picture in noisy]
+    for batch in (noisy, noisy[:, None], torch.from_numpy(noisy)):
+        np.testing.assert_allclose(restorer.noise_level(batch), alone, atol=1e-5)
+    np.testing.assert_allclose(restorer.noise_level(noisy[:1]), alone[:1], atol=1e-5)
+    colour = np.moveaxis(noisy, 0, -1)
+    np.testing.assert_allclose(restorer.noise_level(colour), np.mean(alone, axis=0), atol=1e-5)
+    np.testing.assert_allclose(restorer.noise_level(colour[None]), [np.mean(alone, axis=0)], atol=1e-5)
+    pixels = np.rint(255 * noisy[0]).astype(np.uint8)
+    assert restorer.noise_level(Image.fromarray(pixels)) == restorer.noise_level(pixels)
+
+
+@pytest.mark.parametrize("ask", ["noise_level", "attention"])
+@pytest.mark.parametrize("name", ["universal", "median"])
+def test_what_is_no_picture_has_no_noise_level_and_no_attention(ask, name):
+    restorer = Restorer.from_pretrained(name)
+    for bad, message in ((np.zeros((7, 9)), "at least 8x8"), (np.zeros(9), "reshape"), (np.full((9, 9), 2.0), "clip")):
+        with pytest.raises(ValueError, match=message):
+            getattr(restorer, ask)(bad)
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 16), (16, 16, 3), (2, 1, 16, 16)])
+def test_attention_is_shown_for_one_gray_picture(restorer, shape):
+    with pytest.raises(ValueError, match=r"one gray picture \(H, W\)"):
+        restorer.attention(np.zeros(shape))
+
+
+def test_attention_takes_a_picture_in_any_form(restorer, noisy):
+    expected = restorer.attention(noisy[0])
+    for form in (noisy[:1], noisy[0][..., None], torch.from_numpy(noisy[0])):
+        np.testing.assert_array_equal(restorer.attention(form), expected)
 
 
 def test_the_noise_level_of_a_large_picture_is_the_median_over_its_windows(make_faces):

@@ -6,10 +6,11 @@ from typing import overload
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fer_denoise.images import to_float
+from fer_denoise.images import AnyImages, Batch
 from fer_denoise.models.pretrained import PretrainedModel
 
 CLASSES = 7
@@ -62,10 +63,10 @@ class EmotionClassifier(PretrainedModel):
     @overload
     def __call__(self, faces: Tensor) -> Tensor: ...
     @overload
-    def __call__(self, faces: np.ndarray) -> np.ndarray: ...
+    def __call__(self, faces: np.ndarray | Image) -> np.ndarray: ...
 
     def __call__(self, faces):
-        """Logits of a tensor, as `forward`; probabilities of an array, as `probabilities`."""
+        """Logits of a tensor, as `forward`; probabilities of an array or a Pillow picture, as `probabilities`."""
         return super().__call__(faces) if isinstance(faces, Tensor) else self.probabilities(faces)
 
     def forward(self, faces: Tensor) -> Tensor:
@@ -74,19 +75,27 @@ class EmotionClassifier(PretrainedModel):
         return self.head(features.mean(dim=(2, 3)))
 
     @torch.inference_mode()
-    def probabilities(self, faces: np.ndarray) -> np.ndarray:
+    def probabilities(self, faces: AnyImages) -> np.ndarray:
         """Probabilities (N, 7), in the order of `fer_denoise.data.EMOTIONS`.
 
         Args:
-            faces: (48, 48) or (N, 48, 48), uint8 or float in [0, 1].
+            faces: an array, torch tensor or Pillow picture, (48, 48), (N, 48, 48) or (N, 1, 48, 48), uint8 or float in
+                [0, 1].
 
         Raises:
-            ValueError: faces of another size; `fer_denoise.pictures.to_face` resizes one.
+            ValueError: faces in colour, or of another size; `fer_denoise.pictures.to_face` resizes one.
         """
-        images = to_float(faces)
+        given = Batch(faces)
+        images = given.pixels
+        if images.shape[1] != 1:
+            raise ValueError(
+                f"faces must be gray, got shape {given.shape}; convert colour first, for example with "
+                "PIL.Image.convert('L')"
+            )
         if images.shape[-2:] != (SIZE, SIZE):
-            raise ValueError(f"faces must be {SIZE}x{SIZE} pixels, got shape {images.shape}; resize them with to_face")
-        batch = torch.tensor(np.ascontiguousarray(images)).reshape(-1, 1, SIZE, SIZE)
+            height, width = images.shape[-2:]
+            raise ValueError(f"faces must be {SIZE}x{SIZE} pixels, got {height}x{width}; resize them with to_face")
+        batch = torch.tensor(np.ascontiguousarray(images))
         device = next(self.parameters()).device
         logits = torch.cat([self(part.to(device)).float().cpu() for part in batch.split(BATCH_SIZE)])
         return (logits / self.config["temperature"]).softmax(dim=1).numpy()
