@@ -9,23 +9,26 @@ class DeviceError(ValueError):
     """There is no such device; the message says what to do."""
 
 
-def check_device(name: str) -> None:
-    """Make sure that torch can compute on a device, without claiming a GPU.
+def check_device(name: str | torch.device) -> torch.device:
+    """The device of that name, once it is sure that torch can compute there, without claiming a GPU.
 
     Raises:
         DeviceError: it cannot.
     """
     try:
-        if torch.device(name).type == "cuda":
+        device = torch.device(name)
+        if device.type == "cuda":
             # To make a tensor there, or to ask whether CUDA is available, would break processes that are forked later.
             seen = torch.cuda.device_count()
-            if (torch.device(name).index or 0) >= seen:
+            if (device.index or 0) >= seen:
                 raise RuntimeError(f"{seen} GPUs are seen" if seen else "no GPU is seen")
         else:
-            torch.empty(0, device=name)
+            # There and back, for "meta" takes anything and gives nothing.
+            torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).partition("\n")[0]
         raise DeviceError(f"{name}: torch cannot compute there ({reason}); choose cpu, or leave it out") from None
+    return device
 
 
 def own_gpu() -> str | None:

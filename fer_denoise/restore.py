@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
+from fer_denoise.devices import check_device
 from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import AnyImages, Batch, Images, check_sigma
 from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
@@ -42,7 +43,7 @@ class Restorer:
     Args:
         model: the network or filter; a network with its weights as they are now.
         name: what to call it.
-        device: where a network runs; by default a GPU where there is one.
+        device: where a network runs; by default a GPU where there is one. Filters run on the CPU.
         tile, tile_overlap: a picture larger than `tile` pixels a side goes through a network in tiles that see
             `tile_overlap` pixels of their neighbours, which bounds the memory. Both are multiples of 16. By default
             a tile sees all that the network looks at, so that no seam shows.
@@ -69,7 +70,7 @@ class Restorer:
             raise ValueError(f"tile and tile_overlap must be multiples of 16, got {tile} and {tile_overlap}")
         self.name = name
         self.model = model
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._batch_size = CPU_BATCH_SIZE if self.device.type == "cpu" else BATCH_SIZE
         self.tile, self.tile_overlap = tile, tile_overlap
         self.self_ensemble = self_ensemble
@@ -98,12 +99,13 @@ class Restorer:
 
         Raises:
             ModelNotFoundError: no such model, or files that do not fit; the message says what to do.
+            DeviceError: torch cannot compute on that device.
         """
         name = str(source)
         if name in FILTERS:
             if name not in available_filters():
                 raise ModelNotFoundError(f"{name} needs the package of that name: pip install {name}")
-            return cls(ClassicalFilter(name), name, **options)
+            return cls(ClassicalFilter(name), name, device, **options)
         try:
             folder = model_folder(source, revision)
         except UnknownModelError:

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from fer_denoise.devices import check_device
 from fer_denoise.files import write_whole
 from fer_denoise.hub import CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, model_folder
 
@@ -50,13 +51,22 @@ class PretrainedModel(nn.Module):
         write_whole(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, revision: str | None = None) -> Self:
+    def from_pretrained(
+        cls, source: str | Path, revision: str | None = None, device: str | torch.device = "cpu"
+    ) -> Self:
         """Load from a bundled name, a local folder or a Hub repo id, in float32 and evaluation mode.
+
+        Args:
+            source: which model.
+            revision: commit, tag or branch of a Hub repo.
+            device: where its weights go.
 
         Raises:
             ModelNotFoundError: no such model, or its files do not fit this class.
+            DeviceError: torch cannot compute on that device.
         """
-        return cls.from_folder(model_folder(source, revision), source)
+        place = check_device(device)
+        return cls.from_folder(model_folder(source, revision), source).to(place)
 
     @classmethod
     def from_folder(cls, folder: Path, source: str | Path) -> Self:
