@@ -14,11 +14,11 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx2
-from huggingface_hub import HfApi, constants, get_session, hf_hub_url
+from huggingface_hub import constants, get_session, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -28,8 +28,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import REGEX_COMMIT_HASH, repo_folder_name
-from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, validate_repo_id
 from huggingface_hub.utils.sha import git_hash
 
 from fer_denoise.files import write_whole
@@ -72,7 +71,8 @@ def download(repo_id: str, revision: str | None, names: Sequence[str]) -> Path:
         return cached
     try:
         return _fetch_snapshot(repo_id, revision, names, storage)
-    except (DownloadError, httpx2.HTTPError, httpx2.InvalidURL, KeyError, TypeError, ValueError, OSError) as error:
+    # Nothing wider, or a fault of our own would pass for one of the network, and be hidden by an old copy.
+    except (DownloadError, HFValidationError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         problem = error if isinstance(error, DownloadError) else _explain(error, repo_id, revision)
         if cached and isinstance(problem, HubDownError):
             logger.warning("%s. Taking the copy in the cache.", problem)
@@ -81,22 +81,75 @@ def download(repo_id: str, revision: str | None, names: Sequence[str]) -> Path:
 
 
 def _fetch_snapshot(repo_id: str, revision: str, names: Sequence[str], storage: Path) -> Path:
-    timeout: Any = _timeout(ASK_TIMEOUT)
-    info = HfApi().model_info(repo_id, revision=revision, files_metadata=True, timeout=timeout)
-    commit = info.sha
-    if commit is None or not REGEX_COMMIT_HASH.fullmatch(commit):
-        raise ValueError("no commit in the answer")
-    files = {file.rfilename: file for file in info.siblings or []}
-    if missing := [name for name in names if files and name not in files]:
-        raise DownloadError(f"{repo_id}: has no {missing[0]}; {_reason(files)}")
+    commit, checksums = _ask(repo_id, revision)
+    if missing := [name for name in names if checksums and name not in checksums]:
+        raise DownloadError(f"{repo_id}: has no {missing[0]}; {_reason(checksums)}")
     snapshot = storage / "snapshots" / commit
     deadline = time.monotonic() + PATIENCE
     for name in names:
         if not _is_intact(snapshot / name):
-            _fetch_file(repo_id, commit, name, files.get(name), storage, deadline)
+            _fetch_file(repo_id, commit, name, checksums.get(name), storage, deadline)
     if revision != commit:
         write_whole(storage / "refs" / revision, commit.encode())
     return snapshot
+
+
+def _ask(repo_id: str, revision: str) -> tuple[str, dict[str, str | None]]:
+    """The commit that a revision is now, and its files: the SHA-256 of one in LFS, Git's SHA-1 of another one.
+
+    Where a mirror tells no checksum, there is None in its place. `HfApi.model_info` asks the same, but fails in many
+    ways where the answer is somebody else's, such as a hotel's, which cannot be told from faults of our own.
+    """
+    validate_repo_id(repo_id)
+    url = f"{constants.ENDPOINT}/api/models/{repo_id}/revision/{quote(revision, safe='')}"
+    client, headers = _client(repo_id), _headers(repo_id)
+    response = client.get(url, params={"blobs": True}, headers=headers, timeout=_timeout(ASK_TIMEOUT))
+    hf_raise_for_status(response)
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    match answer:
+        case {"sha": str(commit), "siblings": [*files]} if REGEX_COMMIT_HASH.fullmatch(commit):
+            listed = [_name_and_checksum(file) for file in files]
+            if None not in listed:
+                return commit, dict(filter(None, listed))
+        case {"sha": str(commit)} if REGEX_COMMIT_HASH.fullmatch(commit):
+            return commit, {}
+    raise HubDownError(
+        f"{repo_id}: {constants.ENDPOINT} answers, but not as the Hub does; check whether this network wants a login, "
+        f"and the proxy and HF_ENDPOINT, try again later, {OR_BUNDLED}"
+    )
+
+
+def _name_and_checksum(file: object) -> tuple[str, str | None] | None:
+    match file:
+        case {"rfilename": str(name), "lfs": {"sha256": str(checksum)}}:
+            return name, checksum
+        case {"rfilename": str(name), "blobId": str(checksum)}:
+            return name, checksum
+        case {"rfilename": str(name)}:
+            return name, None
+    return None
+
+
+def _client(repo_id: str) -> httpx2.Client:
+    """The client of `huggingface_hub`, which reads the settings of the network when it is made."""
+    try:
+        return get_session()
+    except (ImportError, OSError, ValueError) as error:
+        # The text may hold the password of a proxy.
+        raise DownloadError(
+            f"{repo_id}: the network cannot be used as HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE say "
+            f"({type(error).__name__}); correct or unset them (SOCKS needs: pip install 'httpx2[socks]'), {OR_BUNDLED}"
+        ) from None
+
+
+def _headers(repo_id: str) -> dict[str, str]:
+    headers = build_hf_headers()
+    if not headers.get("authorization", "").isascii():
+        raise DownloadError(f"{repo_id}: HF_TOKEN holds letters that no token has; copy it anew, or unset it")
+    return headers
 
 
 def _timeout(seconds: float) -> httpx2.Timeout:
@@ -113,13 +166,15 @@ def _reason(files: Iterable[str]) -> str:
     return "it is no model of this package: check the id and the revision"
 
 
-def _fetch_file(repo_id: str, commit: str, name: str, file: RepoSibling | None, storage: Path, deadline: float) -> None:
+def _fetch_file(repo_id: str, commit: str, name: str, listed: str | None, storage: Path, deadline: float) -> None:
+    """Store a file in the cache, if it has the checksum that is `listed` or, as with mirrors, in the headers."""
     where = f"{repo_id}: {name}"
     content = bytearray()
     url = hf_hub_url(repo_id, name, revision=commit)
-    with get_session().stream("GET", url, headers=build_hf_headers(), timeout=_timeout(DOWNLOAD_TIMEOUT)) as response:
+    client, headers = _client(repo_id), _headers(repo_id)
+    with client.stream("GET", url, headers=headers, timeout=_timeout(DOWNLOAD_TIMEOUT)) as response:
         hf_raise_for_status(response)
-        checksum = _expected_checksum(file, [*response.history, response])
+        checksum = listed or _checksum_in_headers([*response.history, response])
         try:
             for part in response.iter_bytes():
                 content += part
@@ -146,10 +201,7 @@ def _fetch_file(repo_id: str, commit: str, name: str, file: RepoSibling | None, 
     link.replace(pointer)
 
 
-def _expected_checksum(file: RepoSibling | None, responses: list[httpx2.Response]) -> str | None:
-    """SHA-256 of an LFS file or Git's SHA-1 of another one, from the list of files or, as with mirrors, the headers."""
-    if file and (file.lfs or file.blob_id):
-        return file.lfs.sha256 if file.lfs else file.blob_id
+def _checksum_in_headers(responses: list[httpx2.Response]) -> str | None:
     tags = [response.headers.get(name, "") for response in responses for name in ("X-Linked-Etag", "ETag")]
     tags = [tag.removeprefix("W/").strip('"') for tag in tags]
     return next((tag for tag in tags if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", tag)), None)

@@ -29,6 +29,8 @@ def writing() -> Iterator[None]:
     except (OSError, RuntimeError, httpx2.HTTPError) as error:
         # An upload that fails is a RuntimeError around its cause.
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+        if not isinstance(cause, OSError | httpx2.HTTPError):
+            raise
         raise HubWriteError(f"stopped, and may be repeated: {remedy(cause)}") from None
     finally:
         set_client_factory(default_client_factory)

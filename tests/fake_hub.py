@@ -36,6 +36,8 @@ class Fault:
     """Flip a bit of the body."""
     trickle: bool = False
     """Send the body byte by byte."""
+    answer: bytes | None = None
+    """Send this instead, as somebody else would who stands in between."""
     where: str = ""
 
 
@@ -174,6 +176,9 @@ class Handler(BaseHTTPRequestHandler):
             for verb, pattern, function in ROUTES:
                 if verb == method and (match := pattern.fullmatch(url.path)):
                     self.repo_fault(match.groupdict().get("repo", ""))
+                    if self.fault and self.fault.answer is not None:
+                        self.send_content(self.fault.answer, {})
+                        return
                     function(self, **{name: value and unquote(value) for name, value in match.groupdict().items()})
                     return
             raise HubError(404, message=f"the fake Hub knows no {method} {url.path}")

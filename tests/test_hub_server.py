@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from fake_hub import TOKEN, Fault
-from huggingface_hub import constants, snapshot_download
+from huggingface_hub import close_session, constants, snapshot_download
 from safetensors.torch import load_file, save
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, download
 from fer_denoise.data import Faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models
@@ -163,6 +163,65 @@ def test_where_the_hub_does_not_answer_the_cached_copy_is_taken_and_said_so(conn
     connected.faults["somebody/model"] = FAULTS[name][0]
     Restorer.from_pretrained("somebody/model")
     assert "Taking the copy in the cache" in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError])
+@pytest.mark.parametrize("where", ["_ask", "_fetch_file", "hf_raise_for_status", "_checksum"])
+def test_a_fault_of_our_own_looks_like_one_and_no_cached_copy_hides_it(
+    connected, model_files, monkeypatch, caplog, where, error
+):
+    repo = connected.add_repo("somebody/moving", model_files)
+    Restorer.from_pretrained("somebody/moving")
+    connected.commit(repo, {"config.json": (model_files / "config.json").read_bytes() + b" "})
+
+    def fail(*args, **options):
+        raise error("a slip of the pen")
+
+    monkeypatch.setattr(download, where, fail)
+    with pytest.raises(error, match="a slip of the pen") as caught:
+        Restorer.from_pretrained("somebody/moving")
+    assert type(caught.value) is error and "cache" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>Welcome to our hotel</html>",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"sha": null}',
+        b'{"sha": "main", "siblings": []}',
+        b'{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [1]}',
+        b'{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"name": "config.json"}]}',
+    ],
+)
+def test_an_answer_that_is_not_the_hubs_is_told_and_the_cached_copy_is_taken(connected, model_files, caplog, answer):
+    connected.add_repo("somebody/roaming", model_files)
+    connected.faults["somebody/roaming"] = Fault(answer=answer)
+    message = refusal("somebody/roaming")
+    assert "answers, but not as the Hub does" in message and "wants a login" in message and "bundled model" in message
+    connected.faults.clear()
+    Restorer.from_pretrained("somebody/roaming")
+    connected.faults["somebody/roaming"] = Fault(answer=answer)
+    Restorer.from_pretrained("somebody/roaming")
+    assert "Taking the copy in the cache" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ALL_PROXY", "odd://user:secret@proxy.test"), ("SSL_CERT_FILE", "/no/such/certificate.pem")]
+)
+def test_settings_of_the_network_that_cannot_be_used_are_told_without_passwords(connected, monkeypatch, name, value):
+    close_session()
+    monkeypatch.setenv(name, value)
+    message = refusal("somebody/model")
+    assert name in message and "correct or unset" in message and "secret" not in message
+
+
+def test_a_token_of_strange_letters_is_told_and_not_shown(connected, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_gehëim")
+    message = refusal("somebody/model")
+    assert "HF_TOKEN holds letters that no token has" in message and "hëim" not in message
 
 
 def test_where_a_newer_commit_breaks_off_the_cached_one_is_taken(connected, model_files):

@@ -9,6 +9,7 @@ from huggingface_hub import DatasetCard
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.data import load_fer2013
+from fer_denoise.hub_writing import HubWriteError, writing
 from fer_denoise.push import make_card
 from fer_denoise.work import Corruption, Report
 
@@ -105,3 +106,15 @@ def test_several_processes_do_not_send(parquet, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert restore(parquet, tmp_path / "out.parquet", "--push-to-hub", "somebody/clean") == 2
     assert "hf upload" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, KeyError, TypeError, ValueError])
+def test_a_fault_of_our_own_is_not_told_as_one_of_the_hub(error):
+    with pytest.raises(error, match="a slip of the pen") as caught, writing():
+        raise error("a slip of the pen")
+    assert type(caught.value) is error
+
+
+def test_an_upload_that_fails_is_told_by_its_cause():
+    with pytest.raises(HubWriteError, match=r"cannot be reached \(ConnectionResetError\)"), writing():
+        raise RuntimeError("an upload failed") from ConnectionResetError()
