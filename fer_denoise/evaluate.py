@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from fer_denoise.classical import FILTERS, restore_level, tuned_parameters
+from fer_denoise.classical import FILTERS, ClassicalFilter, restore_level, tuned_parameters
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
 from fer_denoise.noise import TASKS, GaussianNoise, Noise, SaltAndPepperNoise
 from fer_denoise.restore import Restorer
@@ -23,6 +23,14 @@ TOLD_SIGMA = "universal, told sigma"
 """The name of the row of `universal` that is told the true sigma, as the filters are."""
 
 CHUNK = 32
+
+
+class Method(Protocol):
+    """What is compared: a `Restorer`, or what is called like one, such as a network that others published."""
+
+    name: str
+
+    def __call__(self, noisy: np.ndarray, sigma: float | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -59,37 +67,44 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
     )
 
 
-def true_sigma(restorer: Restorer, noise: Noise) -> float | None:
-    """What `restorer` is told of `noise` where all are compared: a filter its sigma; a network nothing."""
-    told = restorer.name in (*FILTERS, TOLD_SIGMA)
-    return noise.sigma if told and isinstance(noise, GaussianNoise) else None
+def credit(record: dict[str, Any]) -> str:
+    """By whom a published network is, and what it is told of the noise, out of its row or record."""
+    told = "blind" if record["told"] == "nothing" else f"told {record['told']}"
+    return f"{record['authors']} {record['year']}, {told}"
 
 
-def restore_task(restorer: Restorer, task: str, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
+def true_sigma(method: Method, noise: Noise) -> float | None:
+    """What `method` is told of `noise` where all are compared: its sigma, but networks of this package nothing."""
+    blind = isinstance(method, Restorer) and method.name not in (*FILTERS, TOLD_SIGMA)
+    return noise.sigma if isinstance(noise, GaussianNoise) and not blind else None
+
+
+def restore_task(method: Method, task: str, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
     """Restore the images of a task, float (N, H, W) in [0, 1].
 
-    A filter is given the parameters tuned for the task and the true sigma, spread over `pool`; a network works blind.
+    A filter is given the parameters tuned for the task and the true sigma, spread over `pool`; a network works blind,
+    unless others published it.
     """
-    sigma = true_sigma(restorer, TASKS[task])
-    if restorer.name not in FILTERS:
-        return restorer(noisy, sigma)
-    parameters = tuned_parameters(restorer.name, task)
-    return in_chunks(partial(restorer.model, sigma=sigma or 0.0, parameters=parameters), noisy, pool)
+    sigma = true_sigma(method, TASKS[task])
+    if method.name not in FILTERS:
+        return method(noisy, sigma)
+    parameters = tuned_parameters(method.name, task)
+    return in_chunks(partial(ClassicalFilter(method.name), sigma=sigma or 0.0, parameters=parameters), noisy, pool)
 
 
 def restore_levels(
-    restorer: Restorer, noisy: np.ndarray, sigma: float, amount: float, pool: Executor | None = None
+    method: Method, noisy: np.ndarray, sigma: float, amount: float, pool: Executor | None = None
 ) -> np.ndarray:
     """Restore images, float (N, H, W) in [0, 1], that have Gaussian noise and impulses of these levels.
 
-    A filter is told both and tuned for them, spread over `pool`; a network works blind.
+    A filter is told both and tuned for them, spread over `pool`; a network works blind, unless others published it.
     """
-    if restorer.name not in FILTERS:
-        return restorer(noisy)
-    return in_chunks(partial(restore_level, restorer.name, sigma=sigma, amount=amount), noisy, pool)
+    if method.name not in FILTERS:
+        return method(noisy, true_sigma(method, GaussianNoise(sigma)))
+    return in_chunks(partial(restore_level, method.name, sigma=sigma, amount=amount), noisy, pool)
 
 
-def restore_known(restorer: Restorer, noisy: np.ndarray, noise: Noise) -> np.ndarray:
+def restore_known(method: Method, noisy: np.ndarray, noise: Noise) -> np.ndarray:
     """As `restore_levels`, for one image (H, W) and a `noise` of one level.
 
     Raises:
@@ -102,7 +117,7 @@ def restore_known(restorer: Restorer, noisy: np.ndarray, noise: Noise) -> np.nda
             levels = 0.0, noise.amount
         case _:
             raise TypeError(f"{noise} has no one level")
-    return restore_levels(restorer, noisy[None], *levels)[0]
+    return restore_levels(method, noisy[None], *levels)[0]
 
 
 def in_chunks(

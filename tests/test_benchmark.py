@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import skimage
 from huggingface_hub import ModelCard
+from published_networks import write_peers
 
 from fer_denoise import classical, samples
 from fer_denoise.classical import ClassicalFilter
@@ -18,6 +19,7 @@ from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import bundled_restorers
 from train import benchmark, cards, generalisation, recognition, speed, surface, throughput, tune_classical
+from train.peers import Peer
 from train.report import update_readme
 from train.results import load_previous
 
@@ -99,6 +101,26 @@ def test_a_model_by_the_origins_recipe_stands_beside_ours(run, tmp_path):
     assert ORIGIN_RECIPE in (tmp_path / "README.md").read_text()
     with pytest.raises(SystemExit, match="TASK=MODEL"):
         run("--models", "median", "--origin-recipe", "nonsense")
+
+
+def test_published_networks_stand_beside_ours_with_their_authors(run, tmp_path):
+    peers = write_peers(tmp_path / "peers")
+    run("--models", "median", "--tasks", "low")
+    results = run("--peers", str(peers), "--models", "DnCNN-B", "FFDNet", "--tasks", "low", "salt_pepper")
+    rows = rows_of(results, "low")
+    assert set(rows) == {NOISY, "median", "DnCNN-B", "FFDNet"}
+    assert (rows["FFDNet"]["year"], rows["FFDNet"]["told"]) == (2018, "sigma")
+    # Impulses have no sigma to be told.
+    assert set(rows_of(results, "salt_pepper")) == {NOISY, "DnCNN-B"}
+    readme = (tmp_path / "README.md").read_text()
+    assert "| [FFDNet](https://arxiv.org/abs/1710.04026), Zhang et al. 2018, told sigma |" in readme
+    assert "[DnCNN-B](https://arxiv.org/abs/1608.03981), Zhang et al. 2017, blind" in readme
+    with pytest.raises(SystemExit, match="--peers FOLDER"):
+        run("--models", "DnCNN-B")
+    with pytest.raises(SystemExit, match="no such file; fetch it"):
+        run("--models", "DnCNN-B", "--peers", str(tmp_path))
+    with pytest.raises(SystemExit, match="no part in this measurement"):
+        run("--emotion", "--peers", str(peers))
 
 
 def test_wrong_data_or_model_ends_with_a_message(run, tmp_path):
@@ -228,6 +250,30 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
 
 
 @pytest.mark.usefixtures("small_surface")
+def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, make_faces, capsys):
+    peers = write_peers(tmp_path / "peers")
+    names = ["DnCNN-B", "FDnCNN"]
+    run("--surface", "--models", "universal", *names, "--peers", str(peers))
+    file = tmp_path / "results" / surface.FILE
+    results = json.loads(file.read_text())
+    clean = make_faces(IMAGES, seed=5)
+    restored = Peer("FDnCNN", peers)(mixed_noise(clean, 0.06, 0, seed=benchmark.SEED), 0.06)
+    assert results["peers"]["FDnCNN"]["psnr"][1] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)
+    # One that did better would take the margin, without impulses.
+    results["peers"]["FDnCNN"]["psnr"][1] = 50.0
+    values = np.array(results["models"]["universal"]["psnr"])
+    assert surface.margin(results, "universal")[1, 0] == pytest.approx(values[1, 0] - 50)
+    assert surface.margin(results, "universal")[1, 1] > 0
+    table = surface.peers_table(results, "universal")
+    assert "| 0.06 |" in table and "**50.00**" in table
+    assert "told sigma" in capsys.readouterr().out
+    file.write_text(json.dumps(results))
+    # What is there is not measured again.
+    run("--surface", "--models", *names, "--peers", str(peers))
+    assert json.loads(file.read_text())["peers"]["FDnCNN"]["psnr"][1] == 50.0
+
+
+@pytest.mark.usefixtures("small_surface")
 def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
     seen = []
 
@@ -332,6 +378,12 @@ def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "| `median` |" in printed and f"{results['start']['load_s']:g} s to be loaded" in printed
     assert f"Measured on {results['machine']}." in printed
+    peers = write_peers(tmp_path / "peers")
+    run("--speed", "--models", "universal", "median", "FFDNet", "--peers", str(peers))
+    assert "[FFDNet](https://arxiv.org/abs/1710.04026), Zhang et al. 2018, told sigma |" in capsys.readouterr().out
+    # A table without it would take the place of this one.
+    with pytest.raises(SystemExit, match="holds more, namely FFDNet"):
+        run("--speed", "--models", "universal", "median")
 
 
 def test_throughput_is_that_of_the_command(run, tmp_path):

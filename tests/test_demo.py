@@ -199,5 +199,17 @@ def test_the_surface_shows_the_margin_over_the_best_rival():
     for cell in ("70.0<small>-30.0", "40.0<small>+4.5", "30.0<small>+10.0", "28.0<small>+1.0"):
         assert cell in table
     assert results_tab.is_whole(results)
+    # A published network knows no impulses.
+    results["peers"] = {"DnCNN-B": {"psnr": [90, 29]}}
+    assert results_tab.is_whole(results)
+    table = results_tab.surface_table(results)
+    assert "30.0<small>+1.0" in table and "28.0<small>+1.0" in table and "40.0<small>+4.5" in table
     results["models"]["bm3d"]["psnr"][1][0] = None
     assert not results_tab.is_whole(results)
+
+
+def test_a_published_network_is_named_with_its_authors():
+    network = {"model": "FFDNet", "authors": "Zhang et al.", "year": 2018, "paper": "https://", "told": "sigma"}
+    scores = {"ssim": 0.9, "origin_psnr": 20, "origin_ssim": 0.8}
+    rows = [{**network, "psnr": 30, **scores}, {"model": "noisy", "psnr": 24, **scores}]
+    assert "FFDNet (Zhang et al. 2018, told sigma)" in results_tab.benchmark_table("low", rows)

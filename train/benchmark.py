@@ -10,26 +10,29 @@
     python -m train.benchmark --emotion                        # how well emotions are recognised, before and after
     python -m train.benchmark --speed                          # milliseconds per face
     python -m train.benchmark --throughput                     # a whole dataset, cleaned by the command
+    python -m train.benchmark --peers FOLDER                   # also networks that others published, see train/peers.py
+    python -m train.benchmark --peers FOLDER --models DnCNN-B  # of all methods only this one
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
-networks work blind. Grids of samples go to `outputs/`, which is ignored, since they show FER2013; the grid of faces
-that may be shown goes beside the JSON file.
+networks work blind, but for published ones that take sigma. Grids of samples go to `outputs/`, which is ignored, since
+they show FER2013; the grid of faces that may be shown goes beside the JSON file.
 """
 
 import argparse
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import DataError, Faces, load_fer2013, stands_in
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore_task, score
-from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder, weights_checksum
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, Method, restore_task, score
+from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, GaussianNoise
 from fer_denoise.options import at_least
@@ -37,8 +40,9 @@ from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL
 from train import generalisation, recognition, run, speed, surface, throughput
+from train.peers import PEERS, Peer, load_peers
 from train.report import markdown_tables, plot_samples, update_readme
-from train.results import load_previous, save
+from train.results import load_previous, save, weights_of
 
 RESULTS = Path("results")
 TABLES = {RESULTS: "results", RESULTS / "first-400": "first-400"}
@@ -53,7 +57,8 @@ SEED = 3
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_data_options(parser)
-    parser.add_argument("--models", nargs="*", metavar="NAME", default=list_models(), help="measure only these")
+    parser.add_argument("--models", nargs="*", metavar="NAME", help="measure only these (default: all there are)")
+    parser.add_argument("--peers", type=Path, metavar="FOLDER", help="also measure the published networks in it")
     parser.add_argument(
         "--origin-recipe",
         nargs="+",
@@ -62,8 +67,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="also measure these models, trained by the origin's recipe, each on its task",
     )
     instead = parser.add_mutually_exclusive_group()
-    for name, (_, measured) in OTHERS.items():
-        instead.add_argument(f"--{name}", action="store_true", help=f"instead of the tasks, measure {measured}")
+    for name, other in OTHERS.items():
+        instead.add_argument(f"--{name}", action="store_true", help=f"instead of the tasks, measure {other.what}")
     parser.add_argument(
         "--variants",
         action="store_true",
@@ -75,7 +80,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
     parser.add_argument("--workers", type=at_least(1), help="processes for the filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.models is None:
+        args.models = [*list_models(), *(PEERS if args.peers else ())]
+    return args
 
 
 def origin_recipes(pairs: list[str]) -> dict[str, Restorer]:
@@ -90,11 +98,15 @@ def origin_recipes(pairs: list[str]) -> dict[str, Restorer]:
 
 def check_models(args: argparse.Namespace) -> None:
     """End with a message where what is to be measured needs a model that is not among the chosen ones."""
-    if strange := [name for name in args.models if name not in MODELS]:
+    if strange := [name for name in args.models if name not in (*MODELS, *PEERS)]:
         raise SystemExit(
             f"no such model: {', '.join(strange)}; there are {', '.join(list_models())}. One that you trained "
             "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"
         )
+    if not args.peers and (others := [name for name in args.models if name in PEERS]):
+        raise SystemExit(f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/peers.py")
+    if args.peers and (other := chosen_measurement(args)) and not other.with_peers:
+        raise SystemExit("the published networks have no part in this measurement: leave out --peers")
     if args.variants and UNIVERSAL not in args.models:
         raise SystemExit(f"this needs {UNIVERSAL} among the --models")
 
@@ -104,7 +116,7 @@ def keep_whole(file: Path, args: argparse.Namespace, images: int | None = None) 
     if not file.exists():
         return
     text = file.read_text(encoding="utf-8")
-    lost = [name for name in MODELS if f'"{name}"' in text and name not in args.models]
+    lost = [name for name in (*MODELS, *PEERS) if f'"{name}"' in text and name not in args.models]
     results = json.loads(text)
     before = (
         results["data"]["images"]
@@ -119,21 +131,41 @@ def keep_whole(file: Path, args: argparse.Namespace, images: int | None = None) 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     check_models(args)
+    other = chosen_measurement(args)
+    measure = other.measure if other else measure_tasks
     try:
-        test = load_fer2013(args.data, "test", args.revision)
-        train = load_fer2013(args.data, "train", args.revision)
-        device = "cpu" if args.speed else None
-        restorers = {name: Restorer.from_pretrained(name, device=device) for name in args.models}
-        recipes = origin_recipes(args.origin_recipe)
+        restorers = load_restorers(args)
+        args.out.mkdir(parents=True, exist_ok=True)
+        measure(args, restorers)
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
-    args.out.mkdir(parents=True, exist_ok=True)
-    for name, (measure, _) in OTHERS.items():
-        if getattr(args, name):
-            measure(args, test, restorers)
-            return
-    clean = test.images[: args.images]
-    unseen = ~stands_in(clean, train.images)
+
+
+def chosen_measurement(args: argparse.Namespace) -> "Measurement | None":
+    """What is measured instead of the tasks, if anything."""
+    return next((other for name, other in OTHERS.items() if getattr(args, name)), None)
+
+
+def load_restorers(args: argparse.Namespace) -> dict[str, Restorer]:
+    """The chosen networks and filters of this package."""
+    device = "cpu" if args.speed else None
+    return {name: Restorer.from_pretrained(name, device=device) for name in args.models if name in MODELS}
+
+
+def chosen_peers(args: argparse.Namespace) -> dict[str, Peer]:
+    """The chosen networks that others published."""
+    names = [name for name in args.models if name in PEERS]
+    return load_peers(args.peers, names, "cpu" if args.speed else None)
+
+
+def load_test(args: argparse.Namespace) -> Faces:
+    return load_fer2013(args.data, "test", args.revision)
+
+
+def measure_tasks(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    recipes, peers = origin_recipes(args.origin_recipe), chosen_peers(args)
+    clean = load_test(args).images[: args.images]
+    unseen = ~stands_in(clean, load_fer2013(args.data, "train", args.revision).images)
     measured_on = conditions(args, clean)
     measured_on["data"]["unseen"] = int(unseen.sum())
     file = args.out / "benchmark.json"
@@ -149,17 +181,17 @@ def main(argv: list[str] | None = None) -> None:
             noisy = TASKS[task](clean, seed=args.seed)
             rows = results.setdefault(task, {})
             rows[NOISY] = score(NOISY, noisy, clean, unseen).as_dict()
-            chosen = [*restorers.values(), *variants, *([recipes[task]] if task in recipes else [])]
+            of_origin = [recipes[task]] if task in recipes else []
+            chosen: list[Method] = [*restorers.values(), *peers.values(), *variants, *of_origin]
             if not isinstance(TASKS[task], GaussianNoise):
-                chosen = [restorer for restorer in chosen if restorer.name != TOLD_SIGMA]
+                told = {TOLD_SIGMA, *(name for name, peer in peers.items() if peer.published.told)}
+                chosen = [method for method in chosen if method.name not in told]
             samples = {}
-            for restorer in tqdm(chosen, task):
-                restored = restore_task(restorer, task, noisy, pool)
-                row = score(restorer.name, restored, clean, unseen).as_dict()
-                if restorer.name in bundled_models():
-                    row["weights"] = weights_checksum(model_folder(restorer.name))
-                rows[restorer.name] = row
-                samples[restorer.name] = restored[:SAMPLES]
+            for method in tqdm(chosen, task):
+                restored = restore_task(method, task, noisy, pool)
+                row = score(method.name, restored, clean, unseen).as_dict()
+                rows[method.name] = {**row, **(method.record if isinstance(method, Peer) else weights_of(method.name))}
+                samples[method.name] = restored[:SAMPLES]
                 write(file, measured_on, results)
             if args.samples:
                 plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
@@ -169,9 +201,10 @@ def main(argv: list[str] | None = None) -> None:
         update_readme(README, table, markdown_tables(json.loads(file.read_text(encoding="utf-8"))))
 
 
-def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
-    clean = test.images[: args.images or surface.IMAGES]
-    results = surface.measure(clean, restorers, args.out / surface.FILE, conditions(args, clean), args.workers)
+def measure_surface(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    clean = load_test(args).images[: args.images or surface.IMAGES]
+    file, measured_on = args.out / surface.FILE, conditions(args, clean)
+    results = surface.measure(clean, restorers, chosen_peers(args), file, measured_on, args.workers)
     if UNIVERSAL in restorers:
         results["noise_level"] = surface.measure_noise_level(clean, restorers[UNIVERSAL], args.seed)
         save(args.out / surface.FILE, results, indent=None)
@@ -180,10 +213,11 @@ def measure_surface(args: argparse.Namespace, test: Faces, restorers: dict[str, 
         surface.print_tables(results, UNIVERSAL)
         surface.plot(results, UNIVERSAL, args.out / "surface.png")
         show(args, "surface", surface.markdown_table(results, UNIVERSAL))
+        show(args, "peers", surface.peers_table(results, UNIVERSAL))
 
 
-def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
-    clean = test.images[: args.images or generalisation.IMAGES]
+def measure_generalisation(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    clean = load_test(args).images[: args.images or generalisation.IMAGES]
     measured_on = conditions(args, clean)
     before = load_previous(args.out / generalisation.FILE, measured_on)
     results = {**measured_on, **generalisation.measure(clean, restorers, args.seed, args.workers, before)}
@@ -191,13 +225,11 @@ def measure_generalisation(args: argparse.Namespace, test: Faces, restorers: dic
     show(args, "generalisation", generalisation.markdown_tables(results))
 
 
-def measure_emotion(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+def measure_emotion(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    test = load_test(args)
     faces = Faces(test.images[: args.images], test.labels[: args.images], test.source)
     keep_whole(args.out / recognition.FILE, args, len(faces.images))
-    try:
-        classifiers = {name: EmotionClassifier.from_pretrained(name) for name in CLASSIFIERS}
-    except ModelNotFoundError as error:
-        raise SystemExit(str(error)) from None
+    classifiers = {name: EmotionClassifier.from_pretrained(name) for name in CLASSIFIERS}
     results: dict[str, Any] = conditions(args, faces.images)
     results["classifiers"] = {
         name: recognition.describe(name, classifier, faces) for name, classifier in classifiers.items()
@@ -210,11 +242,12 @@ def measure_emotion(args: argparse.Namespace, test: Faces, restorers: dict[str, 
     show(args, "emotion", recognition.markdown_tables(results))
 
 
-def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+def measure_speed(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
     keep_whole(args.out / speed.FILE, args)
     workers = args.workers or os.cpu_count() or 1
     with ProcessPoolExecutor(workers) as pool:
-        rows = speed.measure(test.images, restorers, args.seed, pool, workers)
+        methods: dict[str, Method] = {**restorers, **chosen_peers(args)}
+        rows = speed.measure(load_test(args).images, methods, args.seed, pool, workers)
     results: dict[str, Any] = {"machine": speed.machine(), "models": rows}
     if UNIVERSAL in restorers:
         results["start"] = speed.measure_start(UNIVERSAL)
@@ -222,7 +255,7 @@ def measure_speed(args: argparse.Namespace, test: Faces, restorers: dict[str, Re
     show(args, "speed", speed.markdown_table(results))
 
 
-def measure_throughput(args: argparse.Namespace, test: Faces, restorers: dict[str, Restorer]) -> None:
+def measure_throughput(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
     faces = load_fer2013(args.data, "train", args.revision)
     faces = Faces(faces.images[: args.images], faces.labels[: args.images], faces.source)
     keep_whole(args.out / throughput.FILE, args, len(faces.images))
@@ -246,7 +279,7 @@ def show(args: argparse.Namespace, name: str, text: str) -> None:
 
 
 def write(file: Path, conditions: dict[str, Any], results: dict[str, dict[str, Any]]) -> None:
-    order = [NOISY, *MODELS, SELF_ENSEMBLE, TOLD_SIGMA, ORIGIN_RECIPE]
+    order = [NOISY, *MODELS, *PEERS, SELF_ENSEMBLE, TOLD_SIGMA, ORIGIN_RECIPE]
     tasks = {
         task: sorted(results[task].values(), key=lambda row: order.index(row["model"]))
         for task in TASKS
@@ -272,14 +305,32 @@ def print_table(task: str, rows: dict[str, dict[str, Any]]) -> None:
         )
 
 
+class Measurement(NamedTuple):
+    """Something that is measured instead of the tasks.
+
+    Attributes:
+        measure: called with the options and the chosen restorers.
+        what: it is, in words.
+        with_peers: whether published networks are measured too.
+    """
+
+    measure: Callable[[argparse.Namespace, dict[str, Restorer]], None]
+    what: str
+    with_peers: bool = False
+
+
 OTHERS = {
-    "surface": (measure_surface, "every pair of levels of Gaussian noise and impulses, on 500 faces"),
-    "generalisation": (measure_generalisation, "other pictures, and noise that no network has seen, on 500 faces"),
-    "emotion": (measure_emotion, "how well emotions are recognised in noisy and in restored faces"),
-    "speed": (measure_speed, "milliseconds per face"),
-    "throughput": (measure_throughput, "how fast the command cleans the training images"),
+    "surface": Measurement(
+        measure_surface, "every pair of levels of Gaussian noise and impulses, on 500 faces", with_peers=True
+    ),
+    "generalisation": Measurement(
+        measure_generalisation, "other pictures, and noise that no network has seen, on 500 faces"
+    ),
+    "emotion": Measurement(measure_emotion, "how well emotions are recognised in noisy and in restored faces"),
+    "speed": Measurement(measure_speed, "milliseconds per face", with_peers=True),
+    "throughput": Measurement(measure_throughput, "how fast the command cleans the training images"),
 }
-"""What is measured instead of the tasks, by the name of its option."""
+"""By the name of the option."""
 
 
 if __name__ == "__main__":

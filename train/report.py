@@ -1,12 +1,13 @@
 """What the benchmark shows: the README's tables and the grids of samples."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 
-from fer_denoise.evaluate import NOISY
+from fer_denoise.evaluate import NOISY, credit
 from fer_denoise.metrics import psnr
 from fer_denoise.origin import ORIGIN_REPORTED, TITLES
 from fer_denoise.zoo import MODELS, specialists
@@ -40,7 +41,7 @@ def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
     best = max(row["psnr"] for row in shown)
     for row in sorted(shown, key=lambda row: -row["psnr"]):
         mark = "**" if row["psnr"] == best else ""
-        name = f"`{row['model']}`" if row["model"] in MODELS else row["model"]
+        name = heading(row["model"], row)
         lines.append(
             f"| {mark}{name}{mark} | {mark}{row['psnr']:.2f}{mark} | {row['ssim']:.3f} | {row['psnr_unseen']:.2f} "
             f"| {row['ssim_unseen']:.3f} | {row['origin_psnr']:.2f} | {row['origin_ssim']:.3f} |"
@@ -49,6 +50,36 @@ def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
         note = "" if model == "Attention U-Net" else ", data_range 1"
         lines.append(f"| *origin, reported: {model}{note}* | | | | | {reported_psnr:.4f} | {reported_ssim:.4f} |")
     return "\n".join(lines)
+
+
+def heading(name: str, record: dict[str, Any]) -> str:
+    """What a method is called in a table; of a published network also by whom it is, and what it is told."""
+    if name in MODELS:
+        return f"`{name}`" + (f", told {record['told']}" if "told" in record else "")
+    return f"[{name}]({record['paper']}), {credit(record)}" if "paper" in record else name
+
+
+def by_method(heads: Sequence[str], rows: dict[tuple[str, ...], str], methods: dict[str, dict[str, Any]]) -> str:
+    """A table of PSNR with a column per method, the best in bold.
+
+    Args:
+        heads: of the columns that say what a row is.
+        rows: the cell that a row shows, by its texts in those columns.
+        methods: as `train.results.Scores` keeps them.
+    """
+    names = [*heads, *(heading(name, record) for name, record in methods.items())]
+    lines = [f"| {' | '.join(names)} |", "| --- " * len(heads) + "| --: " * len(methods) + "|"]
+    for texts, cell in rows.items():
+        values = [record["cells"].get(cell) for record in methods.values()]
+        lines.append(f"| {' | '.join(texts)} | {cells(values)} |")
+    return "\n".join(lines)
+
+
+def cells(values: Sequence[float | None]) -> str:
+    """Values of a row of a table, the highest in bold; None is left empty."""
+    best = max((value for value in values if value is not None), default=None)
+    shown = ("" if value is None else f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values)
+    return " | ".join(shown)
 
 
 def plot_samples(clean: np.ndarray, noisy: np.ndarray, restored: dict[str, np.ndarray], path: Path) -> None:

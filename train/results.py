@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_denoise.files import write_whole
+from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 
 
 def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
@@ -25,3 +26,8 @@ def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
 def save(file: Path, results: dict[str, Any], indent: int | None = 1) -> None:
     """Write `results` as JSON; who is interrupted finds what was there before."""
     write_whole(file, (json.dumps(results, indent=indent) + "\n").encode())
+
+
+def weights_of(name: str) -> dict[str, str]:
+    """The checksum of a bundled network's weights, as an entry of a record; nothing for other methods."""
+    return {"weights": weights_checksum(model_folder(name))} if name in bundled_models() else {}

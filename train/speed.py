@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS
-from fer_denoise.evaluate import true_sigma
+from fer_denoise.evaluate import Method, true_sigma
 from fer_denoise.noise import GaussianNoise
 from train import run
+from train.peers import Peer
+from train.report import heading
 
 ROOT = Path(__file__).parents[1]
 FILE = "speed.json"
@@ -45,24 +46,26 @@ print(imported - started, loaded - imported, time.perf_counter() - loaded)
 
 
 def measure(
-    clean: np.ndarray, restorers: dict[str, Restorer], seed: int, pool: Executor, workers: int
+    clean: np.ndarray, methods: dict[str, Method], seed: int, pool: Executor, workers: int
 ) -> list[dict[str, Any]]:
     """A row per method: milliseconds per face, singly and in batches; `clean` are at least 64 faces, uint8."""
     noisy = NOISE(clean[:BATCH], seed=seed)
     # A face per process at a time would spend more on passing faces than a fast filter does on restoring them.
     parts = np.array_split(noisy, workers)
 
-    def singly(restorer: Restorer) -> Callable[[], Any]:
-        return lambda: restorer(noisy[0], true_sigma(restorer, NOISE))
+    def singly(method: Method) -> Callable[[], Any]:
+        return lambda: method(noisy[0], true_sigma(method, NOISE))
 
-    def in_batch(restorer: Restorer) -> Callable[[], Any]:
-        if restorer.name in FILTERS:
-            return lambda: list(pool.map(restorer, parts, [NOISE.sigma] * workers))
-        return lambda: restorer(noisy)
+    def in_batch(method: Method) -> Callable[[], Any]:
+        if method.name in FILTERS:
+            return lambda: list(pool.map(method, parts, [NOISE.sigma] * workers))
+        return lambda: method(noisy, true_sigma(method, NOISE))
 
-    rows: list[dict[str, Any]] = [{"model": name} for name in restorers]
+    rows: list[dict[str, Any]] = [
+        {"model": name, **(method.record if isinstance(method, Peer) else {})} for name, method in methods.items()
+    ]
     for key, make, faces in (("single_ms", singly, 1), ("batch_ms", in_batch, BATCH)):
-        calls = [make(restorer) for restorer in restorers.values()]
+        calls = [make(method) for method in methods.values()]
         for call in calls:
             call()
         times = [[seconds_per_call(call) for call in calls] for _ in range(ROUNDS)]
@@ -105,7 +108,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     ]
     for row in sorted(results["models"], key=lambda row: row["batch_ms"]):
         cells = [f"{row[key]:g} | {slowest[key] / row[key]:.0f}" for key in ("single_ms", "batch_ms")]
-        lines.append(f"| `{row['model']}` | {' | '.join(cells)} |")
+        lines.append(f"| {heading(row['model'], row)} | {' | '.join(cells)} |")
     lines += ["", f"Measured on {results['machine']}."]
     if start := results.get("start"):
         lines += [

@@ -2,7 +2,8 @@
 
 `python -m train.benchmark --surface` runs it. Filters know both levels: they are told the true sigma, have parameters
 tuned on the validation split at the nearest of a grid of levels, and, where there are impulses, stand behind a
-switching median, unless they do better alone. Networks work blind. What is measured is kept after every cell, so that
+switching median, unless they do better alone. Networks work blind. Published networks, which know no impulses, are
+measured on Gaussian noise alone, and told sigma where they take it. What is measured is kept after every cell, so that
 an interrupted run goes on.
 """
 
@@ -20,7 +21,9 @@ from fer_denoise.classical import FILTERS, level_parameters
 from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub import bundled_models, model_folder, weights_checksum
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import mixed_noise
+from fer_denoise.noise import gaussian_noise, mixed_noise
+from train.peers import Peer
+from train.report import by_method
 from train.results import load_previous, save
 
 SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
@@ -36,9 +39,16 @@ def cells() -> Iterator[tuple[float, float]]:
 
 
 def measure(
-    clean: np.ndarray, restorers: dict[str, Restorer], file: Path, conditions: dict[str, Any], workers: int | None
+    clean: np.ndarray,
+    restorers: dict[str, Restorer],
+    peers: dict[str, Peer],
+    file: Path,
+    conditions: dict[str, Any],
+    workers: int | None,
 ) -> dict[str, Any]:
     """Mean PSNR of `restorers` and of the noisy input in each cell; written to `file`, beside what it holds already.
+
+    Under "peers" stands that of `peers`, for each sigma without impulses.
 
     Args:
         clean: uint8 (N, H, W).
@@ -53,6 +63,7 @@ def measure(
         if name not in models or models[name].get("weights") != weights:
             models[name] = {"weights": weights} if weights else {}
             models[name]["psnr"] = _empty()
+    measure_peers(clean, peers, results, file)
     with ProcessPoolExecutor(workers) as pool:
         for sigma, amount in tqdm(list(cells()), "cells"):
             row, column = SIGMAS.index(sigma), AMOUNTS.index(amount)
@@ -72,6 +83,21 @@ def measure(
     return results
 
 
+def measure_peers(clean: np.ndarray, peers: dict[str, Peer], results: dict[str, Any], file: Path) -> None:
+    """Put into `results` what published networks reach at each sigma; written to `file` after each."""
+    measured = results.setdefault("peers", {})
+    for name, peer in tqdm(peers.items(), "peers"):
+        known = measured.get(name, {})
+        if {key: known.get(key) for key in peer.record} != peer.record:
+            measured[name] = {**peer.record, "psnr": [None] * len(SIGMAS)}
+        values = measured[name]["psnr"]
+        for row, sigma in enumerate(SIGMAS):
+            if values[row] is None:
+                restored = peer(gaussian_noise(clean, sigma, seed=results["seed"]), sigma)
+                values[row] = round(mean_psnr(psnr(restored, clean)), 4)
+                save(file, results, indent=None)
+
+
 def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dict[str, list[list[float]]]:
     """Mean absolute error of the estimated sigma and amount in each cell; of at most `ESTIMATED` faces."""
     clean = clean[:ESTIMATED]
@@ -84,8 +110,12 @@ def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dic
 
 
 def rivals(results: dict[str, Any]) -> dict[str, np.ndarray]:
-    """PSNR of the noisy input and the filters, (sigmas, amounts) each, NaN where they are not measured."""
-    return {name: _table(results, name) for name in results["models"] if name in (NOISY, *FILTERS)}
+    """PSNR of the noisy input, the filters and the published networks, (sigmas, amounts) each; NaN where unmeasured."""
+    tables = {name: _table(results, name) for name in results["models"] if name in (NOISY, *FILTERS)}
+    for name, record in results.get("peers", {}).items():
+        tables[name] = np.full((len(SIGMAS), len(AMOUNTS)), np.nan)
+        tables[name][:, AMOUNTS.index(0)] = np.array(record["psnr"], dtype=float)
+    return tables
 
 
 def margin(results: dict[str, Any], name: str) -> np.ndarray:
@@ -116,6 +146,25 @@ def markdown_table(results: dict[str, Any], name: str) -> str:
     return _grid(lambda row, column: f"{values[row, column]:.2f} ({gains[row, column]:+.2f})")
 
 
+def peers_table(results: dict[str, Any], name: str) -> str:
+    """PSNR at each sigma without impulses: the noisy input, the best filter, the published networks, and `name`."""
+    column = AMOUNTS.index(0)
+    models = {model: {"cells": _by_sigma(_table(results, model)[:, column])} for model in (NOISY, name)}
+    filters = [_table(results, model)[:, column] for model in results["models"] if model in FILTERS]
+    if filters:
+        models["best filter, told sigma"] = {"cells": _by_sigma(np.fmax.reduce(filters))}
+    models |= {
+        peer: {**record, "cells": _by_sigma(np.array(record["psnr"], dtype=float))}
+        for peer, record in results.get("peers", {}).items()
+    }
+    return by_method(("sigma",), {(f"{sigma:g}",): f"{sigma:g}" for sigma in SIGMAS}, models)
+
+
+def _by_sigma(values: np.ndarray) -> dict[str, float]:
+    """The values that are measured, by their sigma."""
+    return {f"{sigma:g}": float(value) for sigma, value in zip(SIGMAS, values, strict=True) if not np.isnan(value)}
+
+
 def noise_level_table(results: dict[str, Any]) -> str:
     """Mean absolute error of the estimates in each cell, sigma then amount, as a table for the README."""
     sigma, amount = (results["noise_level"][name] for name in ("sigma", "amount"))
@@ -141,7 +190,7 @@ def plot(results: dict[str, Any], name: str, path: Path) -> None:
 
     panels = (
         (_table(results, name), f"{name}: PSNR, dB", "viridis", None),
-        (margin(results, name), "above the best filter and the input, dB", "RdYlGn", 3.0),
+        (margin(results, name), "above the best rival, dB", "RdYlGn", 3.0),
     )
     figure, grid = plt.subplots(1, 2, figsize=(13, 5.2), layout="constrained")
     for axes, (values, title, colours, limit) in zip(grid, panels, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from fer_denoise.classical import FILTERS
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, credit
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET, TITLES
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
@@ -36,9 +36,9 @@ clean*: how often a fresh classifier tells a restored face from a clean one; 50%
 
 SURFACE = """
 PSNR of *Universal* in dB on {images} test faces, and below it, by how much that is above the best of the noisy input
-and all filters. Down: Gaussian noise, by its sigma. Across: the share of the pixels that are impulses. The filters know
-both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it gains. A face
-without noise is right as it is, so nothing can be above it there.
+and all filters{peers}. Down: Gaussian noise, by its sigma. Across: the share of the pixels that are impulses. The
+filters know both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it
+gains. A face without noise is right as it is, so nothing can be above it there.
 """
 
 EMOTION = """
@@ -63,7 +63,9 @@ def build_results_tab() -> None:
         gr.HTML(benchmark_table(task, rows), padding=False)
     gr.Markdown(ORIGIN_NOTE)
     if (RESULTS / "surface.json").is_file() and is_whole(surface := _read("surface.json")):
-        gr.Markdown(f"## Every noise level\n{SURFACE.format(images=surface['data']['images'])}")
+        peers = ", ".join(f"{name} ({credit(peer)})" for name, peer in surface.get("peers", {}).items())
+        rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
+        gr.Markdown(f"## Every noise level\n{SURFACE.format(images=surface['data']['images'], peers=rivals)}")
         gr.HTML(surface_table(surface), padding=False)
     if (RESULTS / "emotion.json").is_file():
         emotion = _read("emotion.json")
@@ -92,7 +94,7 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
     low = min(row["psnr"] for row in shown) - 2
     span = shown[0]["psnr"] - low
     body = "".join(
-        f"<tr><th scope='row'>{escape(_title(row['model']))}</th>"
+        f"<tr><th scope='row'>{escape(_title(row['model'], row))}</th>"
         f"<td class='bar'><span style='width: {100 * (row['psnr'] - low) / span:.1f}%'></span></td>"
         f"<td{' class=best' if row is shown[0] else ''}>{row['psnr']:.2f}</td><td>{row['ssim']:.3f}</td>"
         f"<td>{row['origin_psnr']:.2f}</td><td>{row['origin_ssim']:.3f}</td></tr>"
@@ -108,20 +110,23 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
 
 def is_whole(surface: dict[str, Any]) -> bool:
     """Whether every method was measured at every noise level: before that, the best rival is not known."""
-    return all(None not in row for model in surface["models"].values() for row in model["psnr"])
+    rows = [row for model in surface["models"].values() for row in model["psnr"]]
+    return all(None not in row for row in [*rows, *(peer["psnr"] for peer in surface.get("peers", {}).values())])
 
 
 def surface_table(results: dict[str, Any]) -> str:
     """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
     models = {name: model["psnr"] for name, model in results["models"].items()}
     rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
+    peers = [model["psnr"] for model in results.get("peers", {}).values()]
     heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
     rows = ""
     for row, sigma in enumerate(results["sigmas"]):
         rows += f"<tr><th scope='row'>{sigma:g}</th>"
         for column in range(len(results["amounts"])):
             value = models[UNIVERSAL][row][column]
-            margin = value - max(rival[row][column] for rival in rivals)
+            of_peers = [peer[row] for peer in peers] if results["amounts"][column] == 0 else []
+            margin = value - max([*(rival[row][column] for rival in rivals), *of_peers])
             rows += f"<td style='background: {_shade(margin)}'>{value:.1f}<small>{margin:+.1f}</small></td>"
         rows += "</tr>"
     return (
@@ -206,7 +211,10 @@ def realism_title(row: dict[str, Any]) -> str:
     return _title(row["method"])
 
 
-def _title(model: str) -> str:
+def _title(model: str, record: dict[str, Any] | None = None) -> str:
+    """What a method is called; its row says by whom a network is that others published."""
+    if record and "paper" in record:
+        return f"{model} ({credit(record)})"
     titles = {
         NOISY: "Noisy input",
         ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe",
