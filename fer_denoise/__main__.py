@@ -5,6 +5,7 @@
     python -m fer_denoise restore train.parquet restored.parquet --model nl-means --sigma 0.06 --processes 4
     python -m fer_denoise restore AutumnQiu/fer2013 restored/ --stream
     python -m fer_denoise corrupt clean/ noisy/ --sigma 0.06 --amount 0.1 --seed 3
+    python -m fer_denoise corrupt clean/ noisy/ --kind poisson:photons=50 --kind jpeg:quality=40
     accelerate launch --num_processes 2 -m fer_denoise restore train.parquet restored.parquet
 
 Nothing is ever written over what is read. The same command goes on after an interruption.
@@ -20,7 +21,8 @@ from fer_denoise.devices import DeviceError
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.hub_writing import HubWriteError
-from fer_denoise.options import at_least, share
+from fer_denoise.noise import KINDS
+from fer_denoise.options import at_least, kind, share
 from fer_denoise.pictures import PictureError
 from fer_denoise.push import prepare_repo, push
 from fer_denoise.work import Corruption, Restoration, Work
@@ -53,6 +55,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     corrupt.add_argument("--amount", type=share, default=0.0, help="share of the pixels that turn black or white")
     corrupt.add_argument("--salt-vs-pepper", type=share, default=0.5, help="share of white among those")
     corrupt.add_argument(
+        "--kind",
+        action="append",
+        default=[],
+        type=kind,
+        metavar="NAME:LEVEL=NUMBER",
+        help=f"another kind of noise, can be repeated, done in this order: {', '.join(KINDS)}",
+    )
+    corrupt.add_argument(
         "--seed", type=at_least(0), default=0, help="the noise of an image depends on it and on its row"
     )
     return parser.parse_args(argv)
@@ -66,7 +76,7 @@ def make_work(args: argparse.Namespace) -> Work:
         DeviceError: there is no such device.
     """
     if args.command == "corrupt":
-        return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed)
+        return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed, tuple(args.kind))
     work = Restoration(args.model, args.revision, args.sigma, args.device)
     work.check()
     return work

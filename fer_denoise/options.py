@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable
 
+from fer_denoise.noise import kind_of
+
 
 def share(text: str) -> float:
     """A number in [0, 1]."""
@@ -10,6 +12,15 @@ def share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must lie in [0, 1], got {text}; divide a level out of 255 by 255")
     return value
+
+
+def kind(text: str) -> str:
+    """A kind of noise, as `fer_denoise.noise.kind_of` takes it."""
+    try:
+        kind_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -13,10 +13,12 @@ from fer_denoise.classical import FILTERS
 from fer_denoise.devices import check_device, own_gpu
 from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.images import check_sigma, to_dtype
-from fer_denoise.noise import mixed_noise
+from fer_denoise.noise import Composition, kind_of, mixed_noise
 from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
 
+OTHER_KINDS_SEED = 1_000_000
+"""Added to the seed of kinds of noise that come after Gaussian noise and impulses."""
 ESTIMATED_SHARE = 16
 """The noise of one image in so many is estimated."""
 
@@ -87,27 +89,33 @@ class Restoration:
 
 @dataclass(frozen=True)
 class Corruption:
-    """Adds Gaussian noise and impulses, which depend on the seed and the row alone."""
+    """Adds Gaussian noise and impulses, then other kinds in their order; all depend on the seed and the row alone."""
 
     sigma: float = 0.0
     amount: float = 0.0
     salt_vs_pepper: float = 0.5
     seed: int = 0
+    kinds: tuple[str, ...] = ()
+    """As `fer_denoise.noise.kind_of` takes them."""
 
     done = "corrupted"
 
     @property
     def record(self) -> dict[str, Any]:
-        """The levels and the seed."""
+        """The levels, the other kinds, and the seed."""
         levels = {name: float(getattr(self, name)) for name in ("sigma", "amount", "salt_vs_pepper")}
-        return {**levels, "seed": int(self.seed)}
+        return {**levels, "seed": int(self.seed), "kinds": list(self.kinds)}
 
     def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
         levels = self.sigma, self.amount, self.salt_vs_pepper
-        return [
-            to_dtype(mixed_noise(image, *levels, seed=self.seed, first_index=row), np.dtype(np.uint8))
-            for image, row in zip(images, rows, strict=True)
-        ]
+        others = Composition(tuple(kind_of(text) for text in self.kinds))
+        corrupted = []
+        for image, row in zip(images, rows, strict=True):
+            noisy = mixed_noise(image, *levels, seed=self.seed, first_index=row)
+            # Another seed, or the second noise would be that of the first again.
+            noisy = others(noisy, seed=self.seed + OTHER_KINDS_SEED, first_index=row)
+            corrupted.append(to_dtype(noisy, np.dtype(np.uint8)))
+        return corrupted
 
 
 @dataclass

@@ -9,8 +9,9 @@ from PIL import Image
 from fer_denoise.__main__ import main
 from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import psnr
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASKS, Composition, JpegCompression, SpeckleNoise, mixed_noise
 from fer_denoise.samples import sample_faces
+from fer_denoise.work import OTHER_KINDS_SEED
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,22 @@ def test_a_seed_below_zero_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["corrupt", "in.png", "out.png", "--seed", "-1"])
     assert "must be at least 0" in capsys.readouterr().err
+
+
+def test_other_kinds_of_noise_are_added_in_their_order(tmp_path, clean):
+    source = write(tmp_path / "clean.png", clean[0])
+    kinds = ["--kind", "speckle:sigma=0.2", "--kind", "jpeg:quality=40"]
+    assert main(["corrupt", str(source), str(tmp_path / "out.png"), "--sigma", "0.02", *kinds, "--seed", "3"]) == 0
+    out = read(tmp_path / "out.png")
+    with_noise = mixed_noise(clean[0], 0.02, 0, seed=3)
+    expected = Composition((SpeckleNoise(0.2), JpegCompression(40)))(with_noise, seed=3 + OTHER_KINDS_SEED)
+    np.testing.assert_array_equal(out, np.rint(expected * 255))
+
+
+def test_a_kind_of_noise_that_there_is_not_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["corrupt", "in.png", "out.png", "--kind", "fog:sigma=1"])
+    assert "there are gaussian" in capsys.readouterr().err
 
 
 def test_a_folder_is_restored_with_its_layout_and_damaged_pictures_are_reported(tmp_path, noisy, clean, capsys):

@@ -180,7 +180,7 @@ def test_salt_and_pepper_stream_is_pinned():
     assert ((noisy[0] == 1).sum(), (noisy[0] == 0).sum()) == (107, 111)
 
 
-@pytest.mark.parametrize("sigma", [-0.1, np.nan, np.inf])
+@pytest.mark.parametrize("sigma", [-0.1, 15, np.nan, np.inf])
 def test_invalid_sigma_is_refused(sigma):
     with pytest.raises(ValueError, match="sigma"):
         gaussian_noise(GRAY, sigma, seed=0)

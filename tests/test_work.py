@@ -10,7 +10,7 @@ def test_what_is_done_is_recorded_whatever_numbers_it_was_given():
     restoration = Restoration("median", sigma=np.float32(0.25))
     assert json.loads(json.dumps(restoration.record))["sigma"] == 0.25
     corruption = Corruption(np.float32(0.25), np.float64(0.5), np.float16(0.5), np.int64(7))
-    expected = {"sigma": 0.25, "amount": 0.5, "salt_vs_pepper": 0.5, "seed": 7}
+    expected = {"sigma": 0.25, "amount": 0.5, "salt_vs_pepper": 0.5, "seed": 7, "kinds": []}
     assert json.loads(json.dumps(corruption.record)) == expected == Corruption(0.25, 0.5, 0.5, 7).record
 
 

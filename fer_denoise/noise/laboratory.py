@@ -1,108 +1,57 @@
-"""Synthetic noise: additive Gaussian and salt-and-pepper, and the three tasks made of them.
-
-Every kind of noise comes in two forms. The functions take NumPy images and a seed: image `i` of a call draws its noise
-from (seed, first_index + i) alone, so neither the size of a batch nor its order changes a test image. The `corrupt`
-methods take a torch batch and a generator: fresh noise for training, drawn on the batch's own device.
-"""
+"""Noise of the laboratory: additive Gaussian and salt-and-pepper, and the three tasks made of them."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fer_denoise.images import to_float
-
-
-class Noise(Protocol):
-    """A kind of noise at a fixed level."""
-
-    def __call__(self, clean: np.ndarray, *, seed: int, first_index: int = 0) -> np.ndarray: ...
-
-    def corrupt(self, clean: Tensor, generator: torch.Generator) -> Tensor: ...
-
-
-def gaussian_noise(clean: np.ndarray, sigma: float, *, seed: int, first_index: int = 0) -> np.ndarray:
-    """Add white Gaussian noise, then clip to [0, 1].
-
-    Args:
-        clean: (H, W) or (N, H, W), uint8 or float in [0, 1].
-        sigma: standard deviation on the [0, 1] scale (0.02 is 5.1 of 255).
-        seed: non-negative integer.
-        first_index: the index of the first image, for a large set that is corrupted in parts.
-
-    Returns:
-        float32, the shape of `clean`, also for uint8: rounding to 8 bits would be a second noise.
-    """
-    _check_range("sigma", sigma, 0, np.inf)
-
-    def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _add_gaussian(image, sigma, rng)
-
-    return _corrupt_each(clean, corrupt, seed, first_index)
-
-
-def salt_and_pepper_noise(
-    clean: np.ndarray, amount: float, salt_vs_pepper: float = 0.5, *, seed: int, first_index: int = 0
-) -> np.ndarray:
-    """Set random pixels to 1 (salt), then random pixels to 0 (pepper).
-
-    Of n pixels, `int(n * amount * salt_vs_pepper)` salt and `int(n * amount * (1 - salt_vs_pepper))` pepper positions
-    are drawn with replacement, so slightly fewer than `amount` of the pixels change.
-
-    Args:
-        clean: (H, W) or (N, H, W), uint8 or float in [0, 1].
-        amount: share of the pixels drawn, in [0, 1].
-        salt_vs_pepper: share of salt among them, in [0, 1].
-        seed: non-negative integer.
-        first_index: the index of the first image, for a large set that is corrupted in parts.
-
-    Returns:
-        float32, the shape of `clean`.
-    """
-    _check_range("amount", amount, 0, 1)
-    _check_range("salt_vs_pepper", salt_vs_pepper, 0, 1)
-
-    def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _set_impulses(image.copy(), amount, salt_vs_pepper, rng)
-
-    return _corrupt_each(clean, corrupt, seed, first_index)
+from fer_denoise.noise.kind import Draw, Kind, as_function, check_range, corrupt_each
 
 
 @dataclass(frozen=True)
-class GaussianNoise:
-    """`gaussian_noise` at a fixed `sigma`."""
+class GaussianNoise(Kind):
+    """White Gaussian noise of standard deviation `sigma` on the [0, 1] scale (0.02 is 5.1 of 255), then clipped.
+
+    Not rounded to 8 bits, which would be a second noise.
+    """
 
     sigma: float
+    RANGES: ClassVar = {"sigma": (0, 1)}
 
-    def __call__(self, clean: np.ndarray, *, seed: int, first_index: int = 0) -> np.ndarray:
-        return gaussian_noise(clean, self.sigma, seed=seed, first_index=first_index)
+    def apply(self, clean: Tensor, draw: Draw) -> Tensor:
+        return (clean + self.sigma * draw.normal(*clean.shape)).clamp_(0, 1)
 
-    def corrupt(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Corrupt a float batch (B, 1, H, W) in [0, 1] on the generator's device."""
-        noise = torch.randn(clean.shape, generator=generator, device=clean.device)
-        return (clean + self.sigma * noise).clamp_(0, 1)
+    def corrupt_image(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _add_gaussian(image, self.sigma, rng)
 
 
 @dataclass(frozen=True)
-class SaltAndPepperNoise:
-    """`salt_and_pepper_noise` at a fixed `amount`."""
+class SaltAndPepperNoise(Kind):
+    """Random pixels set to 1 (salt), then random pixels set to 0 (pepper).
+
+    Of n pixels, `int(n * amount * salt_vs_pepper)` salt and `int(n * amount * (1 - salt_vs_pepper))` pepper positions
+    are drawn with replacement, so slightly fewer than the fraction `amount` of the pixels change.
+    """
 
     amount: float
     salt_vs_pepper: float = 0.5
+    RANGES: ClassVar = {"amount": (0, 1), "salt_vs_pepper": (0, 1)}
 
-    def __call__(self, clean: np.ndarray, *, seed: int, first_index: int = 0) -> np.ndarray:
-        return salt_and_pepper_noise(clean, self.amount, self.salt_vs_pepper, seed=seed, first_index=first_index)
-
-    def corrupt(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """Corrupt a float batch (B, 1, H, W) in [0, 1] on the generator's device."""
+    def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         noisy = clean.flatten(1).clone()
         batch, pixels = noisy.shape
         for count, value in zip(_impulse_counts(pixels, self.amount, self.salt_vs_pepper), (1.0, 0.0), strict=True):
-            positions = torch.randint(pixels, (batch, count), generator=generator, device=clean.device)
-            noisy.scatter_(1, positions, value)
+            noisy.scatter_(1, (pixels * draw.uniform(batch, count)).long(), value)
         return noisy.view_as(clean)
+
+    def corrupt_image(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _set_impulses(image.copy(), self.amount, self.salt_vs_pepper, rng)
+
+
+gaussian_noise = as_function(GaussianNoise)
+salt_and_pepper_noise = as_function(SaltAndPepperNoise)
 
 
 def mixed_noise(
@@ -112,15 +61,15 @@ def mixed_noise(
 
     With `sigma` 0 it is `salt_and_pepper_noise`, with `amount` 0 `gaussian_noise`, down to the last bit.
     """
-    _check_range("sigma", sigma, 0, np.inf)
-    _check_range("amount", amount, 0, 1)
-    _check_range("salt_vs_pepper", salt_vs_pepper, 0, 1)
+    check_range("sigma", sigma, 0, 1)
+    check_range("amount", amount, 0, 1)
+    check_range("salt_vs_pepper", salt_vs_pepper, 0, 1)
 
     def corrupt(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         noisy = _add_gaussian(image, sigma, rng) if sigma else image.copy()
         return _set_impulses(noisy, amount, salt_vs_pepper, rng)
 
-    return _corrupt_each(clean, corrupt, seed, first_index)
+    return corrupt_each(clean, corrupt, seed, first_index)
 
 
 @dataclass(frozen=True)
@@ -149,7 +98,7 @@ class RandomNoise:
             sigma, amount, salt_vs_pepper = self._levels(*rng.random(4))
             return _set_impulses(_add_gaussian(image, sigma, rng), amount, salt_vs_pepper, rng)
 
-        return _corrupt_each(clean, corrupt, seed, first_index)
+        return corrupt_each(clean, corrupt, seed, first_index)
 
     def corrupt(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         """Corrupt a float batch (B, 1, H, W) in [0, 1] on the generator's device."""
@@ -191,17 +140,6 @@ TASKS: dict[str, GaussianNoise | SaltAndPepperNoise] = {
 }
 
 
-def _corrupt_each(clean, corrupt, seed: int, first_index: int) -> np.ndarray:
-    if seed < 0 or first_index < 0:
-        raise ValueError(f"seed and first_index must not be negative, got {seed} and {first_index}")
-    clean = to_float(clean)
-    batch = clean if clean.ndim == 3 else clean[None]
-    noisy = np.empty_like(batch)
-    for index, image in enumerate(batch):
-        noisy[index] = corrupt(image, np.random.default_rng([seed, first_index + index]))
-    return noisy.reshape(clean.shape)
-
-
 def _add_gaussian(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     return np.clip(image + np.float32(sigma) * noise, 0, 1)
@@ -217,8 +155,3 @@ def _set_impulses(image: np.ndarray, amount: float, salt_vs_pepper: float, rng: 
 
 def _impulse_counts(pixels: int, amount: float, salt_vs_pepper: float) -> tuple[int, int]:
     return int(pixels * amount * salt_vs_pepper), int(pixels * amount * (1 - salt_vs_pepper))
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not (low <= value <= high and np.isfinite(value)):
-        raise ValueError(f"{name} must lie in [{low}, {high}], got {value}")
