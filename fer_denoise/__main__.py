@@ -48,7 +48,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=DEFAULT_MODEL,
         help=f"{', '.join(list_models())}, a folder, or a Hub repo id (default: %(default)s)",
     )
-    restore.add_argument("--revision", help="commit, tag or branch of a model on the Hub")
+    restore.add_argument("--revision", help="commit, tag or branch of a model on the Hub, where it is looked up once")
     restore.add_argument("--sigma", type=share, help="true noise level on [0, 1], for the models that use it")
     restore.add_argument("--device", help="where a network runs; by default a GPU where there is one")
     corrupt.add_argument("--sigma", type=share, default=0.0, help="of Gaussian noise, on [0, 1]")
@@ -89,6 +89,11 @@ def main(argv: list[str] | None = None) -> int:
         if args.push_to_hub and options.share.of > 1:
             raise DataError("--push-to-hub is for one process: send the result of several with hf upload")
         work = make_work(args)
+        if options.share.of > 1 and isinstance(work, Restoration) and work.commit != work.revision:
+            raise DataError(
+                f"{args.model}: each of several processes would ask the Hub anew what {args.revision or 'main'} is; "
+                f"name the commit with --revision {work.commit}"
+            )
         if args.push_to_hub:
             prepare_repo(args.push_to_hub, args.private)
         report = process_path(args.source, args.target, work, options)

@@ -94,6 +94,8 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
     split = canonical_split(split)
     path = Path(source).expanduser()
     if path.exists():
+        if revision is not None:
+            raise DataError(f"{source}: is not on the Hub and has no revision {revision}; leave the revision out")
         return _load_local(path, split)
     if is_repo_id(str(source)):
         return _load_hub(str(source), split, revision)

@@ -49,6 +49,25 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
     Raises:
         ModelNotFoundError: nothing there, files missing, or the Hub cannot be reached.
     """
+    return _local_folder(source, revision) or _download(str(source), revision)
+
+
+def model_commit(source: str | Path, revision: str | None = None) -> str | None:
+    """The commit that a revision of a Hub repo is now; None for a model that is not on the Hub.
+
+    A job that loads a model more than once asks first, and takes the commit from then on. Arguments and errors are
+    those of `model_folder`; the files of the model are in the cache afterwards.
+    """
+    return None if _local_folder(source, revision) else _download(str(source), revision).name
+
+
+def weights_checksum(folder: Path) -> str:
+    """SHA-256 of the weights in a model folder."""
+    return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+
+
+def _local_folder(source: str | Path, revision: str | None) -> Path | None:
+    """The folder of a model that is bundled or on this machine; None for one on the Hub."""
     folder = BUNDLE / source if str(source) in bundled_models() else Path(source).expanduser()
     if folder.is_dir():
         if revision is not None:
@@ -62,13 +81,8 @@ def model_folder(source: str | Path, revision: str | None = None) -> Path:
                 )
         return folder
     if is_repo_id(str(source)):
-        return _download(str(source), revision)
+        return None
     raise UnknownModelError(source, bundled_models())
-
-
-def weights_checksum(folder: Path) -> str:
-    """SHA-256 of the weights in a model folder."""
-    return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
 def _download(repo_id: str, revision: str | None) -> Path:

@@ -98,11 +98,13 @@ class Restorer:
             device, options: as for the class itself.
 
         Raises:
-            ModelNotFoundError: no such model, or files that do not fit; the message says what to do.
+            ModelNotFoundError: no such model or revision, or files that do not fit; the message says what to do.
             DeviceError: torch cannot compute on that device.
         """
         name = str(source)
         if name in FILTERS:
+            if revision is not None:
+                raise ModelNotFoundError(f"{name}: is a filter and has no revision {revision}; leave the revision out")
             if name not in available_filters():
                 raise ModelNotFoundError(f"{name} needs the package of that name: pip install {name}")
             return cls(ClassicalFilter(name), name, device, **options)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_denoise.classical import FILTERS
 from fer_denoise.devices import check_device, own_gpu
-from fer_denoise.hub import model_folder, weights_checksum
+from fer_denoise.hub import model_commit, model_folder, weights_checksum
 from fer_denoise.images import check_sigma, to_dtype
 from fer_denoise.noise import Composition, kind_of, mixed_noise
 from fer_denoise.restore import NoiseLevel, Restorer
@@ -57,20 +57,28 @@ class Restoration:
             ModelNotFoundError: there is no such model.
             DeviceError: there is no such device.
         """
-        Restorer.from_pretrained(self.model, self.revision, "cpu")
+        Restorer.from_pretrained(self.model, self.commit or self.revision, "cpu")
         if self.device is not None:
             check_device(self.device)
 
+    @cached_property
+    def commit(self) -> str | None:
+        """The commit that `revision` of a Hub repo was when it was first asked for; None for what is not on the Hub.
+
+        All processes of a job take this one, though a branch may move meanwhile.
+        """
+        return None if str(self.model) in FILTERS else model_commit(self.model, self.revision)
+
     @property
     def record(self) -> dict[str, Any]:
-        """The model, its weights, and the noise level that it is told."""
-        weights = None if str(self.model) in FILTERS else weights_checksum(model_folder(self.model, self.revision))
-        return {"model": str(self.model), "revision": self.revision, "weights": weights, "sigma": self.sigma}
+        """The model, its commit, its weights, and the noise level that it is told."""
+        weights = None if str(self.model) in FILTERS else weights_checksum(model_folder(self.model, self.commit))
+        return {"model": str(self.model), "revision": self.commit, "weights": weights, "sigma": self.sigma}
 
     @cached_property
     def restorer(self) -> Restorer:
         """The restorer of this process."""
-        return Restorer.from_pretrained(self.model, self.revision, self.device or own_gpu())
+        return Restorer.from_pretrained(self.model, self.commit or self.revision, self.device or own_gpu())
 
     def __call__(self, images: Sequence[np.ndarray], rows: Sequence[int]) -> list[np.ndarray]:
         by_shape: dict[tuple[int, ...], list[int]] = {}
@@ -84,7 +92,10 @@ class Restoration:
         return restored
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "restorer"}
+        """For another process: with the commit, without the network."""
+        state = {**vars(self), "commit": self.commit}
+        state.pop("restorer", None)
+        return state
 
 
 @dataclass(frozen=True)

@@ -465,6 +465,11 @@ def test_random_faces_of_the_app_are_not_files_of_this_machine(hub_dataset, priv
         hub_faces.random_test_faces(np.random.default_rng(0))
 
 
+def test_what_is_not_on_the_hub_has_no_revision(tmp_path):
+    message = refusal(tmp_path, revision="v1")
+    assert "is not on the Hub and has no revision v1; leave the revision out" in message
+
+
 @pytest.mark.parametrize("revision", [None, "main"])
 def test_a_hub_dataset_without_network_is_refused_with_a_remedy(revision):
     message = refusal("AutumnQiu/fer2013", revision=revision)

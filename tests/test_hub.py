@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from fer_denoise import hub, list_models
+from fer_denoise import Restorer, hub, list_models
 from fer_denoise.classical import available_filters
-from fer_denoise.hub import ModelNotFoundError, bundled_models, model_folder
+from fer_denoise.hub import ModelNotFoundError, bundled_models, model_commit, model_folder
 from fer_denoise.models import AttentionUNet
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS
 
@@ -57,6 +57,16 @@ def test_a_bundled_name_wins_over_a_folder_in_the_working_directory(bundle, tmp_
 def test_a_local_folder_is_taken_as_it_is(bundle):
     folder = bundle / "attention-unet-low"
     assert model_folder(folder) == model_folder(str(folder)) == folder
+
+
+@pytest.mark.parametrize("revision", ["main", "v1"])
+def test_what_is_not_on_the_hub_has_no_revision(bundle, revision):
+    for source in ("attention-unet-low", bundle / "attention-unet-low"):
+        assert f"has no revision {revision}; leave the revision out" in refusal(source, revision=revision)
+        assert model_commit(source) is None
+    for name in available_filters():
+        with pytest.raises(ModelNotFoundError, match=f"{name}: is a filter and has no revision {revision}; leave"):
+            Restorer.from_pretrained(name, revision=revision)
 
 
 def test_an_unknown_name_lists_what_exists(bundle):

@@ -1,8 +1,10 @@
 """Loading from a Hub: what works, and what a person is told where it does not."""
 
 import json
+import pickle
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,10 +14,13 @@ from huggingface_hub import close_session, constants, snapshot_download
 from safetensors.torch import load_file, save
 
 from fer_denoise import Restorer, download
+from fer_denoise.__main__ import main
 from fer_denoise.data import Faces
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models
+from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.models import AttentionUNet
+from fer_denoise.pictures import write_picture
+from fer_denoise.work import Restoration
 from fer_denoise.zoo import bundled_restorers
 
 ROOT = Path(__file__).parents[1]
@@ -116,6 +121,74 @@ def test_a_commit_in_the_cache_needs_no_request_and_a_branch_one(connected):
     assert connected.requests == []
     Restorer.from_pretrained("somebody/model", "main")
     assert connected.requests == ["GET /api/models/somebody/model/revision/main"]
+
+
+@pytest.fixture
+def moving(connected, model_files, tmp_path):
+    """A repo, and what moves its branch on to other weights."""
+    repo = connected.add_repo("somebody/branch", model_files)
+    torch.manual_seed(1)
+    AttentionUNet(widths=(4, 8)).save_pretrained(tmp_path / "newer")
+    weights = (tmp_path / "newer" / "model.safetensors").read_bytes()
+    return repo, lambda: connected.commit(repo, {"model.safetensors": weights})
+
+
+def test_a_job_takes_one_commit_of_a_branch_in_all_its_processes_and_records_it(connected, moving, make_faces):
+    repo, move = moving
+    faces, first = make_faces(2), repo.commits[0].oid
+    expected = Restorer.from_pretrained("somebody/branch", first)(faces)
+    work = Restoration("somebody/branch", "main", device="cpu")
+    work.check()
+    move()
+    connected.requests.clear()
+    workers = [work, *(pickle.loads(pickle.dumps(work)) for _ in range(2))]
+    for worker in workers:
+        np.testing.assert_array_equal(worker(list(faces), [0, 1]), expected)
+        assert worker.record["revision"] == first
+        assert worker.record["weights"] == weights_checksum(model_folder("somebody/branch", first))
+    assert connected.requests == []
+    assert (Restorer.from_pretrained("somebody/branch", "main")(faces) != expected).any()
+
+
+def test_a_job_that_nobody_checked_takes_one_commit_too(moving, make_faces):
+    repo, move = moving
+    work = Restoration("somebody/branch", device="cpu")
+    before = pickle.loads(pickle.dumps(work))
+    move()
+    assert work.commit == before.commit == repo.commits[0].oid
+    np.testing.assert_array_equal(work(list(make_faces(1)), [0]), before(list(make_faces(1)), [0]))
+
+
+def test_a_job_does_not_go_on_with_other_weights(moving, make_faces, tmp_path, monkeypatch, capsys):
+    repo, move = moving
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for number, face in enumerate(make_faces(2)):
+        write_picture(source / f"{number}.png", face)
+    command = ["restore", str(source), str(target), "--model", "somebody/branch", "--device", "cpu"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Restoration, "__call__", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            main(command)
+    move()
+    assert main(command) == 2
+    first = repo.commits[0].oid
+    assert f"'revision': '{first}'" in capsys.readouterr().err
+    assert main([*command, "--revision", first]) == 0
+
+
+def test_processes_started_together_are_told_to_name_the_commit(moving, make_faces, tmp_path, monkeypatch, capsys):
+    repo, _ = moving
+    source = tmp_path / "in"
+    source.mkdir()
+    write_picture(source / "0.png", make_faces(1)[0])
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    command = ["restore", str(source), str(tmp_path / "out"), "--model", "somebody/branch", "--device", "cpu"]
+    for more in ([], ["--revision", "main"]):
+        assert main([*command, *more]) == 2
+        assert f"name the commit with --revision {repo.commits[0].oid}" in capsys.readouterr().err
+    assert main([*command, "--revision", repo.commits[0].oid]) == 0
+    assert main([*command[:2], str(tmp_path / "another"), "--model", "median"]) == 0
 
 
 def test_the_cache_is_one_that_huggingface_hub_knows(connected, tmp_path):

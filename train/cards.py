@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from fer_denoise.data import EMOTIONS, HUB_DATASET, HUB_REVISION
+from fer_denoise.data import EMOTIONS, HUB_DATASET
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub import CODE_URL, weights_checksum
 from fer_denoise.models import ARCHITECTURES, EmotionClassifier
@@ -162,7 +162,7 @@ def _classifier(name: str, folder: Path, task: str, results: dict[str, Any] | No
             dataset_type=HUB_DATASET,
             dataset_name="FER2013",
             dataset_split="test",
-            dataset_revision=HUB_REVISION,
+            # Of a dataset that may lie on a disk and not on the Hub, this tells the version better than a branch.
             dataset_args={"sha256_of_pixels": data["sha256"]},
             metric_type=kind,
             metric_name=title,
@@ -287,7 +287,6 @@ def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalRes
             # Results that agree in all of this are taken for those of one task.
             dataset_config=task,
             dataset_split="test",
-            dataset_revision=HUB_REVISION,
             dataset_args={"sha256_of_pixels": data["sha256"], "noise_seed": results["seed"]},
             metric_type=kind,
             metric_name=title,
