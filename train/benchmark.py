@@ -12,6 +12,8 @@
     python -m train.benchmark --throughput                     # a whole dataset, cleaned by the command
     python -m train.benchmark --peers FOLDER                   # also networks that others published, see train/peers.py
     python -m train.benchmark --peers FOLDER --models DnCNN-B  # of all methods only this one
+    python -m train.benchmark --pictures FOLDER --peers FOLDER # pictures that are no faces, see train/natural_images.py
+    python -m train.benchmark --real PLACE --peers FOLDER      # noise of real sensors, see train/real_noise.py
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
 networks work blind, but for published ones that take sigma. Grids of samples go to `outputs/`, which is ignored, since
@@ -30,6 +32,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
+from fer_denoise.classical import FILTERS, available_filters
 from fer_denoise.data import DataError, Faces, load_fer2013, stands_in
 from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, Method, restore_task, score
 from fer_denoise.hub import ModelNotFoundError
@@ -39,8 +42,9 @@ from fer_denoise.options import at_least
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL
-from train import generalisation, recognition, run, speed, surface, throughput
+from train import generalisation, natural_images, real_noise, recognition, run, speed, surface, throughput
 from train.peers import PEERS, Peer, load_peers
+from train.picture_sets import read_pairs, record_of
 from train.report import markdown_tables, plot_samples, update_readme
 from train.results import load_previous, save, weights_of
 
@@ -57,7 +61,7 @@ SEED = 3
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_data_options(parser)
-    parser.add_argument("--models", nargs="*", metavar="NAME", help="measure only these (default: all there are)")
+    parser.add_argument("--models", nargs="*", metavar="NAME", help="measure only these, and anew where one can go on")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="also measure the published networks in it")
     parser.add_argument(
         "--origin-recipe",
@@ -68,7 +72,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     instead = parser.add_mutually_exclusive_group()
     for name, other in OTHERS.items():
-        instead.add_argument(f"--{name}", action="store_true", help=f"instead of the tasks, measure {other.what}")
+        where: dict[str, Any] = {"type": Path, "metavar": other.place} if other.place else {"action": "store_true"}
+        instead.add_argument(f"--{name}", help=f"instead of the tasks, measure {other.what}", **where)
     parser.add_argument(
         "--variants",
         action="store_true",
@@ -81,6 +86,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=at_least(1), help="processes for the filters (default: one per core)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for benchmark.json (default: %(default)s)")
     args = parser.parse_args(argv)
+    args.anew = args.models or []
     if args.models is None:
         args.models = [*list_models(), *(PEERS if args.peers else ())]
     return args
@@ -265,6 +271,49 @@ def measure_throughput(args: argparse.Namespace, restorers: dict[str, Restorer])
     show(args, "throughput", throughput.markdown_table(results))
 
 
+def measure_pictures(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    sets = natural_images.load_sets(args.pictures)
+    measured_on = {"data": {name: record_of(pictures) for name, pictures in sets.items()}, "seed": args.seed}
+    results = natural_images.measure(
+        sets,
+        blind_networks(restorers),
+        chosen_peers(args),
+        has_bm3d(args),
+        args.out / natural_images.FILE,
+        measured_on,
+        args.workers,
+        args.anew,
+    )
+    show(args, "pictures", natural_images.markdown_table(results))
+
+
+def measure_real(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    pairs = read_pairs(args.real)[: args.images]
+    results = real_noise.measure(
+        pairs,
+        blind_networks(restorers),
+        chosen_peers(args),
+        has_bm3d(args),
+        args.out / real_noise.FILE,
+        {"data": record_of(picture for pair in pairs for picture in pair) | {"pictures": len(pairs)}},
+        args.workers,
+        args.anew,
+    )
+    show(args, "real", real_noise.markdown_table(results))
+
+
+def blind_networks(restorers: dict[str, Restorer]) -> dict[str, Restorer]:
+    """Those that are made for noise of any level."""
+    return {name: each for name, each in restorers.items() if name not in FILTERS and MODELS[name].serves(None)}
+
+
+def has_bm3d(args: argparse.Namespace) -> bool:
+    """Whether BM3D is to be measured; says so where it would be but is not installed."""
+    if "bm3d" not in available_filters():
+        print("bm3d is not installed, so BM3D is left out: pip install bm3d")
+    return "bm3d" in args.models
+
+
 def conditions(args: argparse.Namespace, clean: np.ndarray) -> dict[str, Any]:
     """What the figures depend on besides the methods: the faces, and the seed of their noise."""
     data = {"images": len(clean), "sha256": Faces(clean, np.zeros(len(clean)), "").fingerprint}
@@ -312,11 +361,13 @@ class Measurement(NamedTuple):
         measure: called with the options and the chosen restorers.
         what: it is, in words.
         with_peers: whether published networks are measured too.
+        place: what its option takes, where it needs pictures of its own.
     """
 
     measure: Callable[[argparse.Namespace, dict[str, Restorer]], None]
     what: str
     with_peers: bool = False
+    place: str | None = None
 
 
 OTHERS = {
@@ -329,6 +380,12 @@ OTHERS = {
     "emotion": Measurement(measure_emotion, "how well emotions are recognised in noisy and in restored faces"),
     "speed": Measurement(measure_speed, "milliseconds per face", with_peers=True),
     "throughput": Measurement(measure_throughput, "how fast the command cleans the training images"),
+    "pictures": Measurement(
+        measure_pictures, "pictures that are no faces: Set12, BSD68, Kodak24, Classic5", with_peers=True, place="FOLDER"
+    ),
+    "real": Measurement(
+        measure_real, "noise of real sensors, on pairs of noisy and clean pictures", with_peers=True, place="PLACE"
+    ),
 }
 """By the name of the option."""
 

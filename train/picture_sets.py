@@ -1,5 +1,6 @@
 """Pictures for a measurement, from Parquet files or folders of picture files that a person has."""
 
+import hashlib
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -77,6 +78,16 @@ def read_pairs(source: Path) -> list[tuple[np.ndarray, np.ndarray]]:
                 f"{source}, pair {row}: has shapes {one.shape} and {other.shape}; give pictures of one size"
             )
     return pairs
+
+
+def record_of(pictures: Iterable[np.ndarray]) -> dict[str, Any]:
+    """What results say of the pictures they were measured on: how many, and the SHA-256 of their pixels in order."""
+    pictures = list(pictures)
+    pixels = hashlib.sha256()
+    for picture in pictures:
+        pixels.update(repr(picture.shape).encode())
+        pixels.update(np.ascontiguousarray(picture).data)
+    return {"pictures": len(pictures), "sha256": pixels.hexdigest()}
 
 
 def _files(folder: Path, colour: bool) -> Iterable[tuple[str, np.ndarray]]:
