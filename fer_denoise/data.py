@@ -9,14 +9,18 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import datasets
+import httpx2
 import numpy as np
 from datasets.utils.file_utils import xopen
-from huggingface_hub import constants
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.file_download import repo_folder_name
 
 from fer_denoise.files import no_space_left
@@ -86,7 +90,8 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
         source: a Hub dataset id, a Parquet or CSV file, or a folder of Parquet files, of images by class
             (`train/happy/1.png`), or with Kaggle's `fer2013.csv` (columns emotion, pixels, Usage).
         split: "train", "validation" or "test"; the names of the common copies ("PublicTest", "valid", ...) are known.
-        revision: commit, tag or branch of a Hub dataset.
+        revision: commit, tag or branch of a Hub dataset. A branch is looked up once in a process, so that all splits
+            are of one commit, which `Faces.source` tells.
 
     Raises:
         DataError: a wrong path, a missing column, a damaged row or an unknown split.
@@ -157,8 +162,18 @@ def _open(builder: str, files: list[Path], **options) -> datasets.Dataset:
         raise DataError(f"{files[0]}: cannot be read as {builder} ({cause}); {remedy}") from error
 
 
+@cache
+def _dataset_commit(repo: str, revision: str) -> str:
+    """The commit that a revision was when it was first asked for; what fails is asked for again."""
+    info = HfApi().dataset_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    return info.sha or revision
+
+
 def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
     revision = revision or HUB_REVISION
+    # Where the Hub does not answer, `datasets` may have a copy, or tells why.
+    with suppress(HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError):
+        revision = _dataset_commit(repo, revision)
     where = f"{repo}@{revision}"
     try:
         names = datasets.get_dataset_split_names(repo, revision=revision)

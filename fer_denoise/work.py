@@ -124,7 +124,7 @@ class Corruption:
         for image, row in zip(images, rows, strict=True):
             noisy = mixed_noise(image, *levels, seed=self.seed, first_index=row)
             # Another seed, or the second noise would be that of the first again.
-            noisy = others(noisy, seed=self.seed + OTHER_KINDS_SEED, first_index=row)
+            noisy = others(noisy, seed=int(self.seed) + OTHER_KINDS_SEED, first_index=row)
             corrupted.append(to_dtype(noisy, np.dtype(np.uint8)))
         return corrupted
 

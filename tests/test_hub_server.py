@@ -493,8 +493,11 @@ def test_training_pulls_its_data_from_the_hub(run_python, hub_server, make_faces
     assert pushed.returncode == 0, pushed.stderr
     options = ["--task", "low", "--widths", "4", "8", "--epochs", "1", "--batch-size", "8", "--device", "cpu"]
     command = ["-m", "train.unet", *options, "--data", "somebody/faces", "--out", str(tmp_path / "run")]
+    hub_server.requests.clear()
     trained = run_python(*command)
     assert trained.returncode == 0, trained.stderr
     record = AttentionUNet.from_pretrained(tmp_path / "run" / "model").training_record
     assert record["data"]["images"] == 16
+    # Both splits are of one commit, though the branch may move between them.
+    assert hub_server.requests.count("GET /api/datasets/somebody/faces/revision/main") == 1
     assert record["data"]["sha256"] == Faces(make_faces(24)[:16], np.zeros(16), "").fingerprint

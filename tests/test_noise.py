@@ -180,6 +180,20 @@ def test_salt_and_pepper_stream_is_pinned():
     assert ((noisy[0] == 1).sum(), (noisy[0] == 0).sum()) == (107, 111)
 
 
+def test_numbers_of_numpy_draw_the_same_noise():
+    faces = np.broadcast_to(GRAY, (3, 48, 48))
+    expected = mixed_noise(faces, 0.125, 0.25, 0.5, seed=200, first_index=255)
+    levels = np.float32(0.125), np.float16(0.25), np.float64(0.5)
+    given = mixed_noise(faces, *levels, seed=np.uint8(200), first_index=np.uint8(255))
+    np.testing.assert_array_equal(given, expected)
+
+
+@pytest.mark.parametrize("given", [{"seed": 0.5}, {"seed": "0"}, {"seed": 0, "first_index": 1.0}, {"seed": None}])
+def test_seeds_and_indices_are_whole_numbers(given):
+    with pytest.raises(TypeError, match="seed and first_index must be whole numbers"):
+        gaussian_noise(GRAY, 0.1, **given)
+
+
 @pytest.mark.parametrize("sigma", [-0.1, 15, np.nan, np.inf])
 def test_invalid_sigma_is_refused(sigma):
     with pytest.raises(ValueError, match="sigma"):

@@ -14,6 +14,13 @@ def test_what_is_done_is_recorded_whatever_numbers_it_was_given():
     assert json.loads(json.dumps(corruption.record)) == expected == Corruption(0.25, 0.5, 0.5, 7).record
 
 
+def test_a_corruption_is_the_same_whatever_numbers_it_was_given(make_faces):
+    faces, kinds = make_faces(2), ("stripe:sigma=0.05",)
+    expected = Corruption(0.25, 0.5, 0.5, 7, kinds)(faces, [255, 256])
+    given = Corruption(np.float32(0.25), np.float64(0.5), np.float16(0.5), np.uint8(7), kinds)
+    np.testing.assert_array_equal(given(faces, np.array([255, 256], np.uint16)), expected)
+
+
 def test_a_sigma_out_of_255_is_refused_before_any_work():
     with pytest.raises(ValueError, match="sigma / 255"):
         Restoration("median", sigma=15)

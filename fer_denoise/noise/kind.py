@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index as index_of
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -139,6 +140,11 @@ def corrupt_each(
     clean: np.ndarray, corrupt: Callable[[np.ndarray, np.random.Generator], np.ndarray], seed: int, first_index: int
 ) -> np.ndarray:
     """Each image of (H, W) or (N, H, W) through `corrupt`, with a generator of its own."""
+    try:
+        # NumPy's whole numbers are of few bits, and begin anew where these end.
+        seed, first_index = index_of(seed), index_of(first_index)
+    except TypeError:
+        raise TypeError(f"seed and first_index must be whole numbers, got {seed!r} and {first_index!r}") from None
     if seed < 0 or first_index < 0:
         raise ValueError(f"seed and first_index must not be negative, got {seed} and {first_index}")
     clean = to_float(clean)
