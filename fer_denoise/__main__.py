@@ -22,10 +22,10 @@ from fer_denoise.files import no_space_left
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.hub_writing import HubWriteError
 from fer_denoise.noise import KINDS
-from fer_denoise.options import at_least, kind, share
+from fer_denoise.options import at_least, kind, positive, share
 from fer_denoise.pictures import PictureError
 from fer_denoise.push import prepare_repo, push
-from fer_denoise.work import Corruption, Restoration, Work
+from fer_denoise.work import Corruption, Reading, Restoration, Work
 from fer_denoise.zoo import DEFAULT_MODEL, list_models
 
 
@@ -42,6 +42,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command.add_argument("--processes", type=at_least(1), default=1, help="how many work at once")
         command.add_argument("--push-to-hub", metavar="USER/REPO", help="also send the result to this dataset repo")
         command.add_argument("--private", action="store_true", help="only you can see a repo that is made for it")
+        command.add_argument("--gray", action="store_true", help="take the luminance of pictures in colour")
+        command.add_argument(
+            "--white",
+            type=positive,
+            help="the number that is white in pictures of more than 8 bits, such as 4095 for 12 bits in a 16-bit file",
+        )
         command.add_argument("--stream", action="store_true", help="read datasets as a stream, in bounded memory")
     restore.add_argument(
         "--model",
@@ -75,9 +81,10 @@ def make_work(args: argparse.Namespace) -> Work:
         ModelNotFoundError: there is no such model.
         DeviceError: there is no such device.
     """
+    reading = Reading(args.gray, args.white)
     if args.command == "corrupt":
-        return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed, tuple(args.kind))
-    work = Restoration(args.model, args.revision, args.sigma, args.device)
+        return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed, tuple(args.kind), reading)
+    work = Restoration(args.model, args.revision, args.sigma, args.device, reading)
     work.check()
     return work
 

@@ -4,6 +4,7 @@ import glob
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -18,14 +19,13 @@ from tqdm import tqdm
 from fer_denoise.data import NO_SPACE, DataError
 from fer_denoise.files import no_space_left, write_whole
 from fer_denoise.hub import is_repo_id
-from fer_denoise.pictures import SUFFIXES, PictureError, read_picture, write_picture
+from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
 from fer_denoise.tables import ALONE, Share, explained, process
 from fer_denoise.work import Estimator, Report, Work
 
 AnyDataset = TypeVar("AnyDataset", datasets.Dataset, datasets.IterableDataset)
 
 TABLES = (".parquet", ".csv")
-LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".pgm")
 JOB_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
 REPORTS = ".reports"
@@ -135,14 +135,12 @@ def _process_numbered(picture: tuple[int, tuple[Path, Path]], work: Work, estima
 
 
 def _process_picture(file: Path, output: Path, row: int, work: Work, estimate: Estimator) -> Report:
-    picture = read_picture(file)
+    picture = read_picture(file, work.reading.gray, work.reading.white)
     (changed,) = work([picture], [row])
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial_file = output.with_name(f".partial-{output.name}")
-    write_picture(partial_file, changed)
-    partial_file.replace(output)
+    write_picture(output, changed)
     before, after = estimate(picture, row), estimate(changed, row)
-    return Report(1, before=[before] if before else [], after=[after] if after else [])
+    return Report(1, [], [before] if before else [], [after] if after else [], notes=Counter(picture.notes))
 
 
 @contextmanager

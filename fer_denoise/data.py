@@ -25,7 +25,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from fer_denoise.files import no_space_left
 from fer_denoise.hub import is_repo_id
-from fer_denoise.pictures import FACE, PictureError, read_picture
+from fer_denoise.pictures import FACE, Picture, PictureError, read_picture
 
 HUB_DATASET = "AutumnQiu/fer2013"
 HUB_REVISION = "main"
@@ -245,12 +245,20 @@ def find_column(dataset: datasets.Dataset, names: Iterable[str], source: str) ->
 
 
 def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
-    """One image of a dataset as uint8 (H, W).
+    """One image of a dataset as uint8 (H, W); arguments and errors as those of `decode_picture`."""
+    return decode_picture(value, place, repo, gray=True).in_8_bits()
+
+
+def decode_picture(
+    value: Any, place: str, repo: str | None = None, gray: bool = False, white: float | None = None
+) -> Picture:
+    """One image of a dataset in its own depth and colours, with all its frames.
 
     Args:
         value: encoded bytes, the record of an undecoded `datasets.Image`, or 2,304 pixels as text, list or array.
         place: where it stands, for the error.
         repo: the Hub dataset that it comes from, whose author is not to choose which other files are read.
+        gray, white: as those of `read_picture`.
 
     Raises:
         DataError: it is damaged, missing, or has another number of pixels.
@@ -259,7 +267,7 @@ def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
         value = value.get("bytes") or _fetch(value.get("path"), place, repo)
     if isinstance(value, bytes):
         try:
-            return read_picture(io.BytesIO(value), name="it")
+            return read_picture(io.BytesIO(value), gray, white, name="it")
         except PictureError as error:
             raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
     try:
@@ -273,7 +281,7 @@ def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
         raise DataError(f"{place}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
     if pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{place}: has pixels outside 0 to 255; replace or remove the row")
-    return pixels.astype(np.uint8).reshape(SIZE, SIZE)
+    return Picture.of(pixels.astype(np.uint8).reshape(SIZE, SIZE))
 
 
 def _fetch(path: str | None, place: str, repo: str | None) -> bytes:

@@ -1,6 +1,7 @@
 """Writing files so that a reader finds the old one or the new one, never a part; and what to do without space."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +14,8 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: it cannot be written, as on a full disk; what was there before is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{uuid4().hex}.partial")
+    # A name of its own length: that of `path` may be as long as names can be.
+    part = path.with_name(f".{uuid4().hex}.partial")
     try:
         with open(part, "wb") as file:
             file.write(content)
@@ -22,6 +24,11 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_of(path: Path) -> Path:
+    """Where `path` is written until it is whole: always the same place, so that what was broken off is written over."""
+    return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
 
 
 def no_space_left(error: BaseException | None) -> bool:

@@ -1,7 +1,8 @@
-"""Photos: pictures in colour, restored as a whole or only the faces in them."""
+"""Photos: pictures of any depth, in colour or of several frames, restored as a whole or only the faces in them."""
 
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
 from fer_denoise.images import to_dtype, to_float
+from fer_denoise.pictures import Picture
 from fer_denoise.restore import NoiseLevel, Restorer
 
 MARGIN = 0.15
@@ -33,16 +35,36 @@ class Box(NamedTuple):
         return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
 
+def restore_picture(
+    restorer: Restorer,
+    picture: Picture,
+    sigma: float | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Picture:
+    """Restore all frames of a picture in its own depth and colours; arguments as those of `Restorer`."""
+    images = picture.images
+    restored = []
+    for done, image in enumerate(images):
+        report = on_progress and partial(_report_frame, on_progress, done, len(images))
+        restored.append(restore_photo(restorer, image, sigma, report))
+    return picture.with_images(restored)
+
+
+def picture_noise_level(restorer: Restorer, picture: Picture) -> NoiseLevel | None:
+    """The noise of a picture, of several frames that of the first; None if the model cannot tell."""
+    return photo_noise_level(restorer, replace(picture, frames=picture.frames[:1]).images[0])
+
+
 def restore_photo(
     restorer: Restorer,
     photo: np.ndarray,
     sigma: float | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
-    """Restore uint8 (H, W) or (H, W, 3), each channel by itself; arguments and result as those of `Restorer`.
+    """Restore (H, W) or (H, W, 3), uint8 or float in [0, 1], each channel by itself.
 
-    Noise in a photo lies in every channel. To restore the luminance alone leaves the noise of the colours;
-    `python -m train.benchmark --generalisation` measures both.
+    Arguments and result are as those of `Restorer`. Noise in a photo lies in every channel. To restore the luminance
+    alone leaves the noise of the colours; `python -m train.benchmark --generalisation` measures both.
     """
     return restorer(photo, sigma, on_progress)
 
@@ -56,7 +78,7 @@ def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None
 
 
 def photo_noise_level(restorer: Restorer, photo: np.ndarray) -> NoiseLevel | None:
-    """The noise of a photo, uint8 (H, W) or (H, W, 3): the mean over its channels; None if the model cannot tell."""
+    """The noise of (H, W) or (H, W, 3), uint8 or float in [0, 1]: the mean over its channels; None if none is told."""
     return restorer.noise_level(photo)
 
 
@@ -100,7 +122,7 @@ def keep_only(boxes: list[Box], restored: np.ndarray, photo: np.ndarray) -> np.n
 
 
 def blend_towards_input(photo: np.ndarray, restored: np.ndarray, strength: float) -> np.ndarray:
-    """Between two uint8 pictures of one shape: `strength` 0 gives `photo`, 1 `restored`.
+    """Between two pictures of one shape, uint8 or float: `strength` 0 gives `photo`, 1 `restored`.
 
     Raises:
         ValueError: `strength` is not in [0, 1].
@@ -108,7 +130,20 @@ def blend_towards_input(photo: np.ndarray, restored: np.ndarray, strength: float
     if not 0 <= strength <= 1:
         raise ValueError(f"the strength must lie in [0, 1], got {strength}")
     mixed = (1 - strength) * photo.astype(np.float32) + strength * restored.astype(np.float32)
-    return np.rint(mixed).astype(np.uint8)
+    return np.rint(mixed).astype(np.uint8) if photo.dtype == np.uint8 else mixed.astype(photo.dtype)
+
+
+def blend_pictures(picture: Picture, restored: Picture, strength: float) -> Picture:
+    """`blend_towards_input`, frame by frame."""
+    if strength in (0, 1):
+        # As it is, without a way through floats.
+        return restored if strength else picture
+    pairs = zip(picture.images, restored.images, strict=True)
+    return picture.with_images([blend_towards_input(*pair, strength) for pair in pairs])
+
+
+def _report_frame(on_progress: Callable[[float], None], done: int, frames: int, progress: float) -> None:
+    on_progress((done + progress) / frames)
 
 
 @cache

@@ -1,69 +1,228 @@
-"""Picture files: any format that Pillow reads, in and out as grayscale uint8, with errors a person can act on."""
+"""Picture files: what common formats hold, in and out as it was stored, with errors a person can act on."""
 
+import io
+import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
+
+from fer_denoise.deep_pictures import DeepPicture, deep_picture, encode_png, encode_pnm, encode_tiff
+from fer_denoise.files import no_space_left, part_of
 
 MIN_SIDE = 8
 MAX_PIXELS = 36_000_000
 """The largest picture that is opened: a 36-megapixel photo, 6000x6000."""
+MAX_TOTAL_PIXELS = 10 * MAX_PIXELS
+"""The same of all frames of a file."""
 
 FACE = (48, 48)
 """The size of a face in FER2013."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm"})
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+LOSSLESS = frozenset({".png", ".apng", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".pfm"})
+"""The suffixes of pictures that come out in the format they came in; others do as PNG."""
+SUFFIXES = LOSSLESS | {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".avif", ".pbm"}
+"""What is taken for a picture wherever there is a choice of files."""
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF")
 """What Pillow may take a file for, whatever its suffix. Among the others is PostScript: a program, to be run."""
+WITH_FRAMES = ("PNG", "TIFF", "WEBP", "GIF", "AVIF")
+ALWAYS_COLOUR = ("WEBP", "GIF")
+"""Formats that hold gray pictures as colours or a palette, for want of another way."""
+
+DARK = 16383
+"""16 bits of which none are above this may be 10, 12 or 14 bits as well."""
+OVERSHOOT = 0.5
+"""How far noise may go beyond black and white, as a fraction of white."""
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+OTHER_COLOURS = ("CMYK", "LAB", "HSV", "YCbCr")
+"""Modes that become RGB, with which their profile says nothing any more."""
+TRANSPARENT = "transparency was laid on white"
+SAY_WHITE = (
+    "say what number is white (--white, or White in the app), such as 255 for 8 bits, 4095 for 12, 16383 for 14, "
+    "65535 for 16, or rescale it"
+)
 
 
 class PictureError(ValueError):
-    """A file is no usable picture; the message says what to do."""
+    """A file is no usable picture, or cannot be written; the message says what to do."""
 
 
-def read_picture(source: str | Path | BinaryIO, colour: bool = False, name: str | None = None) -> np.ndarray:
-    """Read a picture, a path or an open file, as grayscale uint8 (H, W).
+@dataclass(frozen=True)
+class Picture:
+    """What a picture file holds, in the numbers that it holds.
 
-    Colour becomes luminance (ITU-R 601), transparency is laid on white, EXIF rotation is applied, 16 bits are rounded
-    to 8, and of an animation the first frame is taken.
+    Attributes:
+        frames: one, or those of an animation or a stack; (H, W), or (H, W, 3) where there is colour. All of one dtype:
+            uint8, or of deeper pictures uint16, float32 or whatever the file has.
+        white: the number that stands for white; black is 0.
+        as_rgb: it is gray, but was stored as RGB, and so is to be written.
+        info: what else is kept, in the words of Pillow: durations, resolution, colour profile.
+        notes: what was changed in reading, for a person to read.
+    """
+
+    frames: tuple[np.ndarray, ...]
+    white: float = 255
+    as_rgb: bool = False
+    info: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> Self:
+        """A picture of one frame, uint8 (H, W) or (H, W, 3)."""
+        return cls((pixels,))
+
+    @property
+    def deep(self) -> bool:
+        """Whether it has more than 8 bits."""
+        return self.frames[0].dtype != np.uint8
+
+    @property
+    def images(self) -> list[np.ndarray]:
+        """The frames as restorers take them: uint8 as they are, all others as float32 in [0, 1]."""
+        if not self.deep:
+            return list(self.frames)
+        return [np.clip(frame.astype(np.float64) / self.white, 0, 1).astype(np.float32) for frame in self.frames]
+
+    def with_images(self, images: Sequence[np.ndarray]) -> Self:
+        """The same with other pixels, which are as those of `images`."""
+        if not self.deep:
+            return replace(self, frames=tuple(images))
+        dtype = self.frames[0].dtype
+        scaled = [image.astype(np.float64) * self.white for image in images]
+        if np.issubdtype(dtype, np.integer):
+            scaled = [np.rint(image) for image in scaled]
+        return replace(self, frames=tuple(image.astype(dtype) for image in scaled))
+
+    def in_8_bits(self, number: int = 0) -> np.ndarray:
+        """A frame as uint8, for a face or for the screen."""
+        (image,) = replace(self, frames=(self.frames[number],)).images
+        return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
+
+
+def read_picture(
+    source: str | Path | BinaryIO, gray: bool = False, white: float | None = None, name: str | None = None
+) -> Picture:
+    """Read a picture, a path or an open file, with all its frames, in the depth that it is stored in.
+
+    Transparency is laid on white, palettes and CMYK become RGB, and EXIF rotation is applied. White is 255 in 8 bits,
+    65535 in 16, and 1 in floats. Where the pixels speak against it, `white` has to be given.
 
     Args:
-        colour: keep it, as uint8 (H, W, 3), in a picture that has some.
+        gray: take the luminance (ITU-R 601) of what has colour.
+        white: the number that stands for white in a picture of more than 8 bits, such as 4095 for 12 bits.
         name: what to call it in messages; by default the name of the file.
 
     Raises:
-        PictureError: not a picture, damaged, under 8 pixels a side, over 36 megapixels, or with NaN or infinite pixels.
+        PictureError: not a picture, damaged, under 8 pixels a side, over 36 megapixels or all frames over 360, with NaN
+            or infinite pixels, or it cannot be told what number is white.
     """
-    with _opened(source, name) as (picture, shown):
-        return _to_pixels(picture, shown, colour)
+    with _opened(source, name) as (opened, shown):
+        if isinstance(opened, DeepPicture):
+            return _read_deep(opened, gray, white, shown)
+        return _read_with_pillow(opened, gray, white, shown)
 
 
-def picture_size(path: str | Path) -> tuple[int, int]:
-    """Width and height of a picture, by its header alone.
+def picture_size(path: str | Path) -> tuple[int, int, int]:
+    """Width and height of a picture and the number of its frames, by its headers alone.
 
     Raises:
         PictureError: as `read_picture`.
     """
-    with _opened(path) as (picture, _):
-        return picture.size
+    with _opened(path) as (opened, _):
+        if isinstance(opened, DeepPicture):
+            return *opened.sizes[0], len(opened.sizes)
+        return *opened.size, _frame_count(opened)
+
+
+def write_picture(path: str | Path, picture: Picture | np.ndarray) -> None:
+    """Write a picture, or uint8 (H, W) or (H, W, 3); the suffix chooses the format, and PNG and TIFF lose nothing.
+
+    The file appears once it is whole.
+
+    Raises:
+        PictureError: the place cannot be written to, or the format cannot hold the frames, depth or colours.
+        OSError: the disk is full.
+    """
+    path = Path(path)
+    content = encode_picture(picture if isinstance(picture, Picture) else Picture.of(picture), path.suffix, str(path))
+    part = part_of(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if no_space_left(error):
+            raise
+        raise PictureError(f"{path}: cannot be written ({error}); choose a writable place") from error
+
+
+def encode_picture(picture: Picture, suffix: str, name: str = "the picture") -> bytes:
+    """The content of a file with such a suffix.
+
+    Raises:
+        PictureError: no such format, or it cannot hold the frames, depth or colours.
+    """
+    suffix = suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    if kind not in FORMATS:
+        raise PictureError(f"{name}: cannot be written, for {suffix or 'no suffix'} is no format; choose .png or .tif")
+    frames, info = [_stored(frame, picture.as_rgb) for frame in picture.frames], picture.info
+    if len(frames) > 1 and (kind not in WITH_FRAMES or (picture.deep and kind != "TIFF")):
+        raise PictureError(f"{name}: cannot be written, for it would lose all frames but one; choose .tif")
+    if suffix in (".pgm", ".pbm") and frames[0].ndim == 3:
+        raise PictureError(f"{name}: cannot be written, for it would lose the colours; choose .png or .ppm")
+    if not picture.deep:
+        return _encode_with_pillow(frames, kind, info, name)
+    if kind == "TIFF":
+        return encode_tiff(frames, picture.white, info)
+    if frames[0].dtype == np.uint16 and kind == "PNG":
+        return _encode_with_pillow(frames, kind, info, name) if frames[0].ndim == 2 else encode_png(frames[0])
+    if frames[0].dtype == np.uint16 and kind == "PPM" and suffix != ".pbm":
+        return encode_pnm(frames[0], picture.white)
+    if frames[0].dtype == np.float32 and suffix == ".pfm" and frames[0].ndim == 2:
+        return _encode_with_pillow(frames, kind, info, name)
+    raise PictureError(f"{name}: cannot be written, for it would be rounded to fewer bits; choose .tif")
+
+
+def lossless_suffix(picture: Picture) -> str:
+    """Of a format that holds all of it, a PNG where it can be one."""
+    return ".tif" if picture.deep and (picture.frames[0].dtype != np.uint16 or len(picture.frames) > 1) else ".png"
+
+
+def to_face(picture: np.ndarray) -> np.ndarray:
+    """The largest centred square of a picture, uint8 (H, W), resized to (48, 48), as FER2013 has faces."""
+    if picture.shape == FACE:
+        return picture
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), FACE, Image.Resampling.BICUBIC))
 
 
 @contextmanager
-def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[tuple[Image.Image, str]]:
+def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[tuple[Image.Image | DeepPicture, str]]:
     """A picture of a size that is allowed, not yet decoded, and what to call it; errors are those of `read_picture`."""
     if name is None:
         name = Path(source).name if isinstance(source, str | Path) else "the picture"
     try:
         with warnings.catch_warnings():
-            # The check below replaces Pillow's own warning.
+            # The check of sizes replaces Pillow's own warning.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as picture:
-                _check_size(picture.size, name)
-                yield picture, name
+            with open(source, "rb") if isinstance(source, str | Path) else nullcontext(source) as file:
+                try:
+                    deep = deep_picture(file)
+                except ValueError as error:
+                    raise PictureError(f"{name} cannot be read: {error}") from error
+                if deep is not None:
+                    _check_sizes(deep.sizes, name)
+                    yield deep, name
+                    return
+                with Image.open(file, formats=FORMATS) as picture:
+                    _check_sizes([picture.size] * _frame_count(picture), name)
+                    yield picture, name
     except PictureError:
         raise
     except FileNotFoundError as error:
@@ -76,56 +235,199 @@ def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[
         raise PictureError(f"{name} is damaged or incomplete ({error}); save it again, best as PNG") from error
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write uint8 (H, W) or (H, W, 3); the suffix chooses the format, and PNG is the one that loses nothing."""
-    try:
-        Image.fromarray(picture).save(path)
-    except (OSError, ValueError) as error:
-        raise PictureError(
-            f"{path}: cannot be written ({error}); choose a writable place and a suffix such as .png"
-        ) from error
+def _frame_count(picture: Image.Image) -> int:
+    """Of an animation or a stack; what else a JPEG may hold is a preview or a map of depths."""
+    return getattr(picture, "n_frames", 1) if picture.format in WITH_FRAMES else 1
 
 
-def to_face(picture: np.ndarray) -> np.ndarray:
-    """The largest centred square of a picture, uint8 (H, W), resized to (48, 48), as FER2013 has faces."""
-    if picture.shape == FACE:
-        return picture
-    return np.asarray(ImageOps.fit(Image.fromarray(picture), FACE, Image.Resampling.BICUBIC))
-
-
-def _check_size(size: tuple[int, int], name: str) -> None:
-    width, height = size
-    if min(size) < MIN_SIDE:
-        raise PictureError(f"{name} is {width}x{height} pixels; choose one of at least {MIN_SIDE}x{MIN_SIDE}")
-    if width * height > MAX_PIXELS:
-        raise PictureError(f"{name} is {width}x{height} pixels; {_shrink_hint()}")
+def _check_sizes(sizes: list[tuple[int, int]], name: str) -> None:
+    for width, height in sizes:
+        if min(width, height) < MIN_SIDE:
+            raise PictureError(f"{name} is {width}x{height} pixels; choose one of at least {MIN_SIDE}x{MIN_SIDE}")
+        if width * height > MAX_PIXELS:
+            raise PictureError(f"{name} is {width}x{height} pixels; {_shrink_hint()}")
+    if sum(width * height for width, height in sizes) > MAX_TOTAL_PIXELS:
+        most = MAX_TOTAL_PIXELS // (sizes[0][0] * sizes[0][1])
+        raise PictureError(f"{name} holds {len(sizes)} frames; split it into files of {most} at most")
 
 
 def _shrink_hint() -> str:
     return f"make it smaller, to {MAX_PIXELS // 10**6} megapixels (say 6000x6000) at most, or crop it"
 
 
-def _to_pixels(picture: Image.Image, name: str, colour: bool) -> np.ndarray:
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return _rescale(np.asarray(picture, dtype=np.float64), picture.mode, name)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    elif picture.mode not in ("L", "RGB"):
-        picture = picture.convert("RGB")
-    if colour and picture.mode == "RGB":
-        pixels = np.asarray(picture)
-        if (pixels != pixels[..., :1]).any():
-            return pixels
-    return np.asarray(picture.convert("L"))
+def _read_deep(opened: DeepPicture, gray: bool, white: float | None, name: str) -> Picture:
+    frames, notes = [], set()
+    for pixels in opened.decode():
+        if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+            pixels, seen = _on_white(pixels, white or opened.white)
+            notes |= {TRANSPARENT} if seen else set()
+        frames.append(_turned(pixels, opened.orientation))
+    return _finished(frames, opened.white, frames[0].ndim == 3, gray, white, opened.info, notes, name)
 
 
-def _rescale(pixels: np.ndarray, mode: str, name: str) -> np.ndarray:
-    """16-bit integers, or floats in [0, 1] or [0, 255], to uint8."""
-    if not np.isfinite(pixels).all():
-        raise PictureError(f"{name} holds NaN or infinite pixels; replace them and save it as 8-bit PNG")
-    white = 65535 if mode != "F" else 1 if pixels.max() <= 1 else 255
-    if pixels.min() < 0 or pixels.max() > white:
-        raise PictureError(f"{name} has pixels outside 0 to {white}; rescale it and save it as 8-bit PNG")
-    return np.rint(pixels * (255 / white)).astype(np.uint8)
+def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name: str) -> Picture:
+    bits = _bits(opened)
+    if bits > 8 and opened.mode not in DEEP_MODES:
+        raise PictureError(
+            f"{name} has more than 8 bits in several channels, compressed in a way that is not read; save it without "
+            "compression, or pip install imagecodecs"
+        )
+    info = _kept_info(opened)
+    frames, durations, notes = [], [], set()
+    for index in range(_frame_count(opened)):
+        opened.seek(index)
+        _check_sizes([opened.size], name)
+        pixels, note = _to_pixels(opened)
+        frames.append(pixels)
+        notes |= {note} if note else set()
+        durations.append(opened.info.get("duration", 0))
+    if any(durations) and len(frames) > 1:
+        info["duration"] = durations
+    if opened.format == "MPO":
+        notes.add("of several pictures in a file, the first was taken; others are previews or maps of depth or gain")
+    opened.seek(0)
+    as_rgb = opened.mode in ("RGB", "RGBA") and opened.format not in ALWAYS_COLOUR
+    return _finished(frames, 2**bits - 1 if 8 < bits < 16 else None, as_rgb, gray, white, info, notes, name)
+
+
+def _finished(
+    frames: list[np.ndarray],
+    told: float | None,
+    as_rgb: bool,
+    gray: bool,
+    white: float | None,
+    info: dict[str, Any],
+    notes: set[str],
+    name: str,
+) -> Picture:
+    """Frames (H, W) or (H, W, 3) of any dtype as the picture that was asked for; `told` is white as the file has it."""
+    if any(frame.dtype != frames[0].dtype for frame in frames):
+        raise PictureError(f"{name} holds frames of different depths; save each as a file of its own")
+    deep = frames[0].dtype != np.uint8
+    white = _check_range(frames, white or told, name) if deep else 255
+    if deep and any(frame.min() < 0 or frame.max() > white for frame in frames):
+        notes = notes | {"pixels beyond black or white were taken for them"}
+    had_colour = frames[0].ndim == 3
+    frames = [_as_gray(frame, gray) for frame in frames]
+    if had_colour != (frames[0].ndim == 3 or (as_rgb and not gray)):
+        # A profile of colours says nothing of gray.
+        info = {key: value for key, value in info.items() if key != "icc_profile"}
+    return Picture(tuple(frames), white, as_rgb and not gray, info, tuple(sorted(notes)))
+
+
+def _check_range(frames: list[np.ndarray], white: float | None, name: str) -> float:
+    """The number that is white in frames of more than 8 bits.
+
+    Raises:
+        PictureError: it cannot be told, or there are pixels far beyond it.
+    """
+    dtype = frames[0].dtype
+    if np.issubdtype(dtype, np.complexfloating) or not np.issubdtype(dtype, np.number):
+        raise PictureError(f"{name} holds numbers of type {dtype}; save it as floats or in 16 bits")
+    low, high = (float(extreme(list(map(extreme, frames)))) for extreme in (np.min, np.max))
+    if not math.isfinite(low + high):
+        raise PictureError(f"{name} holds NaN or infinite pixels; replace them and save it again")
+    if white is None:
+        if np.issubdtype(dtype, np.floating):
+            white = 1
+        elif dtype == np.uint16 and high > DARK:
+            white = 65535
+        else:
+            raise PictureError(
+                f"{name} has {dtype} pixels from {low:g} to {high:g}, which may be of many scales; {SAY_WHITE}"
+            )
+    if low < -OVERSHOOT * white or high > (1 + OVERSHOOT) * white:
+        raise PictureError(f"{name} has pixels from {low:g} to {high:g}, too far from 0 to {white:g}; {SAY_WHITE}")
+    return white
+
+
+def _as_gray(frame: np.ndarray, gray: bool) -> np.ndarray:
+    """A frame (H, W, 3) as (H, W), where it has no colour or is to have none."""
+    if frame.ndim == 2:
+        return frame
+    if (frame == frame[..., :1]).all():
+        return frame[..., 0]
+    if not gray:
+        return frame
+    if frame.dtype == np.uint8:
+        return np.asarray(Image.fromarray(frame).convert("L"))
+    luminance = frame.astype(np.float64) @ (0.299, 0.587, 0.114)
+    return (np.rint(luminance) if np.issubdtype(frame.dtype, np.integer) else luminance).astype(frame.dtype)
+
+
+def _to_pixels(picture: Image.Image) -> tuple[np.ndarray, str]:
+    """The current frame, uint8 (H, W) or (H, W, 3), or deeper (H, W), and what was changed."""
+    frame = ImageOps.exif_transpose(picture)
+    if frame.mode in DEEP_MODES:
+        pixels = np.asarray(frame)
+        return pixels.astype(np.uint16 if picture.format == "PNG" else pixels.dtype.newbyteorder("="), copy=False), ""
+    if frame.has_transparency_data:
+        rgba = frame.convert("RGBA")
+        seen = rgba.getchannel("A").getextrema() != (255, 255)
+        frame = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        return np.asarray(frame), TRANSPARENT if seen else ""
+    if frame.mode in ("L", "RGB"):
+        return np.asarray(frame), ""
+    note = f"{frame.mode} became RGB" if frame.mode in OTHER_COLOURS else ""
+    return np.asarray(frame.convert("L" if frame.mode == "1" else "RGB")), note
+
+
+def _on_white(pixels: np.ndarray, white: float | None) -> tuple[np.ndarray, bool]:
+    """Gray or RGB, whose last channel says how opaque it is, as (H, W) or (H, W, 3); whether any white shows."""
+    integers = np.issubdtype(pixels.dtype, np.integer)
+    top = np.iinfo(pixels.dtype).max if integers else 1
+    opaque = pixels[..., -1:].astype(np.float64) / top
+    mixed = pixels[..., :-1] * opaque + (white or top) * (1 - opaque)
+    colours = (np.rint(mixed) if integers else mixed).astype(pixels.dtype)
+    return colours[..., 0] if colours.shape[2] == 1 else colours, bool((opaque < 1).any())
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """As Pillow's methods of the same names do."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
+
+
+def _bits(picture: Image.Image) -> int:
+    """Of a channel, as a TIFF says; what other formats hold, Pillow says by its modes."""
+    return max(picture.tag_v2.get(258, (8,))) if isinstance(picture, TiffImageFile) else 8
+
+
+def _kept_info(picture: Image.Image) -> dict[str, Any]:
+    """What is written again as it was."""
+    info = {key: picture.info[key] for key in ("icc_profile", "loop", "default_image") if picture.info.get(key)}
+    if picture.mode in OTHER_COLOURS:
+        info.pop("icc_profile", None)
+    if isinstance(picture, TiffImageFile):
+        tags = {270: "description", 282: "x_resolution", 283: "y_resolution", 296: "resolution_unit"}
+        info |= {key: picture.tag_v2[tag] for tag, key in tags.items() if tag in picture.tag_v2}
+    elif all(0 < side < 1e5 for side in picture.info.get("dpi", (0,))):
+        info["dpi"] = picture.info["dpi"]
+    return info
+
+
+def _stored(frame: np.ndarray, as_rgb: bool) -> np.ndarray:
+    return np.ascontiguousarray(np.repeat(frame[..., None], 3, axis=2) if as_rgb and frame.ndim == 2 else frame)
+
+
+def _encode_with_pillow(frames: list[np.ndarray], kind: str, info: dict[str, Any], name: str) -> bytes:
+    first, *others = map(Image.fromarray, frames)
+    options = dict(info)
+    if not others:
+        options.pop("duration", None)
+    elif kind != "TIFF":
+        # Without a word on it, a GIF is shown once.
+        options.setdefault("loop", 1)
+    if kind in ("WEBP", "AVIF"):
+        options |= {"lossless": True, "quality": 100}
+    elif kind == "JPEG":
+        options["quality"] = 95
+    target = io.BytesIO()
+    try:
+        first.save(target, kind, save_all=bool(others), append_images=others, **options)
+    except (OSError, ValueError) as error:
+        raise PictureError(f"{name}: cannot be written as {kind} ({error}); choose .png or .tif") from error
+    return target.getvalue()

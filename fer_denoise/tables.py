@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -18,19 +19,24 @@ import pyarrow.parquet as pq
 import torch
 from datasets import Features, List, Value
 from datasets.distributed import split_dataset_by_node
-from PIL import Image
 
-from fer_denoise.data import IMAGE_COLUMNS, DataError, decode_image, find_column
+from fer_denoise.data import IMAGE_COLUMNS, DataError, decode_picture, find_column
 from fer_denoise.files import write_whole
-from fer_denoise.pictures import MIN_SIDE
+from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 from fer_denoise.restore import NoiseLevel
 from fer_denoise.work import Estimator, Report, Work
 
 PART_ROWS = 4096
 BATCH_ROWS = 256
-REMARK, BEFORE, AFTER = "__remark", "__before", "__after"
-"""Columns that a worker adds for the report: why a row was left as it was, and the noise that was estimated."""
-REPORTED = {REMARK: Value("string"), BEFORE: List(Value("float64")), AFTER: List(Value("float64"))}
+REMARK, NOTES, BEFORE, AFTER = "__remark", "__notes", "__before", "__after"
+"""Columns that a worker adds for the report: why a row was left as it was, what was changed in reading it, and the
+noise that was estimated."""
+REPORTED = {
+    REMARK: Value("string"),
+    NOTES: List(Value("string")),
+    BEFORE: List(Value("float64")),
+    AFTER: List(Value("float64")),
+}
 
 
 @dataclass(frozen=True)
@@ -140,34 +146,37 @@ class Worker:
             torch.set_num_threads(1)
         values = list(batch[self.column])
         rows = [first_row + index for index in indices]
-        remarks, images = [""] * len(rows), {}
+        remarks, pictures = [""] * len(rows), {}
+        notes: list[list[str]] = [[] for _ in rows]
         before: list[Any] = [None] * len(rows)
         after: list[Any] = [None] * len(rows)
         for position, (row, value) in enumerate(zip(rows, values, strict=True)):
             place = f"{self.source}, row {row}"
             try:
-                images[position] = _checked(decode_image(value, place, self.repo), place)
+                reading = self.work.reading
+                pictures[position] = decode_picture(value, place, self.repo, reading.gray, reading.white)
+                notes[position] = list(pictures[position].notes)
             except DataError as error:
                 remarks[position] = str(error)
-        changed = self.work(list(images.values()), [rows[position] for position in images])
-        for (position, image), result in zip(images.items(), changed, strict=True):
+        changed = self.work(list(pictures.values()), [rows[position] for position in pictures])
+        for (position, picture), result in zip(pictures.items(), changed, strict=True):
             values[position] = encode(result, values[position])
-            before[position] = self.estimate(image, rows[position])
+            before[position] = self.estimate(picture, rows[position])
             after[position] = self.estimate(result, rows[position])
-        return {self.column: values, REMARK: remarks, BEFORE: _plain(before), AFTER: _plain(after)}
+        return {self.column: values, REMARK: remarks, NOTES: notes, BEFORE: _plain(before), AFTER: _plain(after)}
 
 
-def encode(image: np.ndarray, like: Any) -> Any:
-    """`image` in the form of the value that it replaces."""
+def encode(picture: Picture, like: Any) -> Any:
+    """`picture` in the form of the value that it replaces; a file in a format that loses nothing."""
     if isinstance(like, str):
-        return " ".join(map(str, image.ravel()))
+        return " ".join(map(str, picture.frames[0].ravel()))
     if isinstance(like, (list, np.ndarray)):
-        return image.reshape(np.shape(like)).tolist()
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="PNG")
+        return picture.frames[0].reshape(np.shape(like)).tolist()
+    suffix = lossless_suffix(picture)
+    content = encode_picture(picture, suffix)
     if isinstance(like, dict):
-        return {"bytes": buffer.getvalue(), "path": like.get("path") and str(Path(like["path"]).with_suffix(".png"))}
-    return buffer.getvalue()
+        return {"bytes": content, "path": like.get("path") and str(Path(like["path"]).with_suffix(suffix))}
+    return content
 
 
 @contextmanager
@@ -223,7 +232,8 @@ def _open_parts(folder: Path, record: dict[str, Any], output: Path) -> None:
 def _report(changed: datasets.Dataset) -> Report:
     skipped = [remark for remark in changed[REMARK] if remark]
     before, after = ([NoiseLevel(*level) for level in changed[name] if level] for name in (BEFORE, AFTER))
-    return Report(len(changed) - len(skipped), skipped, before, after)
+    notes = Counter(note for notes in changed[NOTES] for note in notes)
+    return Report(len(changed) - len(skipped), skipped, before, after, notes=notes)
 
 
 def _plain(levels: list[NoiseLevel | None]) -> list[list[float]]:
@@ -252,9 +262,3 @@ def _join(files: list[Path], output: Path) -> None:
                 if (table := pq.read_table(file)).num_rows:
                     writer.write_table(table)
     partial.replace(output)
-
-
-def _checked(image: np.ndarray, place: str) -> np.ndarray:
-    if min(image.shape) < MIN_SIDE:
-        raise DataError(f"{place}: the image is smaller than {MIN_SIDE}x{MIN_SIDE}")
-    return image

@@ -8,13 +8,16 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from fer_denoise import Restorer
 from fer_denoise.demo.face_view import attention_pictures, fits, is_realist, measurements, metrics_table, restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
+from fer_denoise.pictures import Picture
 from fer_denoise.samples import sample_faces
+from fer_denoise.work import Estimator
 from fer_denoise.zoo import MODELS, list_models
 
 
@@ -57,9 +60,9 @@ def test_a_noisy_face_comes_back_better(client, clean, tmp_path, task, model, ga
 def test_the_public_endpoints_name_and_describe_their_parameters(client):
     api = client.view_api(return_format="dict", print_info=False)
     parameters = {
-        "/restore": ["image", "model", "sigma", "strength", "keep_colour"],
-        "/add_noise": ["image", "sigma", "amount", "salt_vs_pepper", "seed"],
-        "/estimate_noise": ["image"],
+        "/restore": ["image", "model", "sigma", "strength", "keep_colour", "white"],
+        "/add_noise": ["image", "sigma", "amount", "salt_vs_pepper", "seed", "keep_colour", "white"],
+        "/estimate_noise": ["image", "white"],
     }
     assert {
         name: [p["parameter_name"] for p in e["parameters"]] for name, e in api["named_endpoints"].items()
@@ -87,7 +90,7 @@ def test_colours_and_strength_are_the_callers_choice(client, tmp_path):
     file = handle_file(save(tmp_path / "photo.png", photo))
     results = {}
     for strength in (0, 0.5, 1):
-        result = client.predict(file, "median", strength=strength, keep_colour=True, api_name="/restore")
+        result = client.predict(file, "median", strength=strength, api_name="/restore")
         with Image.open(result) as picture:
             results[strength] = np.asarray(picture).astype(int)
     np.testing.assert_array_equal(results[0], photo)
@@ -95,7 +98,37 @@ def test_colours_and_strength_are_the_callers_choice(client, tmp_path):
     with pytest.raises(AppError, match="maximum"):
         client.predict(file, strength=1.5, api_name="/restore")
     with Image.open(client.predict(file, api_name="/restore")) as picture:
+        assert picture.mode == "RGB"
+    with Image.open(client.predict(file, keep_colour=False, api_name="/restore")) as picture:
         assert picture.mode == "L"
+
+
+def test_depth_and_frames_come_back_through_the_endpoint(client, clean, tmp_path):
+    def restore(name: str, **options) -> Image.Image:
+        return Image.open(client.predict(handle_file(str(tmp_path / name)), "median", api_name="/restore", **options))
+
+    median = Restorer.from_pretrained("median")
+    for name, pixels in (("12.png", clean.astype(np.uint16) * 16), ("float.tif", (clean / 255).astype(np.float32))):
+        Image.fromarray(pixels).save(tmp_path / name)
+        white = 4095 if name == "12.png" else 1
+        with restore(name, white=white if white > 1 else 0) as result:
+            assert result.format == ("PNG" if name == "12.png" else "TIFF")
+            restored = np.asarray(result)
+        assert restored.dtype == pixels.dtype
+        np.testing.assert_allclose(restored / white, median((pixels / white).astype(np.float32)), atol=1 / 4095)
+    with pytest.raises(AppError, match="say what number is white"):
+        restore("12.png")
+    first, *others = (Image.fromarray(np.roll(clean, shift)) for shift in range(3))
+    first.save(tmp_path / "film.gif", save_all=True, append_images=others)
+    with restore("film.gif") as result:
+        assert result.n_frames == 3
+
+
+def test_the_endpoint_estimates_what_the_command_does(client, tmp_path):
+    photo = noisy_astronaut()[:64, :64]
+    told = client.predict(handle_file(save(tmp_path / "photo.png", photo)), api_name="/estimate_noise")
+    level = Estimator()(Picture.of(photo), 0)
+    assert (told["sigma"], told["amount"]) == pytest.approx(level, abs=1e-4)
 
 
 def test_bad_uploads_get_a_message_with_a_remedy_and_the_app_stays_up(client, tmp_path):

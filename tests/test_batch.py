@@ -22,7 +22,7 @@ from fer_denoise.__main__ import main
 from fer_denoise.batch import JOB_FILE, Options, process_path
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.noise import mixed_noise
-from fer_denoise.pictures import PictureError
+from fer_denoise.pictures import Picture, PictureError
 from fer_denoise.tables import ALONE, Share
 from fer_denoise.work import Corruption, Restoration
 
@@ -73,10 +73,10 @@ def test_a_dataset_comes_out_whole_and_in_order(tmp_path, parquet, faces, option
 class Broken(Restoration):
     """Fails at a row, as where a machine is switched off."""
 
-    def __call__(self, images, rows):
+    def __call__(self, pictures, rows):
         if 12 in rows:
             raise KeyboardInterrupt
-        return super().__call__(images, rows)
+        return super().__call__(pictures, rows)
 
 
 @pytest.mark.parametrize("options", [Options(), Options(stream=True)])
@@ -86,10 +86,11 @@ def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parq
         process_path(str(parquet), output, Broken("median"), options)
     assert not output.exists()
     worked: list[int] = []
+    restored = Restoration.__call__
 
-    def note(self, images, rows):
+    def note(self, pictures, rows):
         worked.extend(rows)
-        return median_of(np.stack(images))
+        return restored(self, pictures, rows)
 
     with monkeypatch.context() as patch:
         patch.setattr(Restoration, "__call__", note)
@@ -330,7 +331,7 @@ def test_the_report_tells_how_many_how_noisy_and_how_fast(tmp_path, parquet, cap
 
 def test_work_is_sent_to_other_processes_without_its_network():
     work = Restoration("universal", device="cpu")
-    work([np.zeros((9, 9), np.uint8)], [0])
+    work([Picture.of(np.zeros((9, 9), np.uint8))], [0])
     assert "restorer" in vars(work) and "restorer" not in work.__getstate__()
     assert len(pickle.dumps(work)) < 1000
 

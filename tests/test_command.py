@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import datasets
@@ -5,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import data
 
+from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, Composition, JpegCompression, SpeckleNoise, mixed_noise
+from fer_denoise.photos import photo_noise_level, restore_photo
 from fer_denoise.samples import sample_faces
 from fer_denoise.work import OTHER_KINDS_SEED
 
@@ -34,7 +38,7 @@ def write(path: Path, image: np.ndarray) -> Path:
     return path
 
 
-def read(path: Path) -> np.ndarray:
+def read(path: Path | io.BytesIO) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
@@ -127,6 +131,106 @@ def test_parquet_keeps_its_columns_and_damaged_rows(tmp_path, noisy, clean, caps
     for row in (0, 1, 3):
         assert psnr(np.asarray(result[row]["image"]), clean[row]) > psnr(noisy[row], clean[row]) + 6
     assert "row 2" in capsys.readouterr().err
+
+
+CLEAN_PHOTO = data.astronaut()[50:114, 170:234]
+
+
+def noisy_photo() -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 12, CLEAN_PHOTO.shape)
+    return np.rint(np.clip(CLEAN_PHOTO + noise, 0, 255)).astype(np.uint8)
+
+
+def estimates(capsys) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if "estimated noise" in line]
+
+
+def test_colours_are_kept_in_files_folders_and_parquet_unless_gray_is_asked_for(tmp_path, capsys):
+    source = write(tmp_path / "in" / "a.png", noisy_photo())
+    images = [{"bytes": source.read_bytes(), "path": "a.png"}]
+    datasets.Dataset.from_dict({"image": images}).to_parquet(tmp_path / "in" / "t.parquet")
+    assert run(source, tmp_path / "a.png") == 0
+    assert run(tmp_path / "in", tmp_path / "out") == 0
+    # Through every door the noise of a picture is estimated alike.
+    alone, folder = estimates(capsys)
+    level = photo_noise_level(Restorer.from_pretrained("universal"), noisy_photo())
+    told = f"sigma {level.sigma:.3f}, impulses {level.amount:.1%} before"
+    assert told in alone and told in folder
+    expected = restore_photo(Restorer.from_pretrained("switching-median"), noisy_photo())
+    (row,) = datasets.Dataset.from_parquet(str(tmp_path / "out" / "t.parquet"))
+    for picture in (
+        read(tmp_path / "a.png"),
+        read(tmp_path / "out" / "a.png"),
+        read(io.BytesIO(row["image"]["bytes"])),
+    ):
+        np.testing.assert_array_equal(picture, expected)
+    assert run(tmp_path / "in", tmp_path / "gray", "--gray") == 0
+    (row,) = datasets.Dataset.from_parquet(str(tmp_path / "gray" / "t.parquet"))
+    assert read(tmp_path / "gray" / "a.png").ndim == read(io.BytesIO(row["image"]["bytes"])).ndim == 2
+
+
+def test_floats_keep_their_scale_where_noise_goes_beyond_white(tmp_path, noisy, capsys):
+    for top in (0.999, 1.01):
+        pixels = (0.3 + 0.6 * noisy[0] / 255).astype(np.float32)
+        pixels[10, 10] = top
+        assert run(write(tmp_path / f"{top}.tif", pixels), tmp_path / f"{top}-out.tif") == 0
+        restored = read(tmp_path / f"{top}-out.tif")
+        assert restored.dtype == np.float32 and abs(restored.mean() - pixels.mean()) < 0.02
+        assert ("pixels beyond black or white were taken for them: 1 picture" in capsys.readouterr().out) == (top > 1)
+
+
+def test_12_bits_are_refused_until_white_is_told_and_then_keep_their_levels(tmp_path, noisy, clean, capsys):
+    raw = np.rint(noisy[0] / 255 * 4095).astype(np.uint16)
+    source = write(tmp_path / "in" / "a.tif", raw)
+    assert run(source, tmp_path / "b.tif") == 2
+    assert "--white" in capsys.readouterr().err and not (tmp_path / "b.tif").exists()
+    assert run(source, tmp_path / "b.tif", "--white", 4095) == 0
+    assert run(tmp_path / "in", tmp_path / "out", "--white", 4095) == 0
+    restored = read(tmp_path / "b.tif")
+    np.testing.assert_array_equal(restored, read(tmp_path / "out" / "a.tif"))
+    assert restored.dtype == np.uint16 and len(np.unique(restored)) > 100
+    assert psnr(restored / 4095, clean[0]) > psnr(raw / 4095, clean[0]) + 6
+    with pytest.raises(SystemExit):
+        run(source, tmp_path / "c.tif", "--white", 0)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_16_bits_are_kept_in_files_and_parquet(tmp_path, noisy, name):
+    deep = noisy[0].astype(np.uint16) * 257
+    source = write(tmp_path / name, deep)
+    datasets.Dataset.from_dict({"image": [{"bytes": source.read_bytes(), "path": name}]}).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    assert run(source, tmp_path / f"out-{name}") == 0
+    assert run(tmp_path / "t.parquet", tmp_path / "out.parquet") == 0
+    expected = np.rint(Restorer.from_pretrained("switching-median")((deep / 65535).astype(np.float32)) * 65535)
+    (row,) = datasets.Dataset.from_parquet(str(tmp_path / "out.parquet"))
+    for picture in (read(tmp_path / f"out-{name}"), read(io.BytesIO(row["image"]["bytes"]))):
+        assert picture.dtype == np.uint16
+        np.testing.assert_allclose(picture.astype(float), expected, atol=1)
+
+
+def test_all_frames_are_restored(tmp_path, noisy):
+    (tmp_path / "in").mkdir()
+    first, *others = map(Image.fromarray, noisy)
+    for name in ("stack.tif", "film.gif", "film2.webp"):
+        first.save(tmp_path / "in" / name, save_all=True, append_images=others, lossless=True, duration=40)
+    assert run(tmp_path / "in", tmp_path / "out") == 0
+    expected = Restorer.from_pretrained("switching-median")(noisy)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"stack.tif", "film.png", "film2.png"}
+    for path in (tmp_path / "out").iterdir():
+        with Image.open(path) as picture:
+            assert picture.n_frames == len(noisy)
+            for number, frame in enumerate(expected):
+                picture.seek(number)
+                np.testing.assert_array_equal(np.asarray(picture.convert("L")), frame)
+
+
+def test_what_was_changed_in_reading_is_said(tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        Image.new("RGBA", (9, 9), (200, 10, 10, 99)).save(tmp_path / name)
+    assert run(tmp_path, tmp_path.with_name(f"{tmp_path.name}-out")) == 0
+    assert "transparency was laid on white: 2 pictures" in capsys.readouterr().out
 
 
 def test_csv_keeps_its_layout(tmp_path, noisy, clean):

@@ -80,11 +80,11 @@ class Killed(Restoration):
         super().__init__("median")
         self.mark = mark
 
-    def __call__(self, images, rows):
+    def __call__(self, pictures, rows):
         if 12 in rows and not self.mark.exists():
             self.mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().__call__(images, rows)
+        return super().__call__(pictures, rows)
 
 
 @pytest.mark.parametrize("layout", ["parquet", "folder"])

@@ -27,7 +27,7 @@ from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.images import to_float
 from fer_denoise.noise import mixed_noise
-from fer_denoise.pictures import MIN_SIDE, PictureError, read_picture
+from fer_denoise.pictures import MIN_SIDE, PictureError, encode_picture, lossless_suffix, read_picture
 
 CASES = int(os.environ.get("FUZZ_CASES", 0))
 MEMORY = 4 * 2**30
@@ -105,16 +105,19 @@ SUFFIXES = st.sampled_from([".png", ".jpg", ".tif", ".svg", ".exe", "", ".csv"])
 
 @many
 @given(st.one_of(picture_files(), st.binary(max_size=300)), SUFFIXES, st.booleans())
-def test_a_file_is_read_or_refused(content, suffix, colour):
+def test_a_file_is_read_or_refused(content, suffix, gray):
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"file{suffix}"
         path.write_bytes(content)
-        picture, message = outcome(lambda: read_picture(path, colour), PictureError)
+        picture, message = outcome(lambda: read_picture(path, gray), PictureError)
     if picture is None:
         assert path.name in message
         return
-    assert picture.dtype == np.uint8 and min(picture.shape[:2]) >= MIN_SIDE
-    assert picture.ndim == 2 or (colour and picture.shape[2:] == (3,))
+    for image in picture.images:
+        assert min(image.shape[:2]) >= MIN_SIDE
+        assert image.ndim == 2 or (not gray and image.shape[2:] == (3,))
+        assert image.dtype == np.uint8 or 0 <= image.min() <= image.max() <= 1
+    assert encode_picture(picture, lossless_suffix(picture))
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +190,8 @@ def test_the_endpoint_answers_without_a_stack_trace(app_url, content, sigma, str
     with httpx.Client(base_url=app_url, timeout=60) as client:
         path = client.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0]
         file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        kind, answer = post(client, "restore", [file, "median", sigma, strength, False])
+        kind, answer = post(client, "restore", [file, "median", sigma, strength, False, 0])
         assert kind in ("complete", "error")
         assert "Traceback" not in answer and "site-packages" not in answer
-        kind, answer = post(client, "restore", [file, "median", 0, 1, False])
+        kind, answer = post(client, "restore", [file, "median", 0, 1, False, 0])
         assert kind == "complete" or any(word in answer for word in ("a.png", "picture")), answer

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
-from fer_denoise.demo.many_pictures import photo_restorer
+from fer_denoise.demo.many_pictures import picture_restorer
 from fer_denoise.demo.restorers import Restorers
 
 
@@ -40,7 +40,7 @@ def test_only_small_things_are_sent_to_the_process_with_the_gpu(zero_gpu, monkey
 
     monkeypatch.setattr(sys.modules["spaces"], "GPU", lend)
     photo = np.zeros((9, 9), np.uint8)
-    assert photo_restorer(Restorers())("median", photo).shape == (9, 9)
+    assert picture_restorer(Restorers())("median", photo).shape == (9, 9)
     assert len(sent) == 1 and len(sent[0]) < 1000
 
 

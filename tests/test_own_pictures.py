@@ -5,21 +5,23 @@ import io
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from fer_denoise.demo import hub_faces
 from fer_denoise.demo.links import read_link
-from fer_denoise.demo.many_pictures import COLUMNS, as_csv, photo_restorer, restore_into
-from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, noisy_astronaut, small_faces
+from fer_denoise.demo.many_pictures import COLUMNS, as_csv, picture_restorer, restore_into
+from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
-from fer_denoise.demo.uploads import read_photo
+from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import Box, restore_photo
-from fer_denoise.pictures import PictureError
+from fer_denoise.pictures import Picture, PictureError
 from fer_denoise.restore import NoiseLevel
 
 
@@ -101,11 +103,11 @@ def save(path: Path, picture: np.ndarray) -> Path:
 def test_a_picture_that_is_too_large_for_a_shared_app_is_refused_with_a_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr("fer_denoise.demo.uploads.MAX_MEGAPIXELS", {"network": 0.02, "filter": 0.01})
     path = save(tmp_path / "photo.png", np.zeros((120, 120), np.uint8))
-    assert read_photo(path, "universal", colour=False).shape == (120, 120)
+    assert read_upload(path, "universal").frames[0].shape == (120, 120)
     with pytest.raises(PictureError, match=r"photo.png has 0.0 megapixels, and here nl-means takes 0.01.*python -m"):
-        read_photo(path, "nl-means", colour=False)
+        read_upload(path, "nl-means")
     with pytest.raises(PictureError, match="choose one first"):
-        read_photo(None, "universal", colour=False)
+        read_upload(None, "universal")
 
 
 def test_colour_is_kept_where_there_is_some(tmp_path):
@@ -113,9 +115,9 @@ def test_colour_is_kept_where_there_is_some(tmp_path):
     gray = save(tmp_path / "gray.png", colour)
     colour[2, 3] = (200, 10, 10)
     path = save(tmp_path / "colour.png", colour)
-    np.testing.assert_array_equal(read_photo(path, "median", colour=True), colour)
-    assert read_photo(path, "median", colour=False).shape == (9, 9)
-    assert read_photo(gray, "median", colour=True).shape == (9, 9)
+    np.testing.assert_array_equal(read_upload(path, "median").frames[0], colour)
+    assert read_upload(path, "median", gray=True).frames[0].shape == (9, 9)
+    assert read_upload(gray, "median").frames[0].shape == (9, 9)
 
 
 def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
@@ -131,7 +133,7 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
     restorers, rows, buffer = Restorers(), [], io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in paths:
-            rows.append(restore_into(archive, path, "median", restorers, rows, photo_restorer(restorers)))
+            rows.append(restore_into(archive, path, "median", restorers, rows, picture_restorer(restorers)))
     with zipfile.ZipFile(buffer) as archive:
         assert archive.namelist() == ["a.png", "a-2.png", "A-3.png"]
         with archive.open("a.png") as file, Image.open(file) as picture:
@@ -151,11 +153,49 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
     assert list(written[0]) == list(COLUMNS) and [row["file"] for row in written] == [row[0] for row in rows]
 
 
+def test_the_archive_keeps_depth_and_frames(tmp_path):
+    astronaut = noisy_astronaut()[:40, :60]
+    Image.fromarray(astronaut[..., 0].astype(np.uint16) * 16).save(tmp_path / "12.png")
+    Image.fromarray(astronaut[..., 0] / np.float32(255)).save(tmp_path / "float.tif")
+    first, *others = (Image.fromarray(astronaut[:20]), Image.fromarray(astronaut[20:]))
+    first.save(tmp_path / "film.webp", save_all=True, append_images=others, lossless=True, duration=9)
+    restorers, rows, buffer = Restorers(), [], io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, white in (("12.png", 4095), ("float.tif", None), ("film.webp", None), ("12.png", None)):
+            restore = picture_restorer(restorers)
+            rows.append(restore_into(archive, tmp_path / name, "median", restorers, rows, restore, white))
+        assert archive.namelist() == ["12.png", "float.tif", "film.png"]
+    assert "say what number is white" in rows[3][-1]
+    with zipfile.ZipFile(buffer) as archive:
+        for name, dtype, frames in (("12.png", "u2", 1), ("float.tif", "f4", 1), ("film.png", "u1", 2)):
+            with archive.open(name) as file, Image.open(file) as picture:
+                assert np.asarray(picture).dtype == np.dtype(dtype) and getattr(picture, "n_frames", 1) == frames
+
+
+def test_a_film_and_its_faces_are_told():
+    film = Picture(tuple(noisy_astronaut()[:90, :90] for _ in range(3)))
+    text = describe(film, None, None)
+    assert "3 frames" in text
+    deep = Picture((np.full((9, 9), 4000, np.uint16),), white=4095, notes=("transparency was laid on white",))
+    assert "16 bits, white is 4095" in describe(deep, None, None)
+    assert "Transparency was laid on white." in describe(deep, None, None)
+
+
+def test_faces_are_restored_in_every_frame_in_its_depth():
+    portrait = data.astronaut()[:200, 120:320].astype(np.uint16) * 16
+    picture = Picture((portrait, portrait), white=4095)
+    restored = picture.with_images([np.zeros_like(image) for image in picture.images])
+    kept = keep_faces(picture, replace(restored, frames=(portrait, portrait)))
+    for frame in kept.frames:
+        np.testing.assert_array_equal(frame, portrait)
+    assert kept.frames[0].dtype == np.uint16
+
+
 @pytest.mark.parametrize("name", ["..\\..\\climbs.png", "C:climbs.png", "\\\\host\\share\\climbs.png", "climbs.png"])
 def test_a_name_cannot_climb_out_of_the_archive(tmp_path, name):
     path = save(tmp_path / name, noisy_astronaut()[:8, :8])
     with zipfile.ZipFile(io.BytesIO(), "w") as archive:
-        row = restore_into(archive, path, "median", Restorers(), [], photo_restorer(Restorers()))
+        row = restore_into(archive, path, "median", Restorers(), [], picture_restorer(Restorers()))
         assert archive.namelist() == [row[1]] == ["climbs.png"]
 
 
@@ -165,12 +205,12 @@ def test_a_name_that_is_a_formula_is_disarmed():
 
 def test_a_description_tells_the_noise_and_the_faces():
     photo = np.zeros((20, 30, 3), np.uint8)
-    text = describe(photo, NoiseLevel(0.1, 0.05), None)
+    text = describe(Picture.of(photo), NoiseLevel(0.1, 0.05), None)
     assert "30x20 pixels, in colour" in text and "sigma 0.100" in text and "5% of the pixels" in text
-    assert "less than about 2% of the pixels" in describe(photo, NoiseLevel(0.1, 0.01), None)
+    assert "less than about 2% of the pixels" in describe(Picture.of(photo), NoiseLevel(0.1, 0.01), None)
     assert "face" not in text
-    assert "No face was found" in describe(photo[..., 0], None, [])
-    assert "2 faces" in describe(photo, None, [Box(0, 0, 8), Box(1, 1, 8)])
+    assert "No face was found" in describe(Picture.of(photo[..., 0]), None, [])
+    assert "2 faces" in describe(Picture.of(photo), None, [Box(0, 0, 8), Box(1, 1, 8)])
 
 
 def test_the_faces_of_a_photo_are_shown_as_fer2013_has_them():

@@ -1,10 +1,20 @@
 import re
 
 import numpy as np
+import png
 import pytest
-from PIL import Image, PngImagePlugin
+import tifffile
+from PIL import Image, ImageCms, PngImagePlugin
 
-from fer_denoise.pictures import PictureError, read_picture, to_face, write_picture
+from fer_denoise.pictures import (
+    Picture,
+    PictureError,
+    lossless_suffix,
+    picture_size,
+    read_picture,
+    to_face,
+    write_picture,
+)
 
 GRADIENT = (np.arange(12)[:, None] * 10 + np.arange(20)[None] * 5).astype(np.uint8)
 
@@ -20,14 +30,19 @@ def refusal(path) -> str:
     return message
 
 
+def read_gray(path) -> np.ndarray:
+    """The first frame in 8 bits, as faces are read."""
+    return read_picture(path, gray=True).in_8_bits()
+
+
 def test_gray_png_is_read_as_it_is(save_image):
-    result = read_picture(save_image("gray.png", Image.fromarray(GRADIENT)))
+    result = read_gray(save_image("gray.png", Image.fromarray(GRADIENT)))
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, GRADIENT)
 
 
 def test_a_path_may_be_text(save_image):
-    np.testing.assert_array_equal(read_picture(str(save_image("gray.png", Image.fromarray(GRADIENT)))), GRADIENT)
+    np.testing.assert_array_equal(read_gray(str(save_image("gray.png", Image.fromarray(GRADIENT)))), GRADIENT)
 
 
 def test_text_named_png_is_refused(tmp_path):
@@ -63,7 +78,7 @@ def test_too_small_a_picture_is_refused(save_image, size):
 
 
 def test_8_by_8_is_large_enough(save_image):
-    assert read_picture(save_image("small.png", Image.new("L", (8, 8), 77))).tolist() == [[77] * 8] * 8
+    assert read_gray(save_image("small.png", Image.new("L", (8, 8), 77))).tolist() == [[77] * 8] * 8
 
 
 @pytest.mark.parametrize("size", [(12000, 12000), (14000, 14000), (6001, 6000)])
@@ -92,7 +107,7 @@ def test_colour_becomes_luminance(save_image):
     colours = np.zeros((8, 12, 3), np.uint8)
     for column, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
         colours[:, 4 * column : 4 * column + 4] = colour
-    result = read_picture(save_image("colour.png", Image.fromarray(colours)))
+    result = read_gray(save_image("colour.png", Image.fromarray(colours)))
     assert result[0, ::4].tolist() == [76, 150, 29]
 
 
@@ -100,15 +115,16 @@ def test_rgba_is_laid_on_white(save_image):
     pixels = np.zeros((8, 12, 4), np.uint8)
     pixels[:, 4:8, 3] = 128
     pixels[:, 8:, 3] = 255
-    result = read_picture(save_image("clear.png", Image.fromarray(pixels)))
+    result = read_gray(save_image("clear.png", Image.fromarray(pixels)))
     np.testing.assert_allclose(result[0, ::4], [255, 127, 0], atol=1)
 
 
 def test_colour_with_alpha_keeps_its_colour(save_image):
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[..., 0], pixels[..., 3] = 200, 255
-    result = read_picture(save_image("clear.png", Image.fromarray(pixels)), colour=True)
-    np.testing.assert_array_equal(result, pixels[..., :3])
+    result = read_picture(save_image("clear.png", Image.fromarray(pixels)))
+    np.testing.assert_array_equal(result.frames[0], pixels[..., :3])
+    assert result.notes == ()
 
 
 def test_postscript_is_not_run_whatever_its_name(tmp_path):
@@ -120,7 +136,7 @@ def test_postscript_is_not_run_whatever_its_name(tmp_path):
 def test_gray_with_alpha_is_laid_on_white(save_image):
     pixels = np.full((8, 8, 2), 40, np.uint8)
     pixels[:, :4, 1], pixels[:, 4:, 1] = 0, 255
-    result = read_picture(save_image("la.png", Image.fromarray(pixels)))
+    result = read_gray(save_image("la.png", Image.fromarray(pixels)))
     np.testing.assert_array_equal(result[0], [255] * 4 + [40] * 4)
 
 
@@ -128,7 +144,7 @@ def test_a_transparent_palette_is_laid_on_white(save_image):
     picture = Image.new("P", (8, 8), 0)
     picture.putpalette([200, 0, 0, 50, 50, 50])
     picture.paste(1, (4, 0, 8, 8))
-    result = read_picture(save_image("palette.png", picture, transparency=0))
+    result = read_gray(save_image("palette.png", picture, transparency=0))
     np.testing.assert_array_equal(result[0], [255] * 4 + [50] * 4)
 
 
@@ -136,25 +152,25 @@ def test_an_opaque_palette_gives_its_colours(save_image):
     picture = Image.new("P", (8, 8), 0)
     picture.putpalette([10, 10, 10, 50, 50, 50])
     picture.paste(1, (4, 0, 8, 8))
-    np.testing.assert_array_equal(read_picture(save_image("palette.png", picture))[0], [10] * 4 + [50] * 4)
+    np.testing.assert_array_equal(read_gray(save_image("palette.png", picture))[0], [10] * 4 + [50] * 4)
 
 
 def test_one_bit_becomes_black_and_white(save_image):
     picture = Image.new("1", (8, 8), 0)
     picture.paste(1, (4, 0, 8, 8))
-    np.testing.assert_array_equal(read_picture(save_image("bits.png", picture))[0], [0] * 4 + [255] * 4)
+    np.testing.assert_array_equal(read_gray(save_image("bits.png", picture))[0], [0] * 4 + [255] * 4)
 
 
 def test_cmyk_jpeg_becomes_luminance(save_image):
     gray = Image.new("L", (16, 16), 90).convert("RGB").convert("CMYK")
-    np.testing.assert_allclose(read_picture(save_image("print.jpg", gray, quality=95)), 90, atol=2)
+    np.testing.assert_allclose(read_gray(save_image("print.jpg", gray, quality=95)), 90, atol=2)
 
 
-def test_16_bit_png_is_scaled(save_image):
+def test_16_bits_become_8_for_a_face_alone(save_image):
     values = np.repeat(np.array([0, 257, 32896, 65535], np.uint16), 4)[None].repeat(8, axis=0)
-    result = read_picture(save_image("deep.png", Image.fromarray(values)))
-    assert result.dtype == np.uint8
-    assert result[0, ::4].tolist() == [0, 1, 128, 255]
+    path = save_image("deep.png", Image.fromarray(values))
+    np.testing.assert_array_equal(read_picture(path).frames[0], values)
+    assert read_gray(path).dtype == np.uint8 and read_gray(path)[0, ::4].tolist() == [0, 1, 128, 255]
 
 
 def test_float_tiff_with_nan_is_refused(save_image):
@@ -168,16 +184,283 @@ def test_float_tiff_out_of_range_is_refused(save_image):
 
 
 @pytest.mark.parametrize("white", [1, 255])
-def test_float_tiff_is_scaled(save_image, white):
+def test_float_tiff_keeps_its_scale(save_image, white):
     pixels = np.zeros((8, 8), np.float32)
     pixels[:, 4:] = white
-    np.testing.assert_array_equal(read_picture(save_image("f.tiff", Image.fromarray(pixels)))[0], [0] * 4 + [255] * 4)
+    path = save_image("f.tiff", Image.fromarray(pixels))
+    if white == 255:
+        assert "--white" in refusal(path)
+    picture = read_picture(path, white=white)
+    np.testing.assert_array_equal(picture.frames[0], pixels)
+    np.testing.assert_array_equal(picture.images[0], pixels / white)
+    np.testing.assert_array_equal(picture.in_8_bits()[0], [0] * 4 + [255] * 4)
 
 
-def test_an_animation_gives_its_first_frame(save_image):
-    frames = [Image.new("L", (16, 16), value) for value in (60, 120, 240)]
-    result = read_picture(save_image("moving.gif", frames[0], save_all=True, append_images=frames[1:]))
-    np.testing.assert_array_equal(result, np.full((16, 16), 60))
+def test_noise_beyond_white_does_not_change_the_scale_of_floats(save_image):
+    pixels = np.full((8, 8), 0.5, np.float32)
+    pixels[0, :2] = -0.1, 1.01
+    picture = read_picture(save_image("over.tiff", Image.fromarray(pixels)))
+    assert picture.white == 1 and picture.images[0][0, :3].tolist() == [0, 1, 0.5]
+    assert picture.notes == ("pixels beyond black or white were taken for them",)
+
+
+DEEP = np.linspace(0, 65535, 160).reshape(8, 20)
+KINDS = {
+    "16.png": (np.uint16, 65535),
+    "16.tif": (np.uint16, 65535),
+    "16.pgm": (np.uint16, 65535),
+    "32.tif": (np.float32, 1),
+    "64.tif": (np.float64, 1),
+    "half.tif": (np.float16, 1),
+    "32.pfm": (np.float32, 1),
+}
+
+
+def deep(kind: str, colour: bool = False) -> np.ndarray:
+    """A picture of many levels, in gray or colour."""
+    dtype, white = KINDS[kind]
+    pixels = DEEP if white == 65535 else DEEP / 65535
+    return (np.stack([pixels, pixels[::-1], pixels[:, ::-1]], axis=-1) if colour else pixels).astype(dtype)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("colour", [False, True])
+def test_depth_and_scale_are_kept(tmp_path, kind, colour):
+    path = tmp_path / (kind.replace("pgm", "ppm") if colour else kind)
+    pixels, white = deep(kind, colour), KINDS[kind][1]
+    picture = Picture((pixels,), white)
+    if colour and kind == "32.pfm":
+        with pytest.raises(PictureError, match="rounded to fewer bits"):
+            write_picture(path, picture)
+        return
+    write_picture(path, picture)
+    again = read_picture(path)
+    assert again.white == white and again.frames[0].dtype == pixels.dtype
+    np.testing.assert_array_equal(again.frames[0], pixels)
+    np.testing.assert_allclose(
+        again.with_images(again.images).frames[0], pixels, rtol=1e-3 if kind == "half.tif" else 1e-6
+    )
+    if colour:
+        assert read_picture(path, gray=True).frames[0].shape == (8, 20)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_others_write_is_read_in_its_depth(tmp_path, kind):
+    """By Pillow, tifffile and hand."""
+    pixels, path = deep(kind), tmp_path / kind
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels)
+    else:
+        Image.fromarray(pixels).save(path)
+    np.testing.assert_array_equal(read_picture(path).frames[0], pixels)
+
+
+def test_a_deep_picture_is_not_rounded_without_a_word(tmp_path):
+    for suffix in (".jpg", ".webp", ".bmp", ".gif"):
+        with pytest.raises(PictureError, match="rounded to fewer bits"):
+            write_picture(tmp_path / f"deep{suffix}", Picture((deep("16.png"),), 65535))
+    with pytest.raises(PictureError, match="rounded"):
+        write_picture(tmp_path / "deep.png", Picture((deep("32.tif"),), 1))
+
+
+@pytest.mark.parametrize("white", [1023, 4095, 16383])
+def test_fewer_bits_in_16_are_told_by_an_option_or_refused(tmp_path, white):
+    pixels = np.rint(DEEP * white / 65535).astype(np.uint16)
+    for path in (tmp_path / "bits.tif", tmp_path / "bits.png"):
+        Image.fromarray(pixels).save(path)
+        assert "--white" in refusal(path) and "4095" in refusal(path)
+        picture = read_picture(path, white=white)
+        np.testing.assert_allclose(picture.images[0], pixels / white, atol=1e-7)
+        np.testing.assert_array_equal(picture.with_images(picture.images).frames[0], pixels)
+    # What is written says it, so that it can be read again.
+    for path in (tmp_path / "again.tif", tmp_path / "again.pgm"):
+        write_picture(path, picture)
+        assert read_picture(path).white == white
+        np.testing.assert_array_equal(read_picture(path).frames[0], pixels)
+
+
+def test_pixels_far_beyond_white_are_refused(tmp_path):
+    Image.fromarray(DEEP.astype(np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(PictureError, match=r"from 0 to 65535, too far from 0 to 4095; say what number is white"):
+        read_picture(tmp_path / "deep.png", white=4095)
+
+
+def test_white_is_for_deep_pictures_alone(save_image):
+    picture = read_picture(save_image("gray.png", Image.fromarray(GRADIENT)), white=4095)
+    assert picture.white == 255 and picture.frames[0].dtype == np.uint8
+
+
+def test_numbers_without_a_usual_white_need_it(tmp_path):
+    for dtype in (np.int16, np.int32, np.uint32):
+        pixels = np.rint(DEEP / 8).astype(dtype)
+        tifffile.imwrite(tmp_path / "numbers.tif", pixels)
+        assert "--white" in refusal(tmp_path / "numbers.tif")
+        picture = read_picture(tmp_path / "numbers.tif", white=8191)
+        assert picture.frames[0].dtype == dtype
+        write_picture(tmp_path / "again.tif", picture)
+        np.testing.assert_array_equal(read_picture(tmp_path / "again.tif", white=8191).frames[0], pixels)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_ppm_of_12_bits_tells_its_white(tmp_path, text):
+    pixels = np.rint(np.stack([DEEP, DEEP[::-1], DEEP], axis=-1) * 4095 / 65535).astype(np.uint16)
+    body = " ".join(map(str, pixels.ravel())).encode() if text else pixels.astype(">u2").tobytes()
+    (tmp_path / "a.ppm").write_bytes((b"P3" if text else b"P6") + b"\n# a word\n20 8\n4095\n" + body)
+    picture = read_picture(tmp_path / "a.ppm")
+    assert picture.white == 4095
+    np.testing.assert_array_equal(picture.frames[0], pixels)
+
+
+def test_deep_colours_that_cannot_be_read_in_their_depth_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "cmyk.tif", np.zeros((9, 9, 4), np.uint16), photometric="separated")
+    assert "save it in gray" in refusal(tmp_path / "cmyk.tif")
+    tifffile.imwrite(
+        tmp_path / "five.tif", np.zeros((5, 9, 9), np.uint16), photometric="minisblack", planarconfig="separate"
+    )
+    assert "5 samples a pixel" in refusal(tmp_path / "five.tif")
+    tifffile.imwrite(tmp_path / "white0.tif", np.zeros((9, 9), np.uint16), photometric="miniswhite")
+    assert "black as 0" in refusal(tmp_path / "white0.tif")
+
+
+def test_gray_of_16_bits_is_read_however_it_is_compressed(save_image):
+    pixels = deep("16.tif")
+    for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
+        path = save_image("small.tif", Image.fromarray(pixels), compression=compression)
+        np.testing.assert_array_equal(read_picture(path).frames[0], pixels)
+
+
+@pytest.mark.parametrize("kind", ["16.png", "16.tif", "32.tif"])
+def test_deep_colours_with_transparency_are_laid_on_white(tmp_path, kind):
+    dtype, white = KINDS[kind]
+    pixels = np.full((8, 8, 4), white * 0.25).astype(dtype)
+    pixels[:, :4, 3], pixels[:, 4:, 3] = 0, white
+    path = tmp_path / kind
+    if path.suffix == ".png":
+        with path.open("wb") as file:
+            png.Writer(8, 8, greyscale=False, alpha=True, bitdepth=16).write(file, pixels.reshape(8, -1))
+    else:
+        tifffile.imwrite(path, pixels, photometric="rgb", extrasamples=["unassalpha"])
+    picture = read_picture(path)
+    assert picture.notes == ("transparency was laid on white",)
+    assert picture.frames[0][0, 0].tolist() == white and picture.frames[0][0, 7] == pixels[0, 7, 0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_deep_pictures_are_turned_as_others_are(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GRADIENT).save(tmp_path / "plain.png", exif=exif)
+    tifffile.imwrite(tmp_path / "deep.tif", GRADIENT / 255, extratags=[(274, "H", 1, orientation, True)])
+    np.testing.assert_array_equal(
+        read_picture(tmp_path / "deep.tif").in_8_bits(), read_picture(tmp_path / "plain.png").frames[0]
+    )
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "ppm"])
+def test_colours_are_kept_and_gray_stored_as_rgb_stays_rgb(tmp_path, suffix):
+    colours = np.stack([GRADIENT, GRADIENT[::-1], GRADIENT[:, ::-1]], axis=-1)
+    gray = np.repeat(GRADIENT[..., None], 3, axis=2)
+    for pixels in (colours, gray):
+        path, again = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+        Image.fromarray(pixels).save(path)
+        picture = read_picture(path)
+        assert picture.frames[0].ndim == (3 if pixels is colours else 2)
+        write_picture(again, picture)
+        with Image.open(again) as result:
+            assert result.mode == "RGB"
+            np.testing.assert_array_equal(np.asarray(result), pixels)
+        write_picture(tmp_path / f"gray.{suffix}", read_picture(path, gray=True))
+        with Image.open(tmp_path / f"gray.{suffix}") as result:
+            assert result.mode == "L"
+
+
+def test_what_is_changed_in_reading_is_said(save_image):
+    assert read_picture(save_image("clear.png", Image.new("RGBA", (8, 8), (1, 2, 3, 99)))).notes == (
+        "transparency was laid on white",
+    )
+    assert read_picture(save_image("print.jpg", Image.new("CMYK", (8, 8)))).notes == ("CMYK became RGB",)
+    assert read_picture(save_image("solid.png", Image.new("RGBA", (8, 8), (1, 2, 3, 255)))).notes == ()
+
+
+def test_colours_are_not_lost_to_a_suffix(tmp_path):
+    with pytest.raises(PictureError, match="lose the colours"):
+        write_picture(tmp_path / "a.pgm", np.stack([GRADIENT, GRADIENT, 255 - GRADIENT], axis=-1))
+
+
+def test_resolution_and_colour_profile_are_kept(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    colours = Image.merge("RGB", [Image.fromarray(pixels) for pixels in (GRADIENT, GRADIENT, 255 - GRADIENT)])
+    colours.save(tmp_path / "a.png", dpi=(300, 300), icc_profile=profile)
+    write_picture(tmp_path / "b.png", read_picture(tmp_path / "a.png"))
+    write_picture(tmp_path / "gray.png", read_picture(tmp_path / "a.png", gray=True))
+    with Image.open(tmp_path / "b.png") as result, Image.open(tmp_path / "gray.png") as gray:
+        assert result.info["icc_profile"] == profile and round(result.info["dpi"][0]) == 300
+        assert "icc_profile" not in gray.info
+    for dtype in (np.uint8, np.uint16):
+        pixels = DEEP.astype(np.uint16) if dtype == np.uint16 else GRADIENT
+        microscope = {"description": "ImageJ=1.54\nunit=micron\n", "resolution": (7.5, 7.5), "resolutionunit": 1}
+        tifffile.imwrite(tmp_path / "a.tif", pixels, metadata=None, photometric="minisblack", **microscope)
+        write_picture(tmp_path / "b.tif", read_picture(tmp_path / "a.tif"))
+        with tifffile.TiffFile(tmp_path / "b.tif") as result:
+            assert result.pages[0].description == microscope["description"].strip()
+            assert result.pages[0].get_resolution() == (7.5, 7.5)
+
+
+GRAYS = [np.full((16, 16), value, np.uint8) for value in (60, 120, 90, 240)]
+COLOURS = [np.stack([gray, gray // 2, gray], axis=-1) for gray in GRAYS]
+
+
+@pytest.mark.parametrize("name", ["film.gif", "film.png", "film.webp", "stack.tif", "film.avif"])
+@pytest.mark.parametrize("frames", [GRAYS, COLOURS])
+def test_all_frames_are_read(save_image, name, frames):
+    first, *others = map(Image.fromarray, frames)
+    lossless = {"lossless": True} if name == "film.webp" else {}
+    path = save_image(name, first, save_all=True, append_images=others, duration=[10, 20, 30, 40], loop=2, **lossless)
+    picture = read_picture(path)
+    assert len(picture.frames) == 4 and picture_size(path) == (16, 16, 4)
+    for frame, pixels in zip(picture.frames, frames, strict=True):
+        np.testing.assert_allclose(frame, pixels, atol=4 if name == "film.avif" else 0)
+    again = path.with_name(f"again{lossless_suffix(picture)}") if name != "stack.tif" else path.with_name("again.tif")
+    write_picture(again, picture)
+    repeated = read_picture(again)
+    assert all(np.array_equal(*pair) for pair in zip(picture.frames, repeated.frames, strict=True))
+    if name not in ("stack.tif", "film.avif"):
+        assert [round(time) for time in repeated.info["duration"]] == [10, 20, 30, 40] and repeated.info["loop"]
+
+
+def test_a_stack_of_16_bits_keeps_its_pages_and_one_of_two_depths_is_refused(tmp_path):
+    stack = np.random.default_rng(0).integers(0, 65536, (5, 9, 12), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    picture = read_picture(tmp_path / "a.tif")
+    write_picture(tmp_path / "b.tif", picture)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), stack)
+    with pytest.raises(PictureError, match="lose all frames but one"):
+        write_picture(tmp_path / "b.png", picture)
+    with tifffile.TiffWriter(tmp_path / "two.tif") as writer:
+        writer.write(stack[0])
+        writer.write(GRADIENT)
+    assert "save each as a file of its own" in refusal(tmp_path / "two.tif")
+
+
+def test_frames_are_not_lost_to_a_suffix(tmp_path):
+    for name in ("a.jpg", "a.bmp", "a.ppm"):
+        with pytest.raises(PictureError, match="lose all frames but one"):
+            write_picture(tmp_path / name, Picture(tuple(GRAYS)))
+
+
+def test_too_many_frames_are_refused(save_image, monkeypatch):
+    monkeypatch.setattr("fer_denoise.pictures.MAX_TOTAL_PIXELS", 800)
+    first, *others = map(Image.fromarray, GRAYS)
+    assert "split it into files of 3 at most" in refusal(
+        save_image("long.gif", first, save_all=True, append_images=others)
+    )
+
+
+def test_the_preview_in_a_jpeg_is_no_frame(tmp_path):
+    first, *others = map(Image.fromarray, COLOURS)
+    first.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=others)
+    picture = read_picture(tmp_path / "phone.jpg")
+    assert len(picture.frames) == 1 and "the first was taken" in picture.notes[0]
 
 
 def rotation() -> Image.Exif:
@@ -189,7 +472,7 @@ def rotation() -> Image.Exif:
 def test_exif_rotation_of_a_jpeg_is_applied(save_image):
     pixels = np.zeros((16, 32), np.uint8)
     pixels[:8] = 200
-    result = read_picture(save_image("phone.jpg", Image.fromarray(pixels), exif=rotation(), quality=95))
+    result = read_gray(save_image("phone.jpg", Image.fromarray(pixels), exif=rotation(), quality=95))
     assert result.shape == (32, 16)
     np.testing.assert_allclose(result[:, 9:], 200, atol=4)
     np.testing.assert_allclose(result[:, :7], 0, atol=4)
@@ -199,7 +482,7 @@ def test_exif_rotation_of_a_jpeg_is_applied(save_image):
 def test_exif_rotation_is_applied_in_every_colour_mode(save_image, mode):
     suffix = "jpg" if mode == "CMYK" else "png"
     picture = Image.new(mode, (32, 16))
-    assert read_picture(save_image(f"phone.{suffix}", picture, exif=rotation())).shape == (32, 16)
+    assert read_gray(save_image(f"phone.{suffix}", picture, exif=rotation())).shape == (32, 16)
 
 
 def test_a_png_bomb_of_text_is_refused(save_image):
@@ -212,7 +495,7 @@ def test_a_png_bomb_of_text_is_refused(save_image):
 def test_lossless_formats_survive_writing_and_reading(tmp_path, suffix):
     path = tmp_path / f"picture.{suffix}"
     write_picture(path, GRADIENT)
-    np.testing.assert_array_equal(read_picture(path), GRADIENT)
+    np.testing.assert_array_equal(read_gray(path), GRADIENT)
 
 
 @pytest.mark.parametrize("name", ["missing/picture.png", "picture.unknown", "picture"])

@@ -78,7 +78,7 @@ def call_private(client: httpx.Client, inputs: int, outputs: int, data: list) ->
 def test_only_what_was_uploaded_or_made_is_served(client, path):
     answer = client.get(f"/gradio_api/file={path}")
     assert answer.status_code == 403
-    assert "error" in call(client, "estimate_noise", [file(path)])
+    assert "error" in call(client, "estimate_noise", [file(path), 0])
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "....//etc/passwd"])
@@ -99,7 +99,7 @@ def test_the_app_fetches_nothing_from_this_machine(client, inner_service, scheme
     address, asked = inner_service
     for host in (address, address.replace("127.0.0.1", "localhost"), address.replace("127.0.0.1", "0.0.0.0")):
         for picture in (file(f"{scheme}{host}/a.png"), file("a.png", url=f"{scheme}{host}/a.png")):
-            assert "complete" not in call(client, "estimate_noise", [picture]).split("\n")[0]
+            assert "complete" not in call(client, "estimate_noise", [picture, 0]).split("\n")[0]
     assert asked == []
 
 
@@ -120,7 +120,7 @@ def test_the_app_fetches_nothing_from_this_machine(client, inner_service, scheme
     ],
 )
 def test_parameters_beyond_their_bounds_are_refused(client, uploaded, model, sigma, strength):
-    answer = call(client, "restore", [uploaded, model, sigma, strength, False])
+    answer = call(client, "restore", [uploaded, model, sigma, strength, False, 0])
     assert answer.startswith("event: error")
     assert "Traceback" not in answer and "site-packages" not in answer
 
@@ -147,12 +147,12 @@ def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, levels, si
 
 
 def test_the_right_values_are_taken(client, uploaded):
-    assert call(client, "restore", [uploaded, "universal", 0, 1, False]).startswith("event: complete")
+    assert call(client, "restore", [uploaded, "universal", 0, 1, False, 0]).startswith("event: complete")
     assert '"success":true' in call_private(client, 7, 6, [None, None, "universal", 1, 0, 0.2, 0.2])
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [("restore", ["universal", 0, None, False]), ("add_noise", [0.1, 0.1, None, 0])]
+    ("name", "data"), [("restore", ["universal", 0, None, False, 0]), ("add_noise", [0.1, 0.1, None, 0, True, 0])]
 )
 def test_nothing_in_the_place_of_a_number_gets_a_message(client, tmp_path, name, data):
     Image.new("L", (48, 48), 100).save(tmp_path / "gray.png")

@@ -97,7 +97,7 @@ def _files(folder: Path, colour: bool) -> Iterable[tuple[str, np.ndarray]]:
         raise DataError(f"{folder}: holds no pictures; put PNG files there")
     for file in files:
         try:
-            yield file.stem, read_picture(file, colour)
+            yield file.stem, read_picture(file, gray=not colour).in_8_bits()
         except PictureError as error:
             raise DataError(f"{folder}: {error}") from error
 
@@ -112,7 +112,8 @@ def _rows(file: Path, columns: tuple[str, ...], colour: bool) -> Iterable[list[n
         raise DataError(f"{file}: has no column {' or '.join(missing)}, only {', '.join(table.column_names)}")
     for row, values in enumerate(zip(*(table[name].to_pylist() for name in columns), strict=True)):
         try:
-            yield [read_picture(io.BytesIO(_encoded(value)), colour, name=f"row {row}") for value in values]
+            pictures = [read_picture(io.BytesIO(_encoded(value)), not colour, name=f"row {row}") for value in values]
+            yield [picture.in_8_bits() for picture in pictures]
         except PictureError as error:
             raise DataError(f"{file}: {error}") from error
 

@@ -14,10 +14,13 @@ import numpy as np
 from gradio.components.gallery import GalleryData, GalleryImage
 from gradio.components.imageslider import SliderData
 from gradio.data_classes import ImageData
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.images import to_dtype, to_float
+from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 
 MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit": 16}
 """For events that may take long: they wait for each other by `Turns`, and not the faces of the task tabs for them."""
@@ -117,9 +120,25 @@ def pixel_gallery(value: Any = None, *, columns: int, label: str | None = None, 
     )
 
 
+def white_number() -> gr.Number:
+    """For pictures that do not tell what number is white."""
+    return gr.Number(
+        0,
+        label="White",
+        info="Of pictures of more than 8 bits: the number that is white, such as 4095. 0: as the picture tells.",
+        minimum=0,
+    )
+
+
 def as_picture(image: np.ndarray) -> Image.Image:
     """Gray pixels (H, W), uint8 or float in [0, 1], as a picture to show."""
     return Image.fromarray(to_dtype(to_float(image), np.dtype(np.uint8)))
+
+
+def picture_file(picture: Picture) -> str:
+    """A picture as a file to hand out, in its own depth with all frames: a PNG, or a TIFF where no PNG can hold it."""
+    suffix = lossless_suffix(picture)
+    return save_bytes_to_cache(encode_picture(picture, suffix), f"restored{suffix}", get_upload_folder())
 
 
 def preview(photo: np.ndarray) -> Image.Image:

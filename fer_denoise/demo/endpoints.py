@@ -1,15 +1,14 @@
 """What programs call: endpoints with typed parameters, which are the tools of the app's MCP server too."""
 
 import gradio as gr
-from PIL import Image
 
-from fer_denoise.demo.components import MUCH_WORK, PictureInput, as_picture, in_plain_words
+from fer_denoise.demo.components import MUCH_WORK, PictureInput, in_plain_words, picture_file
 from fer_denoise.demo.links import MAX_SEED
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.turns import Turns, visitor_of
-from fer_denoise.demo.uploads import read_photo
-from fer_denoise.noise import mixed_noise
-from fer_denoise.photos import blend_towards_input, photo_noise_level, restore_photo
+from fer_denoise.demo.uploads import read_upload
+from fer_denoise.photos import blend_pictures, picture_noise_level, restore_picture
+from fer_denoise.work import Corruption
 from fer_denoise.zoo import DEFAULT_MODEL, UNIVERSAL, list_models
 
 
@@ -18,8 +17,14 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
 
     @in_plain_words
     def restore(
-        image: str | None, model: str, sigma: float, strength: float, keep_colour: bool, request: gr.Request
-    ) -> Image.Image:
+        image: str | None,
+        model: str,
+        sigma: float,
+        strength: float,
+        keep_colour: bool,
+        white: float,
+        request: gr.Request,
+    ) -> str:
         """Remove the noise from a picture.
 
         Args:
@@ -28,50 +33,64 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
             sigma: standard deviation of the noise from 0 to 1, for universal and the filters; 0 means it is estimated.
             strength: 1 removes all noise, 0 none.
             keep_colour: restore each colour channel; otherwise the picture comes back in grayscale.
+            white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
 
         Returns:
-            The restored picture, a PNG of the same size.
+            The restored picture, of the same size, depth and number of frames: a PNG, or a TIFF of floats and of
+            stacks of more than 8 bits.
         """
         if strength is None:
             raise ValueError("strength: give a number from 0 to 1")
-        photo = read_photo(image, model, keep_colour)
+        picture = read_upload(image, model, not keep_colour, white)
         with turns.take(visitor_of(request)):
-            restored = restore_photo(restorers.get(model), photo, sigma or None)
-        return Image.fromarray(blend_towards_input(photo, restored, strength))
+            restored = restore_picture(restorers.get(model), picture, sigma or None)
+        return picture_file(blend_pictures(picture, restored, strength))
 
     @in_plain_words
-    def add_noise(image: str | None, sigma: float, amount: float, salt_vs_pepper: float, seed: float) -> Image.Image:
+    def add_noise(
+        image: str | None,
+        sigma: float,
+        amount: float,
+        salt_vs_pepper: float,
+        seed: float,
+        keep_colour: bool,
+        white: float,
+    ) -> str:
         """Add reproducible noise to a picture: Gaussian noise, then salt and pepper over it.
 
         Args:
-            image: the clean picture; it becomes grayscale.
+            image: the clean picture.
             sigma: standard deviation of the Gaussian noise, from 0 to 1.
             amount: share of the pixels that turn black or white, from 0 to 1.
             salt_vs_pepper: share of white ones among those, from 0 to 1.
             seed: the same seed draws the same noise.
+            keep_colour: add noise to each colour channel; otherwise the picture comes back in grayscale.
+            white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
 
         Returns:
-            The noisy picture, a grayscale PNG of the same size.
+            The noisy picture, as that of `restore`.
         """
         if None in (sigma, amount, salt_vs_pepper, seed):
             raise ValueError("sigma, amount, salt_vs_pepper, seed: give a number for each")
-        clean = read_photo(image, UNIVERSAL, colour=False)
-        return as_picture(mixed_noise(clean, sigma, amount, salt_vs_pepper, seed=int(seed)))
+        clean = read_upload(image, UNIVERSAL, not keep_colour, white)
+        (noisy,) = Corruption(sigma, amount, salt_vs_pepper, int(seed))([clean], [0])
+        return picture_file(noisy)
 
     @in_plain_words
-    def estimate_noise(image: str | None, request: gr.Request) -> dict[str, float]:
+    def estimate_noise(image: str | None, white: float, request: gr.Request) -> dict[str, float]:
         """Estimate how noisy a picture is.
 
         Args:
-            image: the picture, of any size and common format.
+            image: the picture, of any size and common format; of several frames, the first counts.
+            white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
 
         Returns:
             sigma: standard deviation of its Gaussian noise from 0 to 1, and amount: share of its pixels that are
             impulses.
         """
-        photo = read_photo(image, UNIVERSAL, colour=True)
+        picture = read_upload(image, UNIVERSAL, white=white)
         with turns.take(visitor_of(request)):
-            level = photo_noise_level(restorers.get(UNIVERSAL), photo)
+            level = picture_noise_level(restorers.get(UNIVERSAL), picture)
         return {name: round(value, 5) for name, value in level._asdict().items()} if level else {}
 
     def picture(label: str) -> PictureInput:
@@ -79,6 +98,9 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
 
     def share(label: str, value: float) -> gr.Number:
         return gr.Number(value, label=label, minimum=0, maximum=1)
+
+    def white() -> gr.Number:
+        return gr.Number(0, label="White (0: as the picture tells)", minimum=0)
 
     with gr.Row(visible=False):
         for function, inputs, output in (
@@ -89,7 +111,8 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
                     gr.Dropdown(list_models(), value=DEFAULT_MODEL, label="Restorer"),
                     share("Noise level (sigma)", 0),
                     share("Strength", 1),
-                    gr.Checkbox(False, label="Keep the colours"),
+                    gr.Checkbox(True, label="Keep the colours"),
+                    white(),
                 ],
                 gr.Image(label="Restored picture", format="png", image_mode=None),
             ),
@@ -101,9 +124,11 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
                     share("Share of impulses", 0),
                     share("Salt share", 0.5),
                     gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED),
+                    gr.Checkbox(True, label="Keep the colours"),
+                    white(),
                 ],
-                gr.Image(label="Noisy picture", format="png", image_mode="L"),
+                gr.Image(label="Noisy picture", format="png", image_mode=None),
             ),
-            (estimate_noise, [picture("Picture")], gr.JSON(label="Noise level")),
+            (estimate_noise, [picture("Picture"), white()], gr.JSON(label="Noise level")),
         ):
             gr.Button().click(function, inputs, output, api_name=function.__name__, **MUCH_WORK)

@@ -1,4 +1,4 @@
-"""Many pictures at once: each restored in its size and colours, back as a ZIP of PNGs with a CSV of what was done."""
+"""Many pictures at once: each restored in its size, depth and colours, back as a ZIP with a CSV of what was done."""
 
 import csv
 import io
@@ -10,18 +10,16 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
-from fer_denoise.demo.components import in_plain_words
+from fer_denoise.demo.components import in_plain_words, white_number
 from fer_denoise.demo.gpu import with_lent_gpu
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops
 from fer_denoise.demo.stoppable import StoppableWork
 from fer_denoise.demo.turns import Turns, visitor_of
-from fer_denoise.demo.uploads import read_photo
-from fer_denoise.photos import photo_noise_level, restore_photo
-from fer_denoise.pictures import SUFFIXES, PictureError
+from fer_denoise.demo.uploads import read_upload
+from fer_denoise.photos import picture_noise_level, restore_picture
+from fer_denoise.pictures import SUFFIXES, Picture, PictureError, encode_picture, lossless_suffix
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
 
 MAX_FILES = 200
@@ -35,8 +33,8 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
     """Add the part of the tab for many pictures."""
     with gr.Accordion("Many pictures at once", open=False):
         gr.Markdown(
-            f"Up to {MAX_FILES} pictures. They come back as a ZIP of PNGs, with a CSV that says what was done: the "
-            "estimated noise of each, and why one was left out."
+            f"Up to {MAX_FILES} pictures. They come back as a ZIP of PNGs (what PNG cannot hold, as TIFF), with a CSV "
+            "that says what was done: the estimated noise of each, and why one was left out."
         )
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=300):
@@ -44,6 +42,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 model = gr.Dropdown(
                     [(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer"
                 )
+                white = white_number()
                 work = StoppableWork(stops, "Restore all")
             with gr.Column(scale=4, min_width=300):
                 work.add_status("Choose pictures and press *Restore all*.")
@@ -57,12 +56,13 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                     visible=False,
                 )
 
-    restore = photo_restorer(restorers)
+    restore = picture_restorer(restorers)
 
     @in_plain_words
     def restore_all(
         paths: list[str] | None,
         model: str,
+        white: float | None,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[dict[Any, Any]]:
@@ -84,7 +84,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 for path in progress.tqdm(paths, desc="Restoring"):
                     try:
                         with turns.take(visitor_of(request), stopped):
-                            rows.append(restore_into(restored, Path(path), model, restorers, rows, restore))
+                            rows.append(restore_into(restored, Path(path), model, restorers, rows, restore, white))
                     except Stopped:
                         verdict = f"Stopped after {len(rows)} of {len(paths)}: "
                         break
@@ -98,7 +98,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 table: gr.Dataframe(rows, visible=True) if rows else gr.skip(),
             }
 
-    work.listen(restore_all, [files, model], [archive, table])
+    work.listen(restore_all, [files, model, white], [archive, table])
 
 
 def restore_into(
@@ -107,45 +107,47 @@ def restore_into(
     model: str,
     restorers: Restorers,
     rows: list[tuple[Any, ...]],
-    restore: Callable[[str, np.ndarray], np.ndarray],
+    restore: Callable[[str, Picture], Picture],
+    white: float | None = None,
 ) -> tuple[Any, ...]:
     """Restore one picture into `archive`; the row of `COLUMNS` that tells of it.
 
     Args:
         rows: of the pictures before, whose names are taken.
-        restore: what `photo_restorer` gave.
+        restore: what `picture_restorer` gave.
+        white: as that of `read_picture`.
     """
     started = time.perf_counter()
     try:
-        photo = read_photo(path, model, colour=True)
+        picture = read_upload(path, model, white=white)
     except PictureError as error:
         return path.name, "", "", "", "", "", "", str(error)
-    level = photo_noise_level(restorers.get(UNIVERSAL), photo)
-    restored = restore(model, photo)
+    level = picture_noise_level(restorers.get(UNIVERSAL), picture)
+    restored = restore(model, picture)
     # Whatever system unpacks the archive takes this for the name of a file, and not for a path.
     stem = PureWindowsPath(path.name).stem
     # Some systems take capitals for small letters.
     taken = {row[1].lower() for row in rows}
-    name, number = f"{stem}.png", 2
+    suffix = lossless_suffix(restored)
+    name, number = f"{stem}{suffix}", 2
     while name.lower() in taken:
-        name, number = f"{stem}-{number}.png", number + 1
-    buffer = io.BytesIO()
-    Image.fromarray(restored).save(buffer, "PNG")
-    archive.writestr(name, buffer.getvalue())
-    height, width = photo.shape[:2]
+        name, number = f"{stem}-{number}{suffix}", number + 1
+    archive.writestr(name, encode_picture(restored, suffix))
+    height, width = picture.frames[0].shape[:2]
     noise = (round(level.sigma, 4), round(level.amount, 4)) if level else ("", "")
-    return path.name, name, width, height, *noise, round(time.perf_counter() - started, 3), ""
+    remark = "; ".join(picture.notes)
+    return path.name, name, width, height, *noise, round(time.perf_counter() - started, 3), remark
 
 
-def photo_restorer(restorers: Restorers) -> Callable[[str, np.ndarray], np.ndarray]:
-    """What restores a photo, uint8 (H, W) or (H, W, 3), with a model, on a GPU where one is lent.
+def picture_restorer(restorers: Restorers) -> Callable[[str, Picture], Picture]:
+    """What restores a picture with a model, on a GPU where one is lent.
 
     Only its arguments go to the process that has the GPU, and networks could not.
     """
 
     @with_lent_gpu
-    def restore(model: str, photo: np.ndarray) -> np.ndarray:
-        return restore_photo(restorers.get_for_much_work(model), photo)
+    def restore(model: str, picture: Picture) -> Picture:
+        return restore_picture(restorers.get_for_much_work(model), picture)
 
     return restore
 

@@ -8,25 +8,33 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from fer_denoise.demo.components import MUCH_WORK, PictureInput, in_plain_words, pixel_gallery, preview
+from fer_denoise.demo.components import (
+    MUCH_WORK,
+    PictureInput,
+    in_plain_words,
+    picture_file,
+    pixel_gallery,
+    preview,
+    white_number,
+)
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
 from fer_denoise.demo.stoppable import StoppableWork
 from fer_denoise.demo.turns import Turns, visitor_of
-from fer_denoise.demo.uploads import read_photo
+from fer_denoise.demo.uploads import read_upload
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import mixed_noise
 from fer_denoise.photos import (
     Box,
-    blend_towards_input,
+    blend_pictures,
     find_faces,
     keep_only,
-    photo_noise_level,
-    restore_photo,
+    picture_noise_level,
+    restore_picture,
 )
-from fer_denoise.pictures import to_face
+from fer_denoise.pictures import Picture, lossless_suffix, to_face
 from fer_denoise.restore import NoiseLevel
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
 
@@ -71,7 +79,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
                 info="Faces are looked for, and each is also shown as FER2013 would: gray, 48x48.",
             )
             colour = gr.Checkbox(True, label="Keep the colours", info="Each colour channel is restored by itself.")
-            with gr.Accordion("If you know the noise level", open=False):
+            with gr.Accordion("If you know the noise level, or what is white", open=False):
                 sigma = gr.Number(
                     0,
                     label="Noise level (sigma, 0 to 1)",
@@ -80,6 +88,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
                     maximum=1,
                     step=0.01,
                 )
+                white = white_number()
             work = StoppableWork(stops, "Restore")
         with gr.Column(scale=4, min_width=300):
             work.add_status("Choose a picture and press *Restore*.")
@@ -111,6 +120,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
                 alt_text="Restored picture",
                 visible=False,
             )
+            whole = gr.File(label="Restored, in its own depth", interactive=False, visible=False)
             faces = pixel_gallery(columns=4, label="The faces, at 48x48: noisy, then restored", visible=False)
             emotions_html = gr.HTML(padding=False, visible=False)
 
@@ -121,18 +131,19 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         part: str,
         keep_colour: bool,
         sigma: float | None,
+        white: float | None,
         strength: float,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[dict[Any, Any]]:
-        photo = read_photo(path, model, keep_colour)
+        picture = read_upload(path, model, not keep_colour, white)
         stopped = work.begin(request)
         yield work.busy(turns)
 
-        def restore_and_estimate(report: Callable[[float], None]) -> tuple[np.ndarray, NoiseLevel | None]:
+        def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None]:
             with turns.take(visitor_of(request), stopped):
-                restored = restore_photo(restorers.get(model), photo, sigma or None, report)
-                return restored, photo_noise_level(restorers.get(UNIVERSAL), photo)
+                restored = restore_picture(restorers.get(model), picture, sigma or None, report)
+                return restored, picture_noise_level(restorers.get(UNIVERSAL), picture)
 
         try:
             for share, done in in_steps(restore_and_estimate, stopped):
@@ -142,41 +153,45 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
             yield work.idle("Stopped.")
             return
         restored, level = done
-        boxes = find_faces(restored) if part == FACES else None
-        kept = restored if boxes is None else keep_only(boxes, restored, photo)
-        pairs = small_faces(boxes or [], photo, restorers, model)
+        boxes = find_faces(restored.in_8_bits()) if part == FACES else None
+        kept = restored if boxes is None else keep_faces(picture, restored)
+        pairs = small_faces(boxes or [], picture.in_8_bits(), restorers, model)
         yield {
-            last: (photo, kept),
-            **work.idle(describe(photo, level, boxes)),
-            **shown(photo, kept, strength),
+            last: (picture, kept),
+            **work.idle(describe(picture, level, boxes)),
+            **shown(picture, kept, strength),
             # It may have been moved meanwhile.
             strength_slider: gr.Slider(value=strength, visible=True),
             faces: gr.Gallery(face_gallery(pairs), visible=bool(boxes)),
             emotions_html: gr.HTML(emotion_tables(pairs, restorers), visible=bool(boxes)),
         }
 
-    def shown(photo: np.ndarray, restored: np.ndarray, strength: float) -> dict[Any, Any]:
-        mixed = blend_towards_input(photo, restored, strength)
+    def shown(picture: Picture, restored: Picture, strength: float) -> dict[Any, Any]:
+        mixed = blend_pictures(picture, restored, strength)
+        file, seen = picture_file(mixed), mixed.in_8_bits()
+        # No browser shows a TIFF.
+        is_shown = lossless_suffix(mixed) == ".png"
         return {
-            before_after: gr.ImageSlider((preview(photo), preview(mixed)), visible=True),
+            before_after: gr.ImageSlider((preview(picture.in_8_bits()), preview(seen)), visible=True),
             strength_slider: gr.Slider(visible=True),
-            result: gr.Image(Image.fromarray(mixed), visible=True),
+            result: gr.Image(file if is_shown else Image.fromarray(seen), visible=True),
+            whole: gr.File(None if is_shown else file, visible=not is_shown),
         }
 
     @in_plain_words
-    def change_strength(pictures: tuple[np.ndarray, np.ndarray] | None, strength: float) -> dict[Any, Any]:
+    def change_strength(pictures: tuple[Picture, Picture] | None, strength: float) -> dict[Any, Any]:
         if pictures is None:
             raise ValueError("That picture is no longer in memory: restore it again.")
         return shown(*pictures, strength)
 
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     example.click(noisy_astronaut, None, image, **hidden)
-    inputs = [image, model, part, colour, sigma, strength_slider]
-    work.listen(restore_own, inputs, [last, before_after, strength_slider, result, faces, emotions_html])
+    inputs = [image, model, part, colour, sigma, white, strength_slider]
+    work.listen(restore_own, inputs, [last, before_after, strength_slider, result, whole, faces, emotions_html])
     strength_slider.change(
         change_strength,
         [last, strength_slider],
-        [before_after, strength_slider, result],
+        [before_after, strength_slider, result, whole],
         trigger_mode="always_last",
         **hidden,
         **MUCH_WORK,
@@ -191,10 +206,24 @@ def noisy_astronaut() -> np.ndarray:
     return np.moveaxis(to_dtype(noisy, np.dtype(np.uint8)), 0, -1)
 
 
-def describe(photo: np.ndarray, level: NoiseLevel | None, boxes: list[Box] | None) -> str:
+def keep_faces(picture: Picture, restored: Picture) -> Picture:
+    """`picture` with the faces of each frame restored."""
+    kept = []
+    for number, (before, after) in enumerate(zip(picture.images, restored.images, strict=True)):
+        boxes = find_faces(restored.in_8_bits(number))
+        kept.append(keep_only(boxes, after, before))
+    return picture.with_images(kept)
+
+
+def describe(picture: Picture, level: NoiseLevel | None, boxes: list[Box] | None) -> str:
     """What was found in a picture, for a person to read; `boxes` are None where no faces were looked for."""
-    height, width = photo.shape[:2]
-    parts = [f"{width}x{height} pixels, {'in colour' if photo.ndim == 3 else 'gray'}."]
+    height, width, *colours = picture.frames[0].shape
+    kind = [f"{width}x{height} pixels", "in colour" if colours else "gray"]
+    if picture.deep:
+        kind.append(f"{8 * picture.frames[0].dtype.itemsize} bits, white is {picture.white:g}")
+    if len(picture.frames) > 1:
+        kind.append(f"{len(picture.frames)} frames, of which the first is shown and measured")
+    parts = [f"{', '.join(kind)}.", *(f"{note[0].upper()}{note[1:]}." for note in picture.notes)]
     if level is not None:
         few = level.amount < FEW_IMPULSES
         impulses = "less than about 2% of the pixels, if any" if few else f"about {level.amount:.0%} of the pixels"

@@ -216,7 +216,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     @in_plain_words
     def pick_upload(path: str | None) -> Any:
         # A picker that was emptied, or turned to the camera, holds nothing.
-        return gr.skip() if path is None else with_picture(to_face(read_picture(path)))
+        return gr.skip() if path is None else with_picture(to_face(read_picture(path, gray=True).in_8_bits()))
 
     @in_plain_words
     def draw_faces() -> tuple[Any, ...]:

@@ -1,0 +1,190 @@
+"""Pictures of more than 8 bits that Pillow would round to 8: TIFF, 16-bit PNG in colour, and PNM, in and out."""
+
+import io
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+import png
+from PIL import ExifTags, Image
+from tifffile import PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage, TiffWriter
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+PNG_COLOUR_TYPES = {2: 3, 4: 2, 6: 4}
+"""Samples a pixel of the PNGs with several, by the number in their header."""
+USUAL_WHITES = {2**bits - 1 for bits in range(9, 17)}
+MAX_SAMPLE_VALUE = 281
+"""The TIFF tag that says what number is white, where that is not the largest there can be."""
+
+
+@dataclass(frozen=True)
+class DeepPicture:
+    """A picture of more than 8 bits, not yet decoded.
+
+    Attributes:
+        sizes: width and height of each frame.
+        decode: gives the frames, each (H, W) or (H, W, C) of one dtype; C is 2 or 4 where there is transparency.
+        white: the number that the file says is white; None where it says nothing.
+        orientation: how the frames are to be turned, as EXIF numbers it.
+        info: what else is to be kept, in the words of Pillow.
+    """
+
+    sizes: list[tuple[int, int]]
+    decode: Callable[[], list[np.ndarray]]
+    white: int | None = None
+    orientation: int = 1
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+def deep_picture(file: BinaryIO) -> DeepPicture | None:
+    """What `file` holds, or None where it is for Pillow to read.
+
+    Raises:
+        ValueError: it is of a kind that nothing here reads; the message says how to save it instead.
+    """
+    start = file.read(26)
+    file.seek(0)
+    if start[:4] in TIFF_STARTS:
+        return _tiff(file)
+    if start[:2] in (b"P2", b"P3", b"P5", b"P6"):
+        return _pnm(file)
+    if start[:4] == b"\x89PNG" and len(start) == 26:
+        width, height, bits, colour_type = struct.unpack(">IIBB", start[16:26])
+        if bits == 16 and colour_type in PNG_COLOUR_TYPES:
+            return _png(file, (width, height), PNG_COLOUR_TYPES[colour_type])
+    return None
+
+
+def encode_tiff(frames: list[np.ndarray], white: float, info: dict[str, Any]) -> bytes:
+    """Frames (H, W) or (H, W, 3) of any dtype as a TIFF of as many pages."""
+    target = io.BytesIO()
+    told = np.issubdtype(frames[0].dtype, np.integer) and white < np.iinfo(frames[0].dtype).max
+    with TiffWriter(target) as writer:
+        for frame in frames:
+            writer.write(
+                frame,
+                photometric=PHOTOMETRIC.RGB if frame.ndim == 3 else PHOTOMETRIC.MINISBLACK,
+                description=info.get("description"),
+                resolution=(info["x_resolution"], info["y_resolution"]) if "x_resolution" in info else None,
+                resolutionunit=info.get("resolution_unit"),
+                iccprofile=info.get("icc_profile"),
+                extratags=[(MAX_SAMPLE_VALUE, "H", 1, int(white), True)] if told and white <= 65535 else None,
+                metadata=None,
+                software=False,
+                contiguous=False,
+            )
+    return target.getvalue()
+
+
+def encode_png(frame: np.ndarray) -> bytes:
+    """uint16 (H, W, 3) as a PNG of 16 bits."""
+    height, width = frame.shape[:2]
+    target = io.BytesIO()
+    png.Writer(width, height, greyscale=False, bitdepth=16).write(target, frame.reshape(height, -1))
+    return target.getvalue()
+
+
+def encode_pnm(frame: np.ndarray, white: float) -> bytes:
+    """uint16 (H, W) or (H, W, 3) as a binary PGM or PPM."""
+    height, width = frame.shape[:2]
+    kind = "P5" if frame.ndim == 2 else "P6"
+    return f"{kind}\n{width} {height}\n{int(white)}\n".encode() + frame.astype(">u2").tobytes()
+
+
+def _tiff(file: BinaryIO) -> DeepPicture | None:
+    try:
+        tiff = TiffFile(file)
+        pages = [page.aspage() for page in tiff.pages]
+    except (TiffFileError, RuntimeError):
+        # Pillow knows what to say of it, or reads more than tifffile does.
+        return None
+    finally:
+        file.seek(0)
+    if not any(page.dtype is not None and (page.dtype.itemsize > 1 or page.bitspersample > 8) for page in pages):
+        return None
+    if not all(map(_is_readable, pages)):
+        return None
+    first = pages[0]
+    if any(page.dtype != first.dtype for page in pages):
+        raise ValueError("its pages hold different kinds of numbers; save each as a file of its own")
+    for page in pages:
+        _check_page(page)
+    tags = {name: first.tags[name].value for name in ("MaxSampleValue", "Orientation") if name in first.tags}
+    white = tags.get("MaxSampleValue")
+    info: dict[str, Any] = {"icc_profile": first.iccprofile, "description": first.description}
+    if "XResolution" in first.tags:
+        info["x_resolution"], info["y_resolution"] = first.get_resolution()
+        info["resolution_unit"] = int(first.resolutionunit)
+    return DeepPicture(
+        [(page.imagewidth, page.imagelength) for page in pages],
+        lambda: [_decode_page(page) for page in pages],
+        white=white if white in USUAL_WHITES else None,
+        orientation=tags.get("Orientation", 1),
+        info={name: value for name, value in info.items() if value},
+    )
+
+
+def _is_readable(page: TiffPage) -> bool:
+    """Whether tifffile reads it without the package imagecodecs."""
+    packed = page.bitspersample % 8 != 0
+    return page.compression in TIFF.DECOMPRESSORS and page.predictor in TIFF.UNPREDICTORS and not packed
+
+
+def _check_page(page: TiffPage) -> None:
+    transparent = any(kind in (1, 2) for kind in page.extrasamples[:1])
+    kinds: dict[int, int] = {PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RGB: 3}
+    if page.photometric not in kinds or page.samplesperpixel != kinds[page.photometric] + transparent:
+        kind = getattr(page.photometric, "name", page.photometric)
+        raise ValueError(
+            f"it has {page.samplesperpixel} samples a pixel of kind {kind}; save it in gray, black as 0, or as RGB"
+        )
+
+
+def _decode_page(page: TiffPage) -> np.ndarray:
+    pixels = page.asarray()
+    if page.axes == "SYX":
+        pixels = np.moveaxis(pixels, 0, -1)
+    if page.axes not in ("YX", "YXS", "SYX"):
+        raise ValueError(f"its pages have the axes {page.axes}; save each plane as a page")
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _pnm(file: BinaryIO) -> DeepPicture | None:
+    """A PGM or PPM of more than 8 bits, plain or binary."""
+    content = file.read()
+    file.seek(0)
+    between = rb"(?:\s|#[^\n]*\n)+"
+    head = re.match(rb"P([2356])" + 3 * (between + rb"(\d{1,9})"), content[:1000])
+    if head is None or not 255 < int(head[4]) < 65536:
+        return None
+    width, height, white = map(int, head.groups()[1:])
+    shape = (height, width) if content[1] in b"25" else (height, width, 3)
+
+    def decode() -> list[np.ndarray]:
+        body = content[head.end() :]
+        if content[1] in b"23":
+            pixels = np.array(re.sub(rb"#[^\n]*", b"", body).split(), np.uint16)
+        else:
+            pixels = np.frombuffer(body, ">u2", int(np.prod(shape)), offset=1).astype(np.uint16)
+        return [pixels.reshape(shape)]
+
+    return DeepPicture([(width, height)], decode, white)
+
+
+def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
+    with Image.open(file, formats=("PNG",)) as picture:
+        if getattr(picture, "n_frames", 1) > 1:
+            raise ValueError("it is an animation of 16 bits; save its frames as a TIFF")
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        info: dict[str, Any] = {key: picture.info[key] for key in ("icc_profile", "dpi") if key in picture.info}
+    file.seek(0)
+
+    def decode() -> list[np.ndarray]:
+        _, _, rows, _ = png.Reader(file).read()
+        pixels = np.vstack([np.asarray(row, np.uint16) for row in rows])
+        return [pixels.reshape(size[1], size[0], samples)]
+
+    return DeepPicture([size], decode, orientation=orientation, info=info)
