@@ -25,8 +25,9 @@ def check_device(name: str | torch.device) -> torch.device:
         else:
             # There and back, for "meta" takes anything and gives nothing.
             torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
+    except (RuntimeError, AssertionError, ImportError) as error:
+        unbuilt = isinstance(error, NotImplementedError | ImportError)
+        reason = "this build of it has no such device" if unbuilt else str(error).partition("\n")[0]
         raise DeviceError(f"{name}: torch cannot compute there ({reason}); choose cpu, or leave it out") from None
     return device
 

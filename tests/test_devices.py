@@ -7,6 +7,7 @@ from fer_denoise.models import AttentionUNet, EmotionClassifier, UniversalRestor
 
 MISSING = [
     "warp",
+    "hpu",
     "meta",
     f"cuda:{torch.cuda.device_count()}",
     torch.device("cuda", torch.cuda.device_count()),
@@ -32,6 +33,14 @@ def test_a_device_that_is_there_is_given_back():
 def test_whatever_is_loaded_a_device_that_is_not_there_is_refused_with_a_remedy(loader, device):
     with pytest.raises(DeviceError, match=f"^{device}: torch cannot compute there .*; choose cpu, or leave it out$"):
         LOADERS[loader](device)
+
+
+@pytest.mark.parametrize("device", ["meta", "hpu", "vulkan"])
+def test_of_what_torch_is_not_built_for_nothing_is_told_of_its_inside(device):
+    with pytest.raises(DeviceError) as caught:
+        check_device(device)
+    message = f"{device}: torch cannot compute there (this build of it has no such device); choose cpu, or leave it out"
+    assert str(caught.value) == message
 
 
 def test_a_network_is_loaded_onto_the_device_asked_for():
