@@ -111,6 +111,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     for line in report.skipped:
         print(f"skipped: {line}", file=sys.stderr)
+    for line in report.left_files():
+        print(f"left: {line}", file=sys.stderr)
     print("\n".join(report.lines(work)))
     if args.push_to_hub:
         try:

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import mimetypes
 import multiprocessing
 import os
 from collections import Counter
@@ -17,7 +18,7 @@ import datasets
 from tqdm import tqdm
 
 from fer_denoise.data import NO_SPACE, DataError
-from fer_denoise.files import no_space_left, write_whole
+from fer_denoise.files import no_space_left, walk, write_whole
 from fer_denoise.hub import is_repo_id
 from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
 from fer_denoise.tables import ALONE, Share, explained, process
@@ -26,6 +27,12 @@ from fer_denoise.work import Estimator, Report, Work
 AnyDataset = TypeVar("AnyDataset", datasets.Dataset, datasets.IterableDataset)
 
 TABLES = (".parquet", ".csv")
+ARCHIVES = frozenset(".zip .tar .gz .tgz .bz2 .xz .zst .7z .rar".split())
+OTHER_PICTURES = frozenset(
+    ".heic .heif .jxl .jp2 .psd .dng .cr2 .cr3 .nef .arw .raw .dcm .npy .npz .mat .h5 .hdf5 .nii .fits .exr .hdr .czi "
+    ".nd2 .lif".split()
+)
+"""Besides those that `mimetypes` knows."""
 JOB_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
 REPORTS = ".reports"
@@ -80,10 +87,18 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
 
 
 def _process_folder(folder: Path, target: Path, work: Work, options: Options) -> Report:
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in (*SUFFIXES, *TABLES))
+    below = walk(folder, without=target)
+    files = [file for file in below.files if file.suffix.lower() in (*SUFFIXES, *TABLES)]
     if not files:
-        raise PictureError(f"{folder}: holds no pictures and no Parquet or CSV files; check the path")
-    report = Report()
+        held = ", ".join(sorted({file.suffix.lower() or file.name for file in below.files}))
+        only = f", only {held}" if held else ""
+        raise PictureError(f"{folder}: holds no pictures and no Parquet or CSV files{only}; check the path")
+    report = Report(skipped=[f"{place}: {why}" for place, why in below.closed.items()])
+    for file in sorted({*below.files}.difference(files)):
+        if remedy := _unread(file):
+            report.skipped.append(f"{file}: {remedy}")
+        else:
+            report.left.append(str(file.relative_to(folder)))
     tables: list[Path] = []
     pictures: dict[Path, Path] = {}
     """By what they become."""
@@ -110,6 +125,17 @@ def _process_folder(folder: Path, target: Path, work: Work, options: Options) ->
             except DataError as error:
                 report.skipped.append(str(error))
     return report
+
+
+def _unread(file: Path) -> str:
+    """What to do with a file that may hold pictures and is not read; nothing for any other."""
+    suffix = file.suffix.lower()
+    kind = mimetypes.guess_type(file.name)[0] or ""
+    if suffix in ARCHIVES:
+        return "archives are not opened; unpack it"
+    if suffix in OTHER_PICTURES or kind.startswith(("image/", "video/")):
+        return f"{suffix} is not read; save it as PNG or TIFF"
+    return ""
 
 
 def _each(pictures: list[tuple[int, tuple[Path, Path]]], work: Work, options: Options) -> Iterator[Report]:

@@ -1,10 +1,57 @@
-"""Writing files so that a reader finds the old one or the new one, never a part; and what to do without space."""
+"""Finding all files below a folder; writing them so that a reader finds the old or the new, never a part of one."""
 
 import errno
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+OF_THE_SYSTEM = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
+"""What macOS and Windows leave in folders and archives, besides files that begin with "._"."""
+
+
+@dataclass(frozen=True)
+class Below:
+    """What lies below a folder.
+
+    Attributes:
+        files: sorted; those that systems add are left out.
+        closed: the folders that were not looked into, and why.
+    """
+
+    files: list[Path]
+    closed: dict[Path, str]
+
+
+def walk(folder: Path, without: Path | None = None) -> Below:
+    """What lies below `folder`, also in linked folders, but not in one that leads back up, or in `without`."""
+    below = Below([], {})
+    _walk(folder, (), without and without.resolve(), below)
+    below.files.sort()
+    return below
+
+
+def _walk(folder: Path, above: tuple[Path, ...], without: Path | None, below: Below) -> None:
+    real = folder.resolve()
+    if real in above:
+        below.closed[folder] = "is a link to a folder that it lies in"
+        return
+    if real == without:
+        below.closed[folder] = "is where the results go"
+        return
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        below.closed[folder] = f"cannot be opened ({error.strerror})"
+        return
+    for entry in entries:
+        if entry.name in OF_THE_SYSTEM or entry.name.startswith("._"):
+            continue
+        if entry.is_dir():
+            _walk(entry, (*above, real), without, below)
+        else:
+            below.files.append(entry)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -25,6 +25,8 @@ OTHER_KINDS_SEED = 1_000_000
 """Added to the seed of kinds of noise that come after Gaussian noise and impulses."""
 ESTIMATED_SHARE = 16
 """The noise of one image in so many is estimated."""
+NAMED = 3
+"""Of the other files with one suffix, so many are named."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ class Report:
     after: list[NoiseLevel] = field(default_factory=list)
     earlier: int = 0
     """How many of those that are done were so before this run, which an interruption came before."""
+    left: list[str] = field(default_factory=list)
+    """Other files of a folder, which hold no pictures."""
     notes: Counter[str] = field(default_factory=Counter)
     """What was changed in reading pictures, and in how many of them."""
     started: float = field(default_factory=time.perf_counter)
@@ -211,6 +215,7 @@ class Report:
         self.before += part.before
         self.after += part.after
         self.notes += part.notes
+        self.left += part.left
 
     def lines(self, work: Work) -> list[str]:
         """For a person to read."""
@@ -222,7 +227,19 @@ class Report:
         if self.before:
             before, after = _mean(self.before), _mean(self.after)
             lines.append(f"estimated noise of {len(self.before)} of them: {before} before, {after} after")
+        if self.left:
+            lines.append(f"left where they are: {len(self.left)} other file{'s' * (len(self.left) > 1)}")
         return lines + [f"{note}: {count} picture{'s' * (count > 1)}" for note, count in self.notes.items()]
+
+    def left_files(self) -> list[str]:
+        """The names of other files, for a person to read: the first few of each suffix, and how many more."""
+        by_suffix: dict[str, list[str]] = {}
+        for name in self.left:
+            by_suffix.setdefault(Path(name).suffix.lower(), []).append(name)
+        return [
+            ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+            for names in by_suffix.values()
+        ]
 
 
 class Estimator:
