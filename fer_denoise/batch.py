@@ -27,11 +27,13 @@ from fer_denoise.work import Estimator, Report, Work
 AnyDataset = TypeVar("AnyDataset", datasets.Dataset, datasets.IterableDataset)
 
 TABLES = (".parquet", ".csv")
-ARCHIVES = frozenset(".zip .tar .gz .tgz .bz2 .xz .zst .7z .rar".split())
-OTHER_PICTURES = frozenset(
-    ".heic .heif .jxl .jp2 .psd .dng .cr2 .cr3 .nef .arw .raw .dcm .npy .npz .mat .h5 .hdf5 .nii .fits .exr .hdr .czi "
-    ".nd2 .lif".split()
-)
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"}
+# fmt: off
+OTHER_PICTURES = {
+    ".heic", ".heif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".dcm", ".npy",
+    ".npz", ".mat", ".h5", ".hdf5", ".nii", ".fits", ".exr", ".hdr", ".czi", ".nd2", ".lif",
+}
+# fmt: on
 """Besides those that `mimetypes` knows."""
 JOB_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
