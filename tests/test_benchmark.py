@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +16,21 @@ from fer_denoise.classical import ClassicalFilter
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub import BUNDLE, bundled_models
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import TASKS, mixed_noise
+from fer_denoise.noise import TASKS, ImpulseNoise, StripeNoise, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import bundled_restorers
-from train import benchmark, cards, generalisation, recognition, speed, surface, throughput, tune_classical
+from train import (
+    benchmark,
+    cards,
+    generalisation,
+    oracle,
+    recognition,
+    speed,
+    surface,
+    throughput,
+    tune_classical,
+    world,
+)
 from train.peers import Peer
 from train.report import update_readme
 from train.results import load_previous
@@ -247,6 +259,54 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f})" in readme
     # What is there is not measured again.
     assert set(run_surface("median")["models"]) == {*values, "median"}
+
+
+def test_the_world_sets_everything_beside_filters_that_know_the_answer(run, tmp_path, make_faces, monkeypatch, capsys):
+    kinds = {"impulses": {"10%": ImpulseNoise(0.1)}, "rows": {"sigma 0.1": StripeNoise(0.1)}}
+    monkeypatch.setattr(world, "KINDS", kinds)
+    monkeypatch.setattr(world, "HARMLESS", ["round on white"])
+    monkeypatch.setattr(world, "FIRST", 5)
+    slow = dataclasses.replace(oracle.FILTERS["tv"], most=5)
+    monkeypatch.setitem(oracle.FILTERS, "tv", slow)
+    peers = write_peers(tmp_path / "peers")
+    names = ["universal", "attention-unet-low", "median", "gaussian-blur", "tv", "DnCNN-B", "FDnCNN"]
+    run("--world", "--models", *names, "--peers", str(peers))
+    file = tmp_path / "results" / world.FILE
+    results = json.loads(file.read_text())
+    # What has to be told sigma has no part in it.
+    assert set(results["methods"]) == {NOISY, *names} - {"FDnCNN"}
+    cells = ["impulses: 10%", "rows: sigma 0.1", "round on white: clean", "round on white: sigma 0.06"]
+    assert all(list(method["cells"]) == cells for method in results["methods"].values())
+    clean = make_faces(IMAGES, seed=5)
+    noisy = ImpulseNoise(0.1)(clean, seed=benchmark.SEED)
+    medians = np.stack([classical.median(image, 0, size=3) for image in noisy])
+    of_median = dict(results["methods"]["median"]["cells"]["impulses: 10%"])
+    assert of_median["psnr"] == pytest.approx(mean_psnr(psnr(medians, clean)), abs=1e-3)
+    assert of_median["psnr_first"] == pytest.approx(mean_psnr(psnr(medians[:5], clean[:5])), abs=1e-3)
+    assert of_median["parameters"]["size"] == 3
+    assert results["methods"][NOISY]["cells"]["round on white: clean"]["psnr"] == 100
+    # A slow filter is measured on the first images, and compared there.
+    of_tv = results["methods"]["tv"]["cells"]["impulses: 10%"]
+    assert of_tv["psnr"] == of_tv["psnr_first"]
+    of_ours = results["methods"]["universal"]["cells"]["impulses: 10%"]
+    gains = world.rivals(results, "impulses: 10%")
+    assert gains["tv"] == pytest.approx(of_tv["psnr"] - of_ours["psnr_first"])
+    assert gains["median"] == pytest.approx(of_median["psnr"] - of_ours["psnr"])
+    printed = capsys.readouterr().out
+    unharmed = results["methods"]["universal"]["cells"]["round on white: clean"]["psnr"]
+    assert f"round on white: clean: universal leaves {unharmed:.1f} dB" in printed and "of 3 noisy cells" in printed
+    table = (tmp_path / "README.md").read_text()
+    assert "| `tv`, oracle, first 5 (`universal` there) |" in table
+    assert f"{of_median['psnr']:.2f}" in table.replace("**", "") and " (median) |" in table
+
+    # What is named is measured anew, the rest is kept.
+    results["methods"]["median"]["cells"]["impulses: 10%"]["psnr"] = 1.0
+    results["methods"]["universal"]["cells"]["impulses: 10%"]["psnr"] = 2.0
+    file.write_text(json.dumps(results))
+    run("--world", "--models", "median")
+    again = json.loads(file.read_text())["methods"]
+    assert again["median"]["cells"]["impulses: 10%"] == of_median
+    assert again["universal"]["cells"]["impulses: 10%"]["psnr"] == 2.0
 
 
 @pytest.mark.usefixtures("small_surface")

@@ -13,6 +13,7 @@
     python -m train.benchmark --peers FOLDER                   # also networks that others published, see train/peers.py
     python -m train.benchmark --peers FOLDER --models DnCNN-B  # of all methods only this one
     python -m train.benchmark --pictures FOLDER --peers FOLDER # pictures that are no faces, see train/natural_images.py
+    python -m train.benchmark --world --peers FOLDER           # the kinds of noise that pictures carry, on 500 faces
     python -m train.benchmark --real PLACE --peers FOLDER      # noise of real sensors, see train/real_noise.py
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
@@ -42,7 +43,18 @@ from fer_denoise.options import at_least
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL
-from train import generalisation, natural_images, real_noise, recognition, run, speed, surface, throughput
+from train import (
+    generalisation,
+    natural_images,
+    oracle,
+    real_noise,
+    recognition,
+    run,
+    speed,
+    surface,
+    throughput,
+    world,
+)
 from train.peers import PEERS, Peer, load_peers
 from train.picture_sets import read_pairs, record_of
 from train.report import markdown_tables, plot_samples, update_readme
@@ -88,7 +100,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.anew = args.models or []
     if args.models is None:
-        args.models = [*list_models(), *(PEERS if args.peers else ())]
+        filters = [name for name in oracle.FILTERS if name not in MODELS] if args.world else []
+        args.models = [*list_models(), *filters, *(PEERS if args.peers else ())]
     return args
 
 
@@ -104,7 +117,8 @@ def origin_recipes(pairs: list[str]) -> dict[str, Restorer]:
 
 def check_models(args: argparse.Namespace) -> None:
     """End with a message where what is to be measured needs a model that is not among the chosen ones."""
-    if strange := [name for name in args.models if name not in (*MODELS, *PEERS)]:
+    known = {*MODELS, *PEERS, *(oracle.FILTERS if args.world else ())}
+    if strange := [name for name in args.models if name not in known]:
         raise SystemExit(
             f"no such model: {', '.join(strange)}; there are {', '.join(list_models())}. One that you trained "
             "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"
@@ -302,6 +316,24 @@ def measure_real(args: argparse.Namespace, restorers: dict[str, Restorer]) -> No
     show(args, "real", real_noise.markdown_table(results))
 
 
+def measure_world(args: argparse.Namespace, restorers: dict[str, Restorer]) -> None:
+    faces = load_test(args).images[: args.images or world.IMAGES]
+    has_bm3d(args)
+    results = world.measure(
+        faces,
+        {name: restorer for name, restorer in restorers.items() if name not in FILTERS},
+        {name: peer for name, peer in chosen_peers(args).items() if not peer.published.told},
+        [name for name in args.models if name in oracle.FILTERS],
+        args.out / world.FILE,
+        conditions(args, faces),
+        args.workers,
+        args.anew,
+    )
+    if UNIVERSAL in results["methods"]:
+        world.print_summary(results)
+        show(args, "world", world.markdown_table(results))
+
+
 def blind_networks(restorers: dict[str, Restorer]) -> dict[str, Restorer]:
     """Those that are made for noise of any level."""
     return {name: each for name, each in restorers.items() if name not in FILTERS and MODELS[name].serves(None)}
@@ -382,6 +414,9 @@ OTHERS = {
     "throughput": Measurement(measure_throughput, "how fast the command cleans the training images"),
     "pictures": Measurement(
         measure_pictures, "pictures that are no faces: Set12, BSD68, Kodak24, Classic5", with_peers=True, place="FOLDER"
+    ),
+    "world": Measurement(
+        measure_world, "the kinds of noise that pictures carry, and harmless pictures, on 500 faces", with_peers=True
     ),
     "real": Measurement(
         measure_real, "noise of real sensors, on pairs of noisy and clean pictures", with_peers=True, place="PLACE"

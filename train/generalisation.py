@@ -27,7 +27,7 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import TITLES
 from fer_denoise.photos import restore_luminance, restore_photo
 from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
-from train.report import cells
+from train.report import bold_best
 
 FILE = "generalisation.json"
 IMAGES = 500
@@ -192,17 +192,19 @@ def markdown_tables(results: dict[str, Any]) -> str:
     for row in results["pictures"]:
         specialist = row[specialists(row["task"])[0]]
         values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
-        pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {cells(values)} ({row[BEST_FILTER][0]}) |")
+        pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
     unseen = [
         "| noise it never saw | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
         "| --- | --: | --: | --: | --- |",
     ]
     for row in results["unseen"]:
         values = (row[NOISY], row["universal"], row["attention-unet-high"], row[BEST_FILTER][1])
-        unseen.append(f"| {row['noise']} | {cells(values)} ({row[BEST_FILTER][0]}) |")
+        unseen.append(f"| {row['noise']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
     colour = ["| noise in every channel | noisy | each channel | luminance only |", "| --- | --: | --: | --: |"]
     for row in results["colour"]:
-        colour.append(f"| {TITLES[row['task']]} | {cells((row[NOISY], row['each channel'], row['luminance only']))} |")
+        colour.append(
+            f"| {TITLES[row['task']]} | {bold_best((row[NOISY], row['each channel'], row['luminance only']))} |"
+        )
     in_colour = "The astronaut in colour, restored by `universal` channel by channel or in its luminance only:"
     on_faces = f"And on {results['data']['images']} test faces:"
     return "\n".join([*pictures, "", in_colour, "", *colour, "", on_faces, "", *unseen])

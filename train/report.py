@@ -1,6 +1,7 @@
 """What the benchmark shows: the README's tables and the grids of samples."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,15 @@ def by_method(heads: Sequence[str], rows: dict[tuple[str, ...], str], methods: d
     lines = [f"| {' | '.join(names)} |", "| --- " * len(heads) + "| --: " * len(methods) + "|"]
     for texts, cell in rows.items():
         values = [record["cells"].get(cell) for record in methods.values()]
-        lines.append(f"| {' | '.join(texts)} | {cells(values)} |")
+        lines.append(f"| {' | '.join(texts)} | {bold_best(values)} |")
     return "\n".join(lines)
 
 
-def cells(values: Sequence[float | None]) -> str:
-    """Values of a row of a table, the highest in bold; None is left empty."""
+def bold_best(values: Sequence[float | None], notes: Sequence[str] = ()) -> str:
+    """Values of a row of a table, the highest in bold, each with its note behind it; None is left empty."""
     best = max((value for value in values if value is not None), default=None)
     shown = ("" if value is None else f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values)
-    return " | ".join(shown)
+    return " | ".join(value + note for value, note in zip_longest(shown, notes, fillvalue=""))
 
 
 def plot_samples(clean: np.ndarray, noisy: np.ndarray, restored: dict[str, np.ndarray], path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Each classical filter with the parameters that are best on the very images it is measured on.
+
+No filter can have that outside of a benchmark: it needs the clean images. So nobody can say that a rival was not tuned.
+The best of a whole grid is looked for on a few of the images; from there, the search goes on one parameter at a time on
+all of them, for as long as a neighbour on the grid is better.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from fer_denoise.classical import bm3d, median, nl_means, switching_median, tv, wavelet
+from fer_denoise.evaluate import in_chunks
+from fer_denoise.metrics import mean_psnr, psnr
+
+Parameters = dict[str, Any]
+
+
+def gaussian_blur(noisy: np.ndarray, sigma: float, *, width: float) -> np.ndarray:
+    """Blurred by a Gaussian of standard deviation `width` pixels."""
+    return gaussian_filter(noisy, width, mode="reflect")
+
+
+def median_and_tv(noisy: np.ndarray, sigma: float, *, size: int) -> np.ndarray:
+    """Total variation behind a median of `size` x `size` pixels."""
+    return tv(median(noisy, sigma, size=size), sigma, strength=1)
+
+
+def _levels(low: float, high: float, ratio: float) -> list[float]:
+    """From `low` to about `high`, each `ratio` times the one before; three digits."""
+    count = 1 + round(np.log(high / low) / np.log(ratio))
+    return [float(f"{low * ratio**step:.3g}") for step in range(count)]
+
+
+@dataclass(frozen=True)
+class OracleFilter:
+    """A filter and the grid of its parameters.
+
+    Attributes:
+        restore: called with float32 (H, W) in [0, 1] and its parameters by name, "sigma" among them.
+        grid: values of each parameter, in order. A sigma that is no noise level but a weight is one of them.
+        few: on how many images the whole grid is tried.
+        most: on how many images it is measured at most, for it is slow; None for all of them.
+    """
+
+    restore: Callable[..., np.ndarray]
+    grid: dict[str, list]
+    few: int = 40
+    most: int | None = None
+
+
+FILTERS = {
+    "median": OracleFilter(median, {"sigma": [0.0], "size": [3, 5, 7]}),
+    "switching-median": OracleFilter(switching_median, {"sigma": [0.0], "threshold": [0, 0.05, 0.1, 0.2, 0.3, 0.5]}),
+    "gaussian-blur": OracleFilter(gaussian_blur, {"sigma": [0.0], "width": _levels(0.25, 2.5, 1.2)}),
+    "tv": OracleFilter(partial(tv, strength=1), {"sigma": _levels(0.005, 0.7, 1.3)}),
+    "wavelet": OracleFilter(
+        partial(wavelet, strength=1), {"sigma": _levels(0.005, 0.6, 1.3), "wavelet": ["db1", "db2", "sym4"]}
+    ),
+    "nl-means": OracleFilter(
+        partial(nl_means, patch_size=5, patch_distance=5),
+        {"sigma": _levels(0.005, 0.4, 1.5), "strength": [0.6, 0.9, 1.2]},
+        few=15,
+    ),
+    "median-and-tv": OracleFilter(median_and_tv, {"sigma": _levels(0.01, 0.4, 1.4), "size": [3, 5]}),
+    "bm3d": OracleFilter(partial(bm3d, strength=1), {"sigma": _levels(0.01, 0.4, 1.5)}, few=5, most=100),
+}
+
+
+def restore_best(
+    name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor | None = None
+) -> tuple[np.ndarray, Parameters]:
+    """What a filter makes of images with the parameters that are best for them, and these.
+
+    Args:
+        name: out of `FILTERS`.
+        noisy: float32 (N, H, W) in [0, 1].
+        clean: (N, H, W).
+    """
+    chosen = FILTERS[name]
+
+    def restored_with(values: tuple, images: np.ndarray) -> np.ndarray:
+        parameters = dict(zip(chosen.grid, values, strict=True))
+        return in_chunks(partial(_restore_each, name, parameters), images, pool)
+
+    def score(values: tuple, count: int | None = None) -> float:
+        return mean_psnr(psnr(restored_with(values, noisy[:count]), clean[:count]))
+
+    start = max(itertools.product(*chosen.grid.values()), key=lambda values: score(values, chosen.few))
+    best = climb([*chosen.grid.values()], start, cache(score))
+    return restored_with(best, noisy), dict(zip(chosen.grid, best, strict=True))
+
+
+def climb(axes: list[list], start: tuple, score: Callable[[tuple], float]) -> tuple:
+    """From `start`, a point of the grid over `axes`, to one that no neighbour along an axis is better than."""
+    best = start
+    while better := max((point for point in _neighbours(axes, best)), key=score, default=None):
+        if score(better) <= score(best):
+            break
+        best = better
+    return best
+
+
+def _neighbours(axes: list[list], point: tuple) -> Iterator[tuple]:
+    for index, axis in enumerate(axes):
+        place = axis.index(point[index])
+        for value in axis[max(0, place - 1) : place] + axis[place + 1 : place + 2]:
+            yield (*point[:index], value, *point[index + 1 :])
+
+
+def _restore_each(name: str, parameters: Parameters, images: np.ndarray) -> np.ndarray:
+    return np.stack([FILTERS[name].restore(image, **parameters) for image in images]).astype(np.float32)
