@@ -8,6 +8,7 @@ import pytest
 from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
 from fer_denoise.demo.many_pictures import picture_restorer
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.pictures import Picture
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_only_small_things_are_sent_to_the_process_with_the_gpu(zero_gpu, monkey
         return lambda *arguments: sent.append(pickle.dumps(arguments)) or function(*arguments)
 
     monkeypatch.setattr(sys.modules["spaces"], "GPU", lend)
-    photo = np.zeros((9, 9), np.uint8)
-    assert picture_restorer(Restorers())("median", photo).shape == (9, 9)
+    picture = Picture.of(np.zeros((9, 9), np.uint8))
+    assert picture_restorer(Restorers())("median", picture).frames[0].shape == (9, 9)
     assert len(sent) == 1 and len(sent[0]) < 1000
 
 
