@@ -48,7 +48,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             type=positive,
             help="the number that is white in pictures of more than 8 bits, such as 4095 for 12 bits in a 16-bit file",
         )
-        command.add_argument("--stream", action="store_true", help="read datasets as a stream, in bounded memory")
+        command.add_argument(
+            "--stream", action="store_true", help="read Hub datasets as a stream, without a copy on the disk"
+        )
     restore.add_argument(
         "--model",
         default=DEFAULT_MODEL,

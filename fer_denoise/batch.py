@@ -1,6 +1,5 @@
 """Work on what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
 
-import glob
 import json
 import mimetypes
 import multiprocessing
@@ -12,19 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import datasets
 from tqdm import tqdm
 
 from fer_denoise.data import NO_SPACE, DataError
 from fer_denoise.files import no_space_left, walk, write_whole
+from fer_denoise.formats import open_table, table_of
 from fer_denoise.hub import is_repo_id
 from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
 from fer_denoise.tables import ALONE, Share, explained, process
 from fer_denoise.work import Estimator, Report, Work
-
-AnyDataset = TypeVar("AnyDataset", datasets.Dataset, datasets.IterableDataset)
 
 TABLES = (".parquet", ".csv")
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"}
@@ -47,7 +44,7 @@ class Options:
 
     Attributes:
         processes: how many work at once.
-        stream: read datasets as a stream, for what does not fit on the disk or in memory.
+        stream: read Hub datasets as a stream, for what does not fit on the disk.
         share: the part of this process, of several that were started together.
     """
 
@@ -207,22 +204,15 @@ def _once(do: Callable[[], Report], output: Path, target: Path, share: Share) ->
 def _process_table(file: Path, output: Path, work: Work, options: Options) -> Report:
     if output.suffix.lower() != file.suffix.lower():
         raise DataError(f"{output}: give it the suffix {file.suffix}, since {file} comes out in its own layout")
-    suffix = file.suffix.lower().removeprefix(".")
-    try:
-        dataset = datasets.load_dataset(
-            suffix, data_files=glob.escape(str(file)), split="train", streaming=options.stream
-        )
-        dataset = _with_features(dataset)
-    except Exception as error:
-        remedy = NO_SPACE if no_space_left(error) else "download or export it again"
-        raise DataError(f"{file}: cannot be read ({error.__cause__ or error}); {remedy}") from error
-    return process(dataset, output, str(file), work, options.processes, options.share)
+    return process(open_table(file), output, str(file), work, options.processes, options.share)
 
 
 def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) -> Report:
     try:
         found = datasets.load_dataset(repo, streaming=options.stream)
-        splits = {split: _with_features(dataset) for split, dataset in found.items()}
+        splits = {split: table_of(dataset, f"{repo} ({split})") for split, dataset in found.items()}
+    except DataError:
+        raise
     except Exception as error:
         remedy = NO_SPACE if no_space_left(error) else "check the name, your network and HF_TOKEN"
         raise DataError(
@@ -230,13 +220,8 @@ def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) 
         ) from error
     report = Report()
     with _job(target, {**work.record, "source": repo}, options.share):
-        for split, dataset in splits.items():
+        for split, table in splits.items():
             output, name = target / f"{split}.parquet", f"{repo} ({split})"
-            do = partial(process, dataset, output, name, work, options.processes, options.share, repo=repo)
+            do = partial(process, table, output, name, work, options.processes, options.share, repo=repo)
             report.add(_once(do, output, target, options.share))
     return report
-
-
-def _with_features(dataset: AnyDataset) -> AnyDataset:
-    """A stream of CSV knows its columns only once it has been looked into."""
-    return dataset._resolve_features() if dataset.features is None else dataset

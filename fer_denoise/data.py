@@ -4,11 +4,10 @@ Goodfellow et al. 2013, "Challenges in Representation Learning: A Report on Thre
 https://arxiv.org/abs/1307.0414
 """
 
-import glob
 import hashlib
 import io
+import logging
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -23,42 +22,39 @@ from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.file_download import repo_folder_name
 
+from fer_denoise.columns import EMOTIONS, SPLITS, DataError, canonical_split, match_split
 from fer_denoise.files import no_space_left
+from fer_denoise.formats import table_of
 from fer_denoise.hub import is_repo_id
+from fer_denoise.layouts import Rows, TableRows, find_rows
 from fer_denoise.pictures import FACE, Picture, PictureError, read_picture
+from fer_denoise.pixels import is_base64, read_base64, read_pixels
+
+__all__ = [
+    "EMOTIONS",
+    "SPLITS",
+    "DataError",
+    "Faces",
+    "canonical_split",
+    "decode_image",
+    "decode_picture",
+    "load_fer2013",
+    "stands_in",
+]
 
 HUB_DATASET = "AutumnQiu/fer2013"
 HUB_REVISION = "main"
 """What is loaded where no revision is named; `Faces.fingerprint` tells which pixels it held."""
 
 SIZE = FACE[0]
-EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-SPLITS = ("train", "validation", "test")
-
-_SPLIT_NAMES = {
-    "train": {"train", "training"},
-    "validation": {"validation", "valid", "val", "dev", "publictest"},
-    "test": {"test", "testing", "eval", "privatetest"},
-}
-_EMOTION_NAMES = {
-    "angry": {"angry", "anger", "0"},
-    "disgust": {"disgust", "disgusted", "1"},
-    "fear": {"fear", "fearful", "2"},
-    "happy": {"happy", "happiness", "3"},
-    "sad": {"sad", "sadness", "4"},
-    "surprise": {"surprise", "surprised", "5"},
-    "neutral": {"neutral", "6"},
-}
 NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
-IMAGE_COLUMNS = ("image", "img", "img_bytes", "image_bytes", "pixels")
-LABEL_COLUMNS = ("label", "labels", "emotion", "emotions")
 ARCHIVES = {"zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
 """In what an image may lie that a dataset names by its path."""
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+VALIDATION = 8
+"""One in so many training images makes up the validation split where there is none, as in FER2013 itself."""
+SEED = b"0"
 
-
-class DataError(ValueError):
-    """The data cannot be read; the message names the place and the remedy."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,10 +82,13 @@ class Faces:
 def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revision: str | None = None) -> Faces:
     """Load one split, decoded once to uint8.
 
+    Columns, splits and emotions may have the names of any of the common copies. Where there are train and test but no
+    validation split, one in eight of the training images makes one up, always the same, and is not among the others.
+
     Args:
-        source: a Hub dataset id, a Parquet or CSV file, or a folder of Parquet files, of images by class
-            (`train/happy/1.png`), or with Kaggle's `fer2013.csv` (columns emotion, pixels, Usage).
-        split: "train", "validation" or "test"; the names of the common copies ("PublicTest", "valid", ...) are known.
+        source: a Hub dataset id; a Parquet or CSV file; or a folder of those, of one file for each split, of Kaggle's
+            `fer2013.csv` or `icml_face_data.csv`, or of pictures by class (`train/happy/1.png`).
+        split: "train", "validation" or "test", or what the copies call them ("PublicTest", "valid", ...).
         revision: commit, tag or branch of a Hub dataset. A branch is looked up once in a process, so that all splits
             are of one commit, which `Faces.source` tells.
 
@@ -98,68 +97,33 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
     """
     split = canonical_split(split)
     path = Path(source).expanduser()
+    repo = None
     if path.exists():
         if revision is not None:
             raise DataError(f"{source}: is not on the Hub and has no revision {revision}; leave the revision out")
-        return _load_local(path, split)
-    if is_repo_id(str(source)):
-        return _load_hub(str(source), split, revision)
-    raise DataError(
-        f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
-    )
+        groups, where = find_rows(path), str(path)
+    elif is_repo_id(str(source)):
+        repo = str(source)
+        groups, where = _download(repo, revision or HUB_REVISION)
+    else:
+        raise DataError(
+            f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
+        )
+    present = {name for group in groups for name in group.splits}
+    if split != "test" and present == {"train", "test"}:
+        return _part_of_train(_collect(groups, "train", where, repo), split, where)
+    if split not in present:
+        listed = ", ".join(sorted(present)) or "none"
+        raise DataError(
+            f"{where}: has no {split!r} split, only {listed}; name files or folders after it, or add a column Usage"
+        )
+    return _collect(groups, split, where, repo)
 
 
 def stands_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which of `images` (N, H, W) also stand in `others`, pixel for pixel: a mask (N,)."""
     known = {image.tobytes() for image in others}
     return np.array([image.tobytes() in known for image in images])
-
-
-def canonical_split(name: str) -> str:
-    """The name used here for a split of any of the common copies."""
-    split = _match(_SPLIT_NAMES, [re.sub(r"[^a-z]", "", name.lower())])
-    if split is None:
-        raise DataError(f"unknown split {name!r}; choose one of {', '.join(SPLITS)}")
-    return split
-
-
-def _load_local(path: Path, split: str) -> Faces:
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    by_suffix: dict[str, list[Path]] = {}
-    for file in files:
-        by_suffix.setdefault(file.suffix.lower(), []).append(file)
-    if parquet := by_suffix.get(".parquet"):
-        return _from_columns(_open("parquet", _of_split(parquet, path, split)), f"{path} ({split})")
-    if tables := by_suffix.get(".csv"):
-        table = next((file for file in tables if file.stem.lower() == "fer2013"), tables[0])
-        return _from_csv(table, split)
-    if images := [file for suffix in _IMAGE_SUFFIXES for file in by_suffix.get(suffix, [])]:
-        return _from_class_folders(sorted(_of_split(images, path, split)), f"{path} ({split})")
-    raise DataError(f"{path}: holds no Parquet, CSV or image files; point --data at the folder that does")
-
-
-def _of_split(files: list[Path], root: Path, split: str) -> list[Path]:
-    """Those of `files` whose path below `root` names `split`; all of them are train if no path names any split."""
-    named: dict[str, list[Path]] = {}
-    for file in files:
-        words = [re.sub(r"[^a-z]", "", part.lower()) for part in file.relative_to(root).parts] if file != root else []
-        words += re.split(r"[^a-z]+", file.stem.lower())
-        named.setdefault(_match(_SPLIT_NAMES, words) or "train", []).append(file)
-    if split not in named:
-        present = ", ".join(sorted(named))
-        raise DataError(f"{root}: has no {split!r} split, only {present}; name its files or folders after it")
-    return named[split]
-
-
-def _open(builder: str, files: list[Path], **options) -> datasets.Dataset:
-    try:
-        return datasets.load_dataset(
-            builder, data_files=[glob.escape(str(file)) for file in files], split="train", **options
-        )
-    except Exception as error:
-        cause = error.__cause__ or error
-        remedy = NO_SPACE if no_space_left(error) else "download or export it again"
-        raise DataError(f"{files[0]}: cannot be read as {builder} ({cause}); {remedy}") from error
 
 
 @cache
@@ -169,79 +133,56 @@ def _dataset_commit(repo: str, revision: str) -> str:
     return info.sha or revision
 
 
-def _load_hub(repo: str, split: str, revision: str | None) -> Faces:
-    revision = revision or HUB_REVISION
+def _download(repo: str, revision: str) -> tuple[list[Rows], str]:
+    """The faces of a Hub dataset, and what to call it."""
     # Where the Hub does not answer, `datasets` may have a copy, or tells why.
     with suppress(HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError):
         revision = _dataset_commit(repo, revision)
     where = f"{repo}@{revision}"
     try:
-        names = datasets.get_dataset_split_names(repo, revision=revision)
-        matching = [name for name in names if _match(_SPLIT_NAMES, [re.sub(r"[^a-z]", "", name.lower())]) == split]
-        if not matching:
-            raise DataError(f"{where}: has no {split!r} split, only {', '.join(names)}; choose another copy")
-        dataset = datasets.load_dataset(repo, split=matching[0], revision=revision)
-    except DataError:
-        raise
+        found = datasets.load_dataset(repo, revision=revision)
     except Exception as error:
         check = "check the id, the revision, your network and HF_TOKEN, or give --data a local copy"
         remedy = NO_SPACE if no_space_left(error) else check
         raise DataError(f"{where}: cannot be loaded from the Hub ({error}); {remedy}") from error
-    return _from_columns(dataset, f"{where} ({split})", repo)
-
-
-def _from_columns(dataset: datasets.Dataset, source: str, repo: str | None = None) -> Faces:
-    image_column = find_column(dataset, IMAGE_COLUMNS, source)
-    label_column = find_column(dataset, LABEL_COLUMNS, source)
-    label_names = getattr(dataset.features[label_column], "names", None) or list("0123456")
-    if isinstance(dataset.features[image_column], datasets.Image):
-        dataset = dataset.cast_column(image_column, datasets.Image(decode=False))
-    images = (_face(value, f"{source}, row {row}", repo) for row, value in enumerate(dataset[image_column]))
-    labels = [
-        _emotion_index(label_names, label, f"{source}, row {row}") for row, label in enumerate(dataset[label_column])
+    splits = {name: split for name in found if (split := match_split(name))}
+    if not splits:
+        raise DataError(f"{where}: has no split of a known name, only {', '.join(found)}; choose another copy")
+    rows: list[Rows] = [
+        TableRows(table_of(found[name], f"{where} ({name})"), split, f"{where} ({name})")
+        for name, split in splits.items()
     ]
-    return _stack(images, labels, source)
+    return rows, where
 
 
-def _from_class_folders(files: list[Path], source: str) -> Faces:
-    labels = [_emotion_index([file.parent.name], 0, f"{file}: folder") for file in files]
-    dataset = _open("imagefolder", files, drop_labels=True, drop_metadata=True)
-    dataset = dataset.cast_column("image", datasets.Image(decode=False))
-    images = (_face(value, str(file)) for file, value in zip(files, dataset["image"], strict=True))
-    return _stack(images, labels, source)
+def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Faces:
+    images, labels = [], []
+    for group in groups:
+        for row in group.of(split):
+            images.append(_face(row.image, row.place, repo))
+            labels.append(row.label)
+    source = f"{where} ({split})"
+    if not images:
+        raise DataError(f"{source}: is empty; choose another split or file")
+    return Faces(np.stack(images), np.array(labels, dtype=np.int64), source)
 
 
-def _from_csv(file: Path, split: str) -> Faces:
-    dataset = _open("csv", [file])
-    dataset = dataset.rename_columns({name: name.strip() for name in dataset.column_names if name != name.strip()})
-    source = f"{file} ({split})"
-    pixels, labels = find_column(dataset, ("pixels",), source), find_column(dataset, LABEL_COLUMNS, source)
-    usage = []
-    for row, name in enumerate(dataset[find_column(dataset, ("Usage", "usage"), source)]):
-        try:
-            usage.append(canonical_split(str(name)))
-        except DataError as error:
-            raise DataError(f"{file}, line {row + 2}: Usage: {error}") from error
-    rows = [row for row, name in enumerate(usage) if name == split]
-    if not rows:
-        raise DataError(f"{file}: has no {split!r} rows, only {', '.join(sorted(set(usage)))}; see its Usage column")
-    chosen = dataset.select(rows)
-    # The header is line 1 of the file.
-    places = [f"{file}, line {row + 2}" for row in rows]
-    images = (_face(value, place) for value, place in zip(chosen[pixels], places, strict=True))
-    emotions = [
-        _emotion_index(list("0123456"), label, place) for label, place in zip(chosen[labels], places, strict=True)
-    ]
-    return _stack(images, emotions, source)
+def _part_of_train(train: Faces, split: str, where: str) -> Faces:
+    """The training images that make up the validation split, or those that are left.
 
-
-def find_column(dataset: datasets.Dataset, names: Iterable[str], source: str) -> str:
-    """The first of `names` that is a column of `dataset`; DataError where none is."""
-    for name in names:
-        if name in dataset.column_names:
-            return name
-    present = ", ".join(dataset.column_names)
-    raise DataError(f"{source}: has no column {' or '.join(names)}, only {present}; rename one of them")
+    They are chosen by their pixels, so that neither the order of files matters nor copies of an image are parted.
+    """
+    digests = [hashlib.sha256(SEED + image.tobytes()).digest() for image in train.images]
+    last = sorted(digests)[max(1, round(len(train) / VALIDATION)) - 1]
+    validation = np.array([digest <= last for digest in digests])
+    chosen = validation if split == "validation" else ~validation
+    logger.warning(
+        "%s: has no validation split, so %d of the %d training images are set apart as one",
+        where,
+        validation.sum(),
+        len(train),
+    )
+    return Faces(train.images[chosen], train.labels[chosen], f"{where} ({split}, of the training images)")
 
 
 def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
@@ -255,7 +196,8 @@ def decode_picture(
     """One image of a dataset in its own depth and colours, with all its frames.
 
     Args:
-        value: encoded bytes, the record of an undecoded `datasets.Image`, or 2,304 pixels as text, list or array.
+        value: a picture file as bytes or base64, the record of an undecoded `datasets.Image`, or 2,304 pixels as text
+            or list, whole numbers in [0, 255] or fractions in [0, 1].
         place: where it stands, for the error.
         repo: the Hub dataset that it comes from, whose author is not to choose which other files are read.
         gray, white: as those of `read_picture`.
@@ -265,23 +207,26 @@ def decode_picture(
     """
     if isinstance(value, dict):
         value = value.get("bytes") or _fetch(value.get("path"), place, repo)
+    if value is None or value == "":
+        raise DataError(f"{place}: has no image; add it, or remove the row")
+    if isinstance(value, str) and is_base64(value):
+        try:
+            value = read_base64(value)
+        except ValueError as error:
+            raise DataError(f"{place}: the image is {error}; replace or remove it") from error
     if isinstance(value, bytes):
         try:
             return read_picture(io.BytesIO(value), gray, white, name="it")
         except PictureError as error:
             raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
     try:
-        pixels = np.array(value.split() if isinstance(value, str) else value)
-        if not (pixels.astype(np.int64) == pixels.astype(np.float64)).all():
-            raise ValueError("found fractions")
-        pixels = pixels.astype(np.int64).ravel()
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{place}: the pixels are not whole numbers ({error}); replace or remove the row") from error
+        pixels = read_pixels(value)
+    except ValueError as error:
+        raise DataError(f"{place}: the pixels {error}, or remove the row") from error
     if pixels.size != SIZE * SIZE:
         raise DataError(f"{place}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
-    if pixels.min() < 0 or pixels.max() > 255:
-        raise DataError(f"{place}: has pixels outside 0 to 255; replace or remove the row")
-    return Picture.of(pixels.astype(np.uint8).reshape(SIZE, SIZE))
+    pixels = pixels.reshape(SIZE, SIZE)
+    return Picture.of(pixels) if pixels.dtype == np.uint8 else Picture((pixels,), white=1)
 
 
 def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
@@ -316,29 +261,3 @@ def _face(value: Any, place: str, repo: str | None = None) -> np.ndarray:
         height, width = image.shape
         raise DataError(f"{place}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")
     return image
-
-
-def _emotion_index(names: list[str], label, place: str) -> int:
-    name = None
-    if isinstance(label, str):
-        name = label.lower()
-    elif isinstance(label, int) and 0 <= label < len(names):
-        name = names[label].lower()
-    emotion = _match(_EMOTION_NAMES, [name])
-    if emotion is None:
-        known = ", ".join(EMOTIONS)
-        raise DataError(f"{place}: {name or label!r} is no emotion; use one of {known}, or 0 to 6 in that order")
-    return EMOTIONS.index(emotion)
-
-
-def _match(table: dict[str, set[str]], words: Iterable[str | None]) -> str | None:
-    return next((key for word in words for key, names in table.items() if word in names), None)
-
-
-def _stack(images: Iterable[np.ndarray], labels: list[int], source: str) -> Faces:
-    if not labels:
-        raise DataError(f"{source}: is empty; choose another split or file")
-    faces = np.empty((len(labels), SIZE, SIZE), dtype=np.uint8)
-    for row, image in enumerate(images):
-        faces[row] = image
-    return Faces(images=faces, labels=np.array(labels, dtype=np.int64), source=source)

@@ -1,10 +1,13 @@
+import base64
 import io
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
 import numpy as np
+import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -188,12 +191,60 @@ def test_files_that_sort_differently_as_numbers_keep_their_labels(tmp_path, make
     assert len(loaded) == 12
 
 
-def test_class_folders_without_validation_say_so(tmp_path, splits):
+@pytest.mark.parametrize("write", [write_class_folders, lambda root, faces: write_parquet(root / "0.parquet", faces)])
+def test_without_validation_an_eighth_of_train_is_it_and_that_is_said(tmp_path, make_faces, caplog, write):
+    train = Faces(make_faces(32), np.arange(32) % 7, "")
+    train.images[1] = train.images[0]
+    write(tmp_path / "a" / "train", train)
+    write(tmp_path / "a" / "test", train)
+    for part, order in (("train", np.arange(32)[::-1]), ("test", np.arange(32))):
+        write(tmp_path / "b" / part, Faces(train.images[order], train.labels[order], ""))
+    loaded, validation = (load_fer2013(tmp_path / "a", split) for split in ("train", "validation"))
+    assert "has no validation split, so 4 of the 32 training images are set apart as one" in caplog.text
+    assert "of the training images" in validation.source
+    assert (len(loaded), len(validation)) == (28, 4)
+    assert not stands_in(loaded.images, validation.images).any()
+    assert stands_in(train.images, np.concatenate([loaded.images, validation.images])).all()
+    # Whatever the order of the files.
+    assert by_pixels(load_fer2013(tmp_path / "b", "validation")) == by_pixels(validation)
+    assert len(load_fer2013(tmp_path / "a", "test")) == 32
+
+
+def test_in_the_most_downloaded_copy_names_tell_validation_from_test(tmp_path, splits):
+    names = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+    for split, faces in splits.items():
+        for number, (image, label) in enumerate(zip(faces.images, faces.labels, strict=True)):
+            folder = tmp_path / ("train" if split == "train" else "test") / EMOTIONS[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{names[split]}_{number}.png")
+    for split in SPLITS:
+        assert by_pixels(load_fer2013(tmp_path, split)) == by_pixels(splits[split])
+
+
+def test_names_do_not_part_a_test_split_beside_a_validation_split(tmp_path, splits):
+    for split in SPLITS:
+        write_class_folders(tmp_path / split, splits[split])
+    for file in (tmp_path / "test").rglob("*.png"):
+        file.rename(file.with_name(f"PublicTest_{file.name}"))
+    for split in SPLITS:
+        assert by_pixels(load_fer2013(tmp_path, split)) == by_pixels(splits[split])
+
+
+def test_a_picture_of_no_split_among_others_is_refused(tmp_path, splits):
     write_class_folders(tmp_path / "train", splits["train"])
-    write_class_folders(tmp_path / "test", splits["test"])
-    assert by_pixels(load_fer2013(tmp_path, "test")) == by_pixels(splits["test"])
-    message = refusal(tmp_path, "validation")
-    assert "'validation'" in message and "test, train" in message
+    write_class_folders(tmp_path / "more", splits["test"])
+    assert re.search(r"more/.*cannot be told which split", refusal(tmp_path))
+
+
+def test_what_the_system_adds_is_no_picture_and_links_are_followed(tmp_path, splits):
+    write_class_folders(tmp_path / "elsewhere", splits["train"])
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "elsewhere")
+    for junk in ("__MACOSX/train/happy/1.png", "train/happy/._1.png"):
+        (tmp_path / "data" / junk).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / junk).write_bytes(b"junk")
+    assert by_pixels(load_fer2013(tmp_path / "data")) == by_pixels(splits["train"])
 
 
 def test_class_folders_without_splits_are_train(tmp_path, splits):
@@ -251,6 +302,133 @@ def test_a_csv_may_have_spaces_in_its_header_and_another_order(tmp_path, splits)
         tmp_path / "icml_face_data.csv", [f"{k},PublicTest,{pixel_text(i)}" for k, i in pairs], "emotion, Usage, pixels"
     )
     assert_same(load_fer2013(path, "validation"), faces)
+
+
+def rows_of(faces: Faces, *more: str) -> list[str]:
+    return [
+        ",".join([str(label), pixel_text(image), *more])
+        for label, image in zip(faces.labels, faces.images, strict=True)
+    ]
+
+
+def test_the_folder_of_the_challenge_is_read_from_the_table_of_all_splits(tmp_path, csv_file, splits):
+    shutil.copy(csv_file, tmp_path / "icml_face_data.csv")
+    write_csv(tmp_path / "train.csv", rows_of(splits["train"]), "emotion,pixels")
+    write_csv(tmp_path / "test.csv", [pixel_text(image) for image in splits["test"].images], "pixels")
+    write_csv(tmp_path / "example_submission.csv", ["0,1"], "id,emotion")
+    for split in SPLITS:
+        assert_same(load_fer2013(tmp_path, split), splits[split])
+
+
+@pytest.mark.parametrize("names", [SPLITS, ("train", "val", "test"), ("Training", "public_test", "private_test")])
+def test_csv_files_may_be_named_after_splits(tmp_path, splits, names):
+    for split, name in zip(SPLITS, names, strict=True):
+        write_csv(tmp_path / f"{name}.csv", rows_of(splits[split]), "Emotion, PIXELS")
+    for split, name in zip(SPLITS, names, strict=True):
+        assert_same(load_fer2013(tmp_path, split), splits[split])
+        assert_same(load_fer2013(tmp_path / f"{name}.csv", split), splits[split])
+
+
+def test_shares_of_a_csv_are_joined(tmp_path, csv_file, splits):
+    header, *lines = csv_file.read_text().splitlines()
+    for rank, part in enumerate((lines[:7], lines[7:])):
+        write_csv(tmp_path / f"out-{rank:05}-of-00002.csv", part, header)
+    for split in SPLITS:
+        assert_same(load_fer2013(tmp_path, split), splits[split])
+
+
+def test_two_csv_files_of_all_splits_are_not_guessed_among(tmp_path, csv_file, splits):
+    for name in ("a.csv", "b.csv"):
+        shutil.copy(csv_file, tmp_path / name)
+    assert "several tables of all splits, a.csv, b.csv; point --data at one" in refusal(tmp_path)
+    shutil.copy(csv_file, tmp_path / "fer2013.csv")
+    assert_same(load_fer2013(tmp_path), splits["train"])
+
+
+def test_the_votes_of_fer_plus_may_lie_beside(tmp_path, csv_file, splits):
+    shutil.copy(csv_file, tmp_path / "fer2013.csv")
+    votes = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    write_csv(tmp_path / "fer2013new.csv", ["Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0"], votes)
+    assert_same(load_fer2013(tmp_path), splits["train"])
+
+
+@pytest.mark.parametrize(
+    ("header", "line"), [("file,label", "1.png,3"), ("image,emotion", "train/happy/1.png,happy"), ("\0", "")]
+)
+def test_pictures_by_class_may_have_a_table_beside_them(tmp_path, splits, header, line):
+    write_class_folders(tmp_path / "train", splits["train"])
+    write_csv(tmp_path / "labels.csv", [line], header)
+    assert by_pixels(load_fer2013(tmp_path)) == by_pixels(splits["train"])
+
+
+def test_a_table_that_names_pictures_alone_is_refused_with_a_remedy(tmp_path):
+    write_csv(tmp_path / "labels.csv", ["1.png,3"], "image,emotion")
+    assert "names pictures and holds none" in refusal(tmp_path) and "train/happy" in refusal(tmp_path)
+
+
+def test_parquet_with_usage_is_read_by_it_and_may_hold_categories(tmp_path, csv_file, splits):
+    frame = pd.read_csv(csv_file).astype({"Usage": "category", "emotion": "category"}).set_index("Usage")
+    frame.reset_index().to_parquet(tmp_path / "train.parquet")
+    for split in SPLITS:
+        assert_same(load_fer2013(tmp_path, split), splits[split])
+
+
+@pytest.mark.parametrize("spelling", ["brackets", "commas", "fractions", "nested", "base64", "url", "floats", "numpy"])
+def test_pixels_may_be_spelled_in_many_ways(tmp_path, splits, spelling):
+    faces = splits["validation"]
+
+    def spell(image: np.ndarray) -> str:
+        return {
+            "brackets": lambda: str(image.ravel().tolist()),
+            "commas": lambda: ",".join(map(str, image.ravel())),
+            "fractions": lambda: str((image.ravel() / 255).tolist()),
+            "nested": lambda: str(image.tolist()),
+            "base64": lambda: base64.b64encode(png(image)).decode(),
+            "url": lambda: "data:image/png;base64," + base64.b64encode(png(image)).decode(),
+            "floats": lambda: " ".join(map(str, image.ravel().astype(float))),
+            "numpy": lambda: np.array2string(image, threshold=10**6),
+        }[spelling]()
+
+    lines = [f'{label},"{spell(image)}"' for label, image in zip(faces.labels, faces.images, strict=True)]
+    assert_same(load_fer2013(write_csv(tmp_path / "train.csv", lines, "emotion,pixels")), faces)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "hint"),
+    [
+        ("[  0   1 ... 254 255]", "cut short, with '...'"),
+        (" ".join(["0.5", "-0.5"] * 1152), "outside 0 to 255: found -0.5 to 0.5"),
+        (" ".join(["0.5", "1.5"] * 1152), "fractions up to 1.5"),
+        (" ".join(["1.0", "0.0"] * 1152), "1 may be white or almost black"),
+        ("iVBORw0KGgo=", "cannot be decoded"),
+        ("iVBORw0KGgo", "damaged base64"),
+        ("AB" * 3000, "found 'ABABABABABABABABABAB'"),
+        ("", "has no image"),
+    ],
+)
+def test_pixels_in_another_form_are_refused_with_its_name_in_few_words(tmp_path, pixels, hint):
+    message = refusal(one_line(tmp_path, pixels))
+    assert hint in message and "line 4" in message and len(message) < 300 + len(str(tmp_path))
+
+
+def test_a_missing_label_is_told_and_hinders_no_other_split(tmp_path, splits):
+    lines = rows_of(splits["train"], "Training")
+    path = write_csv(tmp_path / "fer2013.csv", [*lines, f",{pixel_text(splits['test'].images[0])},PublicTest"])
+    assert_same(load_fer2013(path), splits["train"])
+    assert f"line {len(lines) + 2}: has no emotion" in refusal(path, "validation")
+
+
+def test_labels_that_became_floats_are_read(tmp_path, splits):
+    train = splits["train"]
+    columns = {"pixels": [pixel_text(image) for image in train.images], "emotion": train.labels.astype(float).tolist()}
+    assert_same(load_fer2013(write_columns(tmp_path / "train.parquet", columns)), train)
+    lines = [line.replace(",", ".0,", 1) for line in rows_of(train)]
+    assert_same(load_fer2013(write_csv(tmp_path / "train.csv", lines, "emotion,pixels")), train)
+
+
+def test_unquoted_pixels_with_commas_are_told(tmp_path):
+    path = write_csv(tmp_path / "train.csv", [f"3,{','.join(['7'] * 2304)}"], "emotion,pixels")
+    assert "line 2: has 2305 fields, and the header 2" in refusal(path)
 
 
 def one_line(tmp_path: Path, pixels: str, emotion: str = "3", usage: str = "Training") -> Path:
@@ -389,9 +567,10 @@ def test_a_label_out_of_range_is_named_by_row(tmp_path, make_faces, label):
     assert "row 2" in message and str(label) in message and "neutral" in message
 
 
-def test_fractions_are_no_pixels(tmp_path):
-    columns = {"pixels": [[0.5] * 2304], "emotion": [0]}
-    assert "whole numbers" in refusal(write_columns(tmp_path / "train.parquet", columns))
+def test_fractions_are_pixels_of_which_one_is_white(tmp_path):
+    columns = {"pixels": [[0.0, 0.2, 0.6, 1.0] * 576], "emotion": [0]}
+    loaded = load_fer2013(write_columns(tmp_path / "train.parquet", columns))
+    assert loaded.images[0, 0, :4].tolist() == [0, 51, 153, 255]
 
 
 def test_an_empty_split_is_refused(tmp_path):
@@ -410,8 +589,8 @@ def hub_dataset(monkeypatch):
     def publish(records: list[dict]) -> None:
         features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
         rows = datasets.Dataset.from_dict({"image": records, "label": [3] * len(records)}, features=features)
-        monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *args, **options: ["test"])
-        monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: rows)
+        found = datasets.DatasetDict({"test": rows})
+        monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: found)
 
     return publish
 
@@ -468,6 +647,19 @@ def test_random_faces_of_the_app_are_not_files_of_this_machine(hub_dataset, priv
 def test_what_is_not_on_the_hub_has_no_revision(tmp_path):
     message = refusal(tmp_path, revision="v1")
     assert "is not on the Hub and has no revision v1; leave the revision out" in message
+
+
+def test_a_hub_dataset_with_usage_is_read_by_it(csv_file, splits, monkeypatch):
+    found = datasets.DatasetDict({"train": datasets.Dataset.from_pandas(pd.read_csv(csv_file))})
+    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: found)
+    for split in SPLITS:
+        assert_same(load_fer2013("somebody/faces", split), splits[split])
+
+
+def test_a_hub_dataset_without_a_known_split_lists_those_it_has(monkeypatch):
+    found = datasets.DatasetDict({"all": datasets.Dataset.from_dict({"image": [b""], "label": [0]})})
+    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: found)
+    assert "only all" in refusal("somebody/faces")
 
 
 @pytest.mark.parametrize("revision", [None, "main"])

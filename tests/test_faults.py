@@ -127,10 +127,9 @@ def test_restoring_without_space_ends_with_a_message_and_goes_on_later(tmp_path,
     np.testing.assert_array_equal(restored, Restorer.from_pretrained("median")(faces))
 
 
-def test_a_cache_without_space_is_not_taken_for_damaged_data(tmp_path, make_faces):
+def test_data_on_the_disk_are_read_without_space_for_more(tmp_path, make_faces):
     write_faces(tmp_path, make_faces)
     code = "import sys; from fer_denoise.data import load_fer2013; load_fer2013(sys.argv[1], 'train')"
     limited = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", sys.executable, "-c", code, str(tmp_path)]
     environment = {**os.environ, "HF_HOME": str(tmp_path / "home"), "HF_DATASETS_CACHE": str(tmp_path / "home")}
-    ended = subprocess.run(limited, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert "DataError" in ended.stderr and "make space on the disk" in ended.stderr
+    subprocess.run(limited, cwd=ROOT, env=environment, check=True)
