@@ -1,6 +1,7 @@
 """Clean pictures and datasets from the command line, or make reproducible noisy ones.
 
     python -m fer_denoise restore noisy.png restored.png
+    python -m fer_denoise restore one.png two.jpg restored/
     python -m fer_denoise restore pictures/ restored/
     python -m fer_denoise restore train.parquet restored.parquet --model nl-means --sigma 0.06 --processes 4
     python -m fer_denoise restore AutumnQiu/fer2013 restored/ --stream
@@ -12,10 +13,11 @@ Nothing is ever written over what is read. The same command goes on after an int
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from fer_denoise.batch import Options, process_path
+from fer_denoise.batch import Options, output_of, process_path, process_paths
 from fer_denoise.data import DataError
 from fer_denoise.devices import DeviceError
 from fer_denoise.files import no_space_left
@@ -37,8 +39,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     restore = commands.add_parser("restore", help="remove the noise from a picture, a folder or a dataset")
     corrupt = commands.add_parser("corrupt", help="add noise to a picture, a folder or a dataset, always the same")
     for command in (restore, corrupt):
-        command.add_argument("source", metavar="IN", help="picture, folder, Parquet or CSV file, or Hub dataset id")
-        command.add_argument("target", metavar="OUT", type=Path, help="where the result goes, in the same layout")
+        command.add_argument(
+            "sources", metavar="IN", nargs="+", help="pictures, folders, Parquet or CSV files, or one Hub dataset id"
+        )
+        command.add_argument(
+            "target", metavar="OUT", help="where the result goes, in the same layout; of several, or with / a folder"
+        )
         command.add_argument("--processes", type=at_least(1), default=1, help="how many work at once")
         command.add_argument("--push-to-hub", metavar="USER/REPO", help="also send the result to this dataset repo")
         command.add_argument("--private", action="store_true", help="only you can see a repo that is made for it")
@@ -94,9 +100,14 @@ def make_work(args: argparse.Namespace) -> Work:
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     options = Options.of_environment(args.processes, args.stream)
+    target = Path(args.target)
+    if len(args.sources) == 1:
+        target = output_of(args.sources[0], target, is_folder=args.target.endswith(("/", os.sep)))
     try:
         if args.push_to_hub and options.share.of > 1:
             raise DataError("--push-to-hub is for one process: send the result of several with hf upload")
+        if args.push_to_hub and len(args.sources) > 1:
+            raise DataError("--push-to-hub sends the result of one source: put them into a folder, and name that")
         work = make_work(args)
         if options.share.of > 1 and isinstance(work, Restoration) and work.commit != work.revision:
             raise DataError(
@@ -105,7 +116,10 @@ def main(argv: list[str] | None = None) -> int:
             )
         if args.push_to_hub:
             prepare_repo(args.push_to_hub, args.private)
-        report = process_path(args.source, args.target, work, options)
+        if len(args.sources) > 1:
+            report = process_paths(args.sources, target, work, options)
+        else:
+            report = process_path(args.sources[0], target, work, options)
     except (DataError, DeviceError, HubWriteError, ModelNotFoundError, PictureError, OSError) as error:
         full = isinstance(error, OSError) and no_space_left(error)
         remedy = "; make space and repeat the command, which goes on" if full else ""
@@ -118,10 +132,10 @@ def main(argv: list[str] | None = None) -> int:
     print("\n".join(report.lines(work)))
     if args.push_to_hub:
         try:
-            print(f"sent to {push(args.target, args.push_to_hub, args.source, work, report)}")
+            print(f"sent to {push(target, args.push_to_hub, args.sources[0], work, report)}")
         except HubWriteError as error:
-            by_hand = f"hf upload {args.push_to_hub} {args.target} --repo-type dataset"
-            print(f"error: {error}; all is in {args.target}, and can be sent with: {by_hand}", file=sys.stderr)
+            by_hand = f"hf upload {args.push_to_hub} {target} --repo-type dataset"
+            print(f"error: {error}; all is in {target}, and can be sent with: {by_hand}", file=sys.stderr)
             return 2
     return 1 if report.skipped else 0
 

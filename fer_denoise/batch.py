@@ -74,8 +74,7 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
         if is_repo_id(source):
             return _process_hub_dataset(source, target, work, options)
         raise PictureError(f"{source}: no such file or folder; check the path")
-    if target.resolve().is_relative_to(path.resolve()):
-        raise PictureError(f"{target}: lies in {source}, whose files must not be overwritten; choose another place")
+    _check_apart(path, target)
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return _process_table(path, target, work, options)
@@ -85,45 +84,98 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
     return _process_folder(path, target, work, options)
 
 
+def process_paths(sources: list[str], target: Path, work: Work, options: Options = Options()) -> Report:
+    """As `process_path`, of several pictures, folders, Parquet and CSV files, which all go into the folder `target`.
+
+    It may hold other files already. A folder gives a folder of its name.
+
+    Raises:
+        PictureError, DataError: nothing can be done; the message says what to do.
+    """
+    if target.is_file():
+        raise PictureError(f"{target}: is a file, and the results of several need a folder; name one at the end")
+    report = Report()
+    places: dict[Path, Path] = {}
+    for source in sources:
+        path = Path(source)
+        if not path.exists():
+            raise PictureError(f"{source}: no such file or folder; check the path")
+        _check_apart(path, target)
+        name = path.resolve().name
+        if path.is_file():
+            found = {path: Path(name)}
+        else:
+            below = walk(path, without=target)
+            report.skipped += [f"{place}: {why}" for place, why in below.closed.items()]
+            found = {file: Path(name, file.relative_to(path)) for file in below.files}
+        places |= found
+    return _process_files(places, target, sources, report, work, options)
+
+
+def output_of(source: str, target: Path, is_folder: bool = False) -> Path:
+    """Where the result of one source goes: of a file, into `target` where that is a folder, or is said to be one."""
+    path = Path(source)
+    if not (path.is_file() and (is_folder or target.is_dir())):
+        return target
+    return target / (path.name if path.suffix.lower() in TABLES else _output_name(Path(path.name)))
+
+
 def _process_folder(folder: Path, target: Path, work: Work, options: Options) -> Report:
     below = walk(folder, without=target)
-    files = [file for file in below.files if file.suffix.lower() in (*SUFFIXES, *TABLES)]
-    if not files:
-        held = ", ".join(sorted({file.suffix.lower() or file.name for file in below.files}))
-        only = f", only {held}" if held else ""
-        raise PictureError(f"{folder}: holds no pictures and no Parquet or CSV files{only}; check the path")
     report = Report(skipped=[f"{place}: {why}" for place, why in below.closed.items()])
-    for file in sorted({*below.files}.difference(files)):
+    places = {file: file.relative_to(folder) for file in below.files}
+    return _process_files(places, target, str(folder), report, work, options)
+
+
+def _process_files(
+    places: dict[Path, Path], target: Path, source: str | list[str], report: Report, work: Work, options: Options
+) -> Report:
+    """Do `work` to files, each with its place below `target`; `report` tells already of what was not looked into."""
+    title = source if isinstance(source, str) else ", ".join(source)
+    files = [file for file in places if file.suffix.lower() in (*SUFFIXES, *TABLES)]
+    if not files:
+        held = ", ".join(sorted({file.suffix.lower() or file.name for file in places}))
+        only = f", only {held}" if held else ""
+        raise PictureError(f"{title}: holds no pictures and no Parquet or CSV files{only}; check the path")
+    for file, place in places.items():
+        if file.suffix.lower() in (*SUFFIXES, *TABLES):
+            continue
         if remedy := _unread(file):
             report.skipped.append(f"{file}: {remedy}")
         else:
-            report.left.append(str(file.relative_to(folder)))
-    tables: list[Path] = []
+            report.left.append(str(place))
+    tables: dict[Path, Path] = {}
     pictures: dict[Path, Path] = {}
-    """By what they become."""
+    """Both by what they become."""
     for file in files:
-        if file.suffix.lower() in TABLES:
-            tables.append(file)
-            continue
-        output = target / file.relative_to(folder)
-        if file.suffix.lower() not in LOSSLESS:
-            output = output.with_suffix(".png")
-        if output in pictures:
-            report.skipped.append(f"{file}: another picture already becomes {output.name}; rename one of them")
+        kind = tables if file.suffix.lower() in TABLES else pictures
+        output = target / (places[file] if kind is tables else _output_name(places[file]))
+        if output in kind:
+            report.skipped.append(f"{file}: another file already becomes {output.name}; rename one of them")
         else:
-            pictures[output] = file
-    with _job(target, {**work.record, "source": str(folder)}, options.share):
+            kind[output] = file
+    into = None if isinstance(source, str) else [*pictures, *tables]
+    with _job(target, {**work.record, "source": source}, options.share, into):
         own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
-        with explained(str(folder)):
+        with explained(title):
             for part in _each(own, work, options):
                 report.add(part)
-        for file in tables:
-            output = target / file.relative_to(folder)
+        for output, file in tables.items():
             try:
                 report.add(_once(partial(_process_table, file, output, work, options), output, target, options.share))
             except DataError as error:
                 report.skipped.append(str(error))
     return report
+
+
+def _check_apart(path: Path, target: Path) -> None:
+    if target.resolve().is_relative_to(path.resolve()):
+        raise PictureError(f"{target}: lies in {path}, whose files must not be overwritten; choose another place")
+
+
+def _output_name(place: Path) -> Path:
+    """What a picture is called when it is written again: a PNG, unless its format loses nothing."""
+    return place if place.suffix.lower() in LOSSLESS else place.with_suffix(".png")
 
 
 def _unread(file: Path) -> str:
@@ -169,8 +221,10 @@ def _process_picture(file: Path, output: Path, row: int, work: Work, estimate: E
 
 
 @contextmanager
-def _job(target: Path, record: dict, share: Share) -> Iterator[None]:
+def _job(target: Path, record: dict, share: Share, into: list[Path] | None = None) -> Iterator[None]:
     """While `target` is filled, it says what with; what an earlier job left is taken only if that was the same.
+
+    At first it is empty, or where it is told what goes `into` it, holds nothing of that.
 
     Of several processes, each leaves its file there, so that one which starts late knows what it finds.
     """
@@ -181,7 +235,10 @@ def _job(target: Path, record: dict, share: Share) -> Iterator[None]:
         begun = json.loads(job.read_text(encoding="utf-8"))
         if begun != json.loads(json.dumps(record)):
             raise PictureError(f"{target}: was begun with {begun}; repeat that, empty it, or choose another output")
-    if not jobs and any(not file.name.startswith(stem) for file in present):
+    if not jobs and into is not None:
+        if taken := next(filter(Path.exists, into), None):
+            raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
+    elif not jobs and any(not file.name.startswith(stem) for file in present):
         raise PictureError(f"{target}: is not empty; choose another output, so that nothing is overwritten")
     write_whole(own, json.dumps(record).encode())
     yield

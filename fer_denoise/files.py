@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+LONGEST_NAME = 255
+"""Bytes, on most disks."""
 OF_THE_SYSTEM = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 """What macOS and Windows leave in folders and archives, besides files that begin with "._"."""
 
@@ -75,7 +77,17 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def part_of(path: Path) -> Path:
     """Where `path` is written until it is whole: always the same place, so that what was broken off is written over."""
-    return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
+    return path.with_name(f".{_short(path)}.partial")
+
+
+def beside(path: Path, ending: str) -> Path:
+    """The place whose name is that of `path` with an ending, or where that would be too long, a short one."""
+    name = path.name + ending
+    return path.with_name(name if len(os.fsencode(name)) <= LONGEST_NAME else f"{_short(path)}{ending}")
+
+
+def _short(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
 
 
 def no_space_left(error: BaseException | None) -> bool:

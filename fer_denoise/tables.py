@@ -19,7 +19,7 @@ from datasets import Features, List, Value
 
 from fer_denoise.columns import DataError
 from fer_denoise.data import decode_picture
-from fer_denoise.files import write_whole
+from fer_denoise.files import beside, write_whole
 from fer_denoise.formats import Share, Table
 from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 from fer_denoise.pixels import is_base64, spell_base64, spell_pixels
@@ -69,7 +69,7 @@ def process(
     output = share.name(output)
     if output.exists():
         raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
-    folder = output.with_name(output.name + ".parts")
+    folder = beside(output, ".parts")
     record = {**work.record, "source": source, "share": [share.rank, share.of], **table.record}
     _open_parts(folder, record)
     worker = Worker(work, Estimator(), table.column, source, repo, one_thread=processes > 1)
@@ -204,7 +204,7 @@ def _join(table: Table, files: list[Path], output: Path) -> None:
     Raises:
         OSError: the disk has no space for it.
     """
-    partial = output.with_name(output.name + ".partial")
+    partial = beside(output, ".partial")
     if shutil.disk_usage(output.parent).free < sum(file.stat().st_size for file in files):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(output))
     table.join(files, partial)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from fer_denoise import Restorer, tables
 from fer_denoise.__main__ import main
-from fer_denoise.batch import JOB_FILE, Options, process_path
+from fer_denoise.batch import JOB_FILE, Options, process_path, process_paths
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.noise import mixed_noise
 from fer_denoise.pictures import Picture, PictureError
@@ -278,6 +278,21 @@ def test_a_folder_of_pictures_goes_on_where_it_was_interrupted(tmp_path, faces):
     assert (report.done, report.earlier) == (ROWS, 12) and leftovers(tmp_path) == []
     with pytest.raises(PictureError, match="not empty"):
         process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN)
+
+
+def test_several_named_pictures_go_on_where_they_were_interrupted(tmp_path, faces):
+    (tmp_path / "in").mkdir()
+    for row, face in enumerate(faces):
+        Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
+    sources = sorted(map(str, (tmp_path / "in").iterdir()))
+    with pytest.raises(KeyboardInterrupt):
+        process_paths(sources, tmp_path / "out", Broken("median"))
+    with pytest.raises(PictureError, match="was begun with"):
+        process_paths(sources[:-1], tmp_path / "out", MEDIAN)
+    report = process_paths(sources, tmp_path / "out", MEDIAN)
+    restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
+    np.testing.assert_array_equal(restored, median_of(faces))
+    assert (report.done, report.earlier) == (ROWS, 12) and leftovers(tmp_path) == []
 
 
 def test_pictures_are_restored_by_several_processes(tmp_path, faces):

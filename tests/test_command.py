@@ -271,6 +271,59 @@ def test_a_folder_without_pictures_tells_what_it_holds(tmp_path, capsys):
     assert "holds no pictures and no Parquet or CSV files, only .heic" in capsys.readouterr().err
 
 
+def test_a_folder_is_taken_for_a_single_picture_or_table(tmp_path, noisy):
+    source = write(tmp_path / "a.jpg", noisy[0])
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("mine")
+    assert run(source, tmp_path / "there") == 0
+    assert run(source, f"{tmp_path}/made/deeper/") == 0
+    assert read(tmp_path / "there" / "a.png").shape == read(tmp_path / "made" / "deeper" / "a.png").shape == (48, 48)
+    assert run(source, tmp_path / "there") == 2
+    images = [{"bytes": source.read_bytes(), "path": "a.jpg"}]
+    datasets.Dataset.from_dict({"image": images}).to_parquet(tmp_path / "t.parquet")
+    assert run(tmp_path / "t.parquet", tmp_path / "there") == 0
+    assert (tmp_path / "there" / "t.parquet").is_file() and (tmp_path / "there" / "mine.txt").read_text() == "mine"
+
+
+def test_several_go_into_a_folder_as_a_shell_expands_them(tmp_path, noisy, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write(Path("in/a.png"), noisy[0])
+    write(Path("in/b.jpg"), noisy[1])
+    write(Path("in/sub/c.png"), noisy[2])
+    Path("in/notes.txt").write_text("words")
+    Path("out").mkdir()
+    Path("out/mine.png").write_text("mine")
+    assert run(*sorted(Path("in").iterdir()), "out/") == 0
+    there = {path.relative_to("out").as_posix() for path in Path("out").rglob("*.*")}
+    assert there == {"a.png", "b.png", "mine.png", "sub/c.png"}
+    np.testing.assert_array_equal(read(Path("out/sub/c.png")), Restorer.from_pretrained("switching-median")(noisy[2]))
+    assert "left: notes.txt" in capsys.readouterr().err
+    # Never over anything, and not into itself.
+    for arguments, words in (
+        (("in/a.png", "in/b.jpg", "out"), "out/a.png: is there already"),
+        (("in/a.png", "in/b.jpg", "in"), "in/a.png: is there already"),
+        (("in/a.png", "in", "in/sub"), "lies in in"),
+        (("in/a.png", "in/b.jpg", "in/sub/c.png"), "is a file"),
+        (("in/a.png", "in/none.png", "new"), "no such file"),
+        (("in/a.png", "in/b.jpg", "new", "--push-to-hub", "me/it"), "one source"),
+    ):
+        assert run(*arguments) == 2
+        assert words in capsys.readouterr().err
+    assert not Path("new").exists() and Path("out/mine.png").read_text() == "mine"
+    write(Path("more/a.png"), noisy[1])
+    assert run("in/a.png", "more/a.png", "new") == 1
+    assert "more/a.png: another file already becomes a.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stem", ["x" * 251, "あ" * 82])
+def test_names_may_be_as_long_as_the_disk_allows(tmp_path, noisy, stem):
+    source = write(tmp_path / "in" / f"{stem}.png", noisy[0])
+    (tmp_path / "in" / f"{stem[:-8]}.csv").write_text(f"pixels\n{' '.join(map(str, noisy[0].ravel()))}\n")
+    assert run(tmp_path / "in", tmp_path / "out") == 0
+    assert run(source, tmp_path / f"{stem}.png") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in (tmp_path / "in").iterdir()}
+
+
 def test_what_was_changed_in_reading_is_said(tmp_path, capsys):
     for name in ("a.png", "b.png"):
         Image.new("RGBA", (9, 9), (200, 10, 10, 99)).save(tmp_path / name)
