@@ -18,6 +18,7 @@ from fer_denoise import data
 from fer_denoise.data import EMOTIONS, SPLITS, DataError, Faces, canonical_split, load_fer2013, stands_in
 from fer_denoise.demo import hub_faces
 from fer_denoise.hub import is_repo_id
+from fer_denoise.pictures import SUFFIXES
 
 SIZES = {"train": 12, "validation": 5, "test": 6}
 ALPHABETICAL = sorted(EMOTIONS)
@@ -245,6 +246,22 @@ def test_what_the_system_adds_is_no_picture_and_links_are_followed(tmp_path, spl
         (tmp_path / "data" / junk).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / junk).write_bytes(b"junk")
     assert by_pixels(load_fer2013(tmp_path / "data")) == by_pixels(splits["train"])
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_all_that_is_taken_for_a_picture_is_trained_on(tmp_path, make_faces, suffix):
+    face = Image.fromarray(make_faces(1)[0])
+    folder = tmp_path / "train" / "happy"
+    folder.mkdir(parents=True)
+    if suffix == ".pfm":
+        face = Image.fromarray(make_faces(1)[0] / np.float32(255))
+    elif suffix == ".pbm":
+        face = face.convert("1")
+    face.save(folder / f"1{suffix}", "JPEG" if suffix == ".jpe" else None)
+    faces = load_fer2013(tmp_path)
+    assert faces.images.shape == (1, 48, 48) and faces.labels.tolist() == [3]
+    if suffix != ".pbm":
+        assert np.abs(faces.images[0].astype(int) - make_faces(1)[0]).mean() < 3
 
 
 def test_class_folders_without_splits_are_train(tmp_path, splits):
