@@ -27,6 +27,7 @@ from fer_denoise.noise import KINDS
 from fer_denoise.options import at_least, kind, positive, share
 from fer_denoise.pictures import PictureError
 from fer_denoise.push import prepare_repo, push
+from fer_denoise.tables import JobError
 from fer_denoise.work import Corruption, Reading, Restoration, Work
 from fer_denoise.zoo import DEFAULT_MODEL, list_models
 
@@ -120,11 +121,14 @@ def main(argv: list[str] | None = None) -> int:
             report = process_paths(args.sources, target, work, options)
         else:
             report = process_path(args.sources[0], target, work, options)
-    except (DataError, DeviceError, HubWriteError, ModelNotFoundError, PictureError, OSError) as error:
+    except (DataError, DeviceError, HubWriteError, JobError, ModelNotFoundError, PictureError, OSError) as error:
         full = isinstance(error, OSError) and no_space_left(error)
         remedy = "; make space and repeat the command, which goes on" if full else ""
         print(f"error: {error}{remedy}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
     for line in report.skipped:
         print(f"skipped: {line}", file=sys.stderr)
     for line in report.left_files():

@@ -4,6 +4,7 @@ import json
 import mimetypes
 import multiprocessing
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,16 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 from tqdm import tqdm
 
 from fer_denoise.data import NO_SPACE, DataError
-from fer_denoise.files import no_space_left, walk, write_whole
+from fer_denoise.files import is_leftover, no_space_left, walk, write_whole
 from fer_denoise.formats import open_table, table_of
 from fer_denoise.hub import is_repo_id
 from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
-from fer_denoise.tables import ALONE, Share, explained, process
+from fer_denoise.tables import ALONE, Share, explained, forget_parts, process
 from fer_denoise.work import Estimator, Report, Work
 
 TABLES = (".parquet", ".csv")
@@ -34,8 +36,6 @@ OTHER_PICTURES = {
 """Besides those that `mimetypes` knows."""
 JOB_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
-REPORTS = ".reports"
-"""The suffix of the file beside it that keeps the reports on the tables that are done."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,15 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
     on.
 
     Raises:
-        PictureError, DataError: nothing can be done; the message says what to do.
+        PictureError, DataError, JobError: nothing can be done, or no more; the message says what to do.
+        OSError: the disk is full.
     """
+    report = Report()
+    report.add(_process(source, target, work, options))
+    return report
+
+
+def _process(source: str, target: Path, work: Work, options: Options) -> Report:
     path = Path(source)
     if not path.exists():
         if is_repo_id(source):
@@ -77,7 +84,9 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
     _check_apart(path, target)
     if path.is_file():
         if path.suffix.lower() in TABLES:
-            return _process_table(path, target, work, options)
+            report = _process_table(path, target, work, options)
+            forget_parts(target, options.share)
+            return report
         if target.exists():
             raise PictureError(f"{target}: is there already; choose another output, so that nothing is overwritten")
         return _process_picture(path, target, 0, work=work, estimate=Estimator())
@@ -155,16 +164,17 @@ def _process_files(
         else:
             kind[output] = file
     into = None if isinstance(source, str) else [*pictures, *tables]
-    with _job(target, {**work.record, "source": source}, options.share, into):
+    with _job(target, {**work.record, "source": source}, options.share, into) as job:
         own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
         with explained(title):
             for part in _each(own, work, options):
                 report.add(part)
         for output, file in tables.items():
             try:
-                report.add(_once(partial(_process_table, file, output, work, options), output, target, options.share))
+                report.add(job.once(partial(_process_table, file, output, work, options), output))
             except DataError as error:
                 report.skipped.append(str(error))
+                forget_parts(output, options.share)
     return report
 
 
@@ -220,42 +230,73 @@ def _process_picture(file: Path, output: Path, row: int, work: Work, estimate: E
     return Report(1, [], [before] if before else [], [after] if after else [], notes=Counter(picture.notes))
 
 
+class _Job:
+    """A folder that is being filled: a file in it says with what, and keeps the reports on the tables that are done."""
+
+    def __init__(self, target: Path, work: dict[str, Any], share: Share) -> None:
+        self._target, self._share, self._file = target, share, share.name(target / JOB_FILE)
+        self._work: dict[str, Any] = json.loads(json.dumps(work))
+        self._tables: dict[str, Any] = {}
+
+    def open(self, into: list[Path] | None = None) -> None:
+        """Begin, or go on if what an earlier run left is of the same work.
+
+        At first the folder is empty, or where it is told what goes `into` it, holds nothing of that.
+
+        Of several processes, each leaves its file there, so that one which starts late knows what it finds.
+        """
+        stem = Path(JOB_FILE).stem
+        present = list(self._target.iterdir()) if self._target.is_dir() else []
+        jobs = [file for file in present if file.name.startswith(stem)]
+        for file in jobs:
+            job = json.loads(file.read_text(encoding="utf-8"))
+            begun = job.get("work")
+            if begun != self._work:
+                raise PictureError(
+                    f"{self._target}: was begun with {begun}; repeat that, empty it, or choose another output"
+                )
+            if file == self._file:
+                self._tables = job["tables"]
+        if not jobs and into is not None:
+            if taken := next(filter(Path.exists, into), None):
+                raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
+        elif not jobs and any(not is_leftover(file) for file in present):
+            raise PictureError(f"{self._target}: is not empty; choose another output, so that nothing is overwritten")
+        self._save()
+
+    def once(self, do: Callable[[], Report], output: Path) -> Report:
+        """The report on a table: of doing it, or as it was when an earlier run did so."""
+        name = str(output.relative_to(self._target))
+        if name in self._tables and self._share.name(output).exists():
+            report = Report.of(self._tables[name]).from_before()
+        else:
+            report = do()
+            self._tables[name] = report.as_dict()
+            self._save()
+        forget_parts(output, self._share)
+        return report
+
+    def close(self) -> None:
+        """All is done: leave nothing that is not a result."""
+        if self._share.of == 1:
+            for path in filter(is_leftover, [*self._target.rglob("*")]):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            self._file.unlink()
+
+    def _save(self) -> None:
+        write_whole(self._file, json.dumps({"work": self._work, "tables": self._tables}).encode())
+
+
 @contextmanager
-def _job(target: Path, record: dict, share: Share, into: list[Path] | None = None) -> Iterator[None]:
-    """While `target` is filled, it says what with; what an earlier job left is taken only if that was the same.
-
-    At first it is empty, or where it is told what goes `into` it, holds nothing of that.
-
-    Of several processes, each leaves its file there, so that one which starts late knows what it finds.
-    """
-    own, stem = share.name(target / JOB_FILE), Path(JOB_FILE).stem
-    present = list(target.iterdir()) if target.is_dir() else []
-    jobs = [file for file in present if file.name.startswith(stem) and file.suffix == own.suffix]
-    for job in jobs:
-        begun = json.loads(job.read_text(encoding="utf-8"))
-        if begun != json.loads(json.dumps(record)):
-            raise PictureError(f"{target}: was begun with {begun}; repeat that, empty it, or choose another output")
-    if not jobs and into is not None:
-        if taken := next(filter(Path.exists, into), None):
-            raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
-    elif not jobs and any(not file.name.startswith(stem) for file in present):
-        raise PictureError(f"{target}: is not empty; choose another output, so that nothing is overwritten")
-    write_whole(own, json.dumps(record).encode())
-    yield
-    if share.of == 1:
-        own.unlink()
-        own.with_suffix(REPORTS).unlink(missing_ok=True)
-
-
-def _once(do: Callable[[], Report], output: Path, target: Path, share: Share) -> Report:
-    """The report on a table of the job in `target`: of doing it, or as it was when an earlier run did so."""
-    file, name = share.name(target / JOB_FILE).with_suffix(REPORTS), str(output.relative_to(target))
-    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if share.name(output).exists():
-        return Report.of(known[name]).from_before() if name in known else Report()
-    report = do()
-    write_whole(file, json.dumps({**known, name: report.as_dict()}).encode())
-    return report
+def _job(target: Path, work: dict[str, Any], share: Share, into: list[Path] | None = None) -> Iterator[_Job]:
+    """While `target` is filled; what is interrupted can go on."""
+    job = _Job(target, work, share)
+    job.open(into)
+    yield job
+    job.close()
 
 
 def _process_table(file: Path, output: Path, work: Work, options: Options) -> Report:
@@ -276,9 +317,9 @@ def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) 
             f"{repo}: no such path here, and it cannot be loaded from the Hub ({error}); {remedy}"
         ) from error
     report = Report()
-    with _job(target, {**work.record, "source": repo}, options.share):
+    with _job(target, {**work.record, "source": repo}, options.share) as job:
         for split, table in splits.items():
             output, name = target / f"{split}.parquet", f"{repo} ({split})"
             do = partial(process, table, output, name, work, options.processes, options.share, repo=repo)
-            report.add(_once(do, output, target, options.share))
+            report.add(job.once(do, output))
     return report

@@ -3,12 +3,11 @@
 import errno
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-LONGEST_NAME = 255
-"""Bytes, on most disks."""
 OF_THE_SYSTEM = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 """What macOS and Windows leave in folders and archives, besides files that begin with "._"."""
 
@@ -77,17 +76,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def part_of(path: Path) -> Path:
     """Where `path` is written until it is whole: always the same place, so that what was broken off is written over."""
-    return path.with_name(f".{_short(path)}.partial")
+    # A name of its own length, as above.
+    return path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
 
 
-def beside(path: Path, ending: str) -> Path:
-    """The place whose name is that of `path` with an ending, or where that would be too long, a short one."""
-    name = path.name + ending
-    return path.with_name(name if len(os.fsencode(name)) <= LONGEST_NAME else f"{_short(path)}{ending}")
-
-
-def _short(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+def is_leftover(path: Path) -> bool:
+    """Whether `path` is one of those that `write_whole` and `part_of` name: of something that was broken off."""
+    return re.fullmatch(r"\.[0-9a-f]{16}([0-9a-f]{16})?\.(partial|parts)", path.name) is not None
 
 
 def no_space_left(error: BaseException | None) -> bool:

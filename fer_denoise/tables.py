@@ -19,7 +19,7 @@ from datasets import Features, List, Value
 
 from fer_denoise.columns import DataError
 from fer_denoise.data import decode_picture
-from fer_denoise.files import beside, write_whole
+from fer_denoise.files import part_of, write_whole
 from fer_denoise.formats import Share, Table
 from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 from fer_denoise.pixels import is_base64, spell_base64, spell_pixels
@@ -39,7 +39,13 @@ REPORTED = {
 }
 
 
+PARTS_JOB = "job.json"
+"""In a folder of parts: what they are made with."""
 ALONE = Share()
+
+
+class JobError(RuntimeError):
+    """The work cannot go on for now; what is done is kept, and the message says what to do."""
 
 
 def process(
@@ -53,8 +59,8 @@ def process(
 ) -> Report:
     """Do `work` to the images of a table, and write it to `output` with all else as it was.
 
-    Damaged rows stay as they are. Finished parts lie beside `output` until all are there, so that the same call goes
-    on after an interruption.
+    Damaged rows stay as they are. Finished parts lie beside `output`, so that the same call goes on after an
+    interruption, until the caller has kept the report and calls `forget_parts`.
 
     Args:
         output: ends in .csv for a CSV file, else in .parquet.
@@ -64,14 +70,18 @@ def process(
         repo: the Hub dataset that it is of: of the files that it names, only those that came with it are read.
 
     Raises:
-        DataError: the table is damaged, or the parts that are there are of other work.
+        DataError: the table is damaged, or there is such a file already.
+        JobError: a process was killed, or the parts that are there are of other work.
+        OSError: the disk is full.
     """
     output = share.name(output)
-    if output.exists():
+    folder = _parts_folder(output)
+    if output.exists() and not (folder / PARTS_JOB).exists():
         raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
-    folder = beside(output, ".parts")
     record = {**work.record, "source": source, "share": [share.rank, share.of], **table.record}
     _open_parts(folder, record)
+    if output.exists():
+        return _report_of(sorted(folder.glob("[0-9]*.json"))).from_before()
     worker = Worker(work, Estimator(), table.column, source, repo, one_thread=processes > 1)
     report, files = Report(), []
     for number, (first_row, part) in enumerate(table.parts(share, PART_ROWS)):
@@ -99,11 +109,18 @@ def process(
             write_whole(file, part.with_images(changed.data.column(table.column).combine_chunks()))
             # Last, so that a part with remarks is a whole one.
             write_whole(remarks, json.dumps(_report(changed).as_dict()).encode())
-        found = Report.of(json.loads(remarks.read_text(encoding="utf-8")))
+        found = _report_of([remarks])
         report.add(found.from_before() if known else found)
     _join(table, files, output)
-    shutil.rmtree(folder)
     return report
+
+
+def forget_parts(output: Path, share: Share = ALONE) -> None:
+    """Remove the parts of a table that is done with."""
+    folder = _parts_folder(share.name(output))
+    # First, for without it the others are no parts of anything.
+    (folder / PARTS_JOB).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
@@ -161,30 +178,41 @@ def explained(source: str) -> Iterator[None]:
     """Say what to do where a process that works on `source` is lost.
 
     Raises:
-        DataError: it is.
+        JobError: it is.
     """
     try:
         yield
     except RuntimeError as error:
         if not (isinstance(error, BrokenProcessPool) or "abruptly died" in str(error)):
             raise
-        raise DataError(
+        raise JobError(
             f"{source}: a process that worked on it was killed, perhaps for want of memory; repeat the command, which "
             "goes on, with fewer --processes if it happens again"
         ) from error
 
 
+def _parts_folder(output: Path) -> Path:
+    return part_of(output).with_suffix(".parts")
+
+
 def _open_parts(folder: Path, record: dict[str, Any]) -> None:
-    job = folder / "job.json"
+    job = folder / PARTS_JOB
     if job.exists():
         begun = json.loads(job.read_text(encoding="utf-8"))
         if begun != json.loads(json.dumps(record)):
-            raise DataError(
+            raise JobError(
                 f"{folder}: was begun with {begun}; repeat that, remove the folder, or choose another output"
             )
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
     write_whole(job, json.dumps(record).encode())
+
+
+def _report_of(remarks: list[Path]) -> Report:
+    report = Report()
+    for file in remarks:
+        report.add(Report.of(json.loads(file.read_text(encoding="utf-8"))))
+    return report
 
 
 def _report(changed: datasets.Dataset) -> Report:
@@ -204,7 +232,7 @@ def _join(table: Table, files: list[Path], output: Path) -> None:
     Raises:
         OSError: the disk has no space for it.
     """
-    partial = beside(output, ".partial")
+    partial = part_of(output)
     if shutil.disk_usage(output.parent).free < sum(file.stat().st_size for file in files):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(output))
     table.join(files, partial)

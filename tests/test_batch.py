@@ -1,5 +1,6 @@
 """Whole datasets at work: in parts, in several processes, interrupted, streamed."""
 
+import errno
 import io
 import os
 import pickle
@@ -17,13 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fer_denoise import Restorer, tables
+from fer_denoise import Restorer, batch, tables
 from fer_denoise.__main__ import main
 from fer_denoise.batch import JOB_FILE, Options, process_path, process_paths
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.noise import mixed_noise
 from fer_denoise.pictures import Picture, PictureError
-from fer_denoise.tables import ALONE, Share
+from fer_denoise.tables import ALONE, JobError, Share
 from fer_denoise.work import Corruption, Restoration
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +59,7 @@ def median_of(faces: np.ndarray) -> np.ndarray:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name.endswith((".parts", ".partial", ".reports", JOB_FILE))]
+    return [path.name for path in folder.rglob("*") if path.name == JOB_FILE or path.suffix in (".parts", ".partial")]
 
 
 @pytest.mark.parametrize("options", [Options(), Options(stream=True), Options(processes=2)])
@@ -104,7 +105,7 @@ def test_parts_of_other_work_are_not_taken(tmp_path, parquet):
     output = tmp_path / "out" / "test.parquet"
     with pytest.raises(KeyboardInterrupt):
         process_path(str(parquet), output, Broken("median"))
-    with pytest.raises(DataError, match=r"was begun with .*median"):
+    with pytest.raises(JobError, match=r"was begun with .*median"):
         process_path(str(parquet), output, Restoration("median", sigma=0.1))
 
 
@@ -173,7 +174,7 @@ def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_p
     with monkeypatch.context() as patch:
         stream = {split: part.to_iterable_dataset() for split, part in splits.items()}
         patch.setattr(datasets, "load_dataset", lambda path, **more: stream)
-        with pytest.raises(DataError, match=r"was begun with .*'stream': False"):
+        with pytest.raises(JobError, match=r"was begun with .*'stream': False"):
             process_path("somebody/faces", tmp_path / "out", MEDIAN, Options(stream=True))
     report = process_path("somebody/faces", tmp_path / "out", MEDIAN)
     assert (tmp_path / "out" / "validation.parquet").read_bytes() == done and leftovers(tmp_path) == []
@@ -255,8 +256,7 @@ def test_a_killed_command_goes_on(tmp_path, make_faces):
     command += [str(tmp_path / "out" / "test.parquet"), "--model", "median"]
     environment = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-        parts = tmp_path / "out" / "test.parquet.parts"
-        while process.poll() is None and not (parts / "000000.json").exists():
+        while process.poll() is None and not list((tmp_path / "out").glob("*.parts/000000.json")):
             time.sleep(0.01)
         process.kill()
     assert not (tmp_path / "out" / "test.parquet").exists()
@@ -371,3 +371,96 @@ def test_parts_are_not_joined_where_the_disk_has_no_space(tmp_path, parquet, mon
     assert not output.exists()
     assert main(["restore", str(parquet), str(output), "--model", "median"]) == 0
     assert leftovers(tmp_path) == []
+
+
+@pytest.fixture
+def folder(tmp_path, parquet, faces) -> Path:
+    """Two pictures and a table of 23 rows, in a folder with the name of a table."""
+    folder = tmp_path / "in" / "train.parquet"
+    folder.mkdir(parents=True)
+    parquet.rename(folder / "test.parquet")
+    for row in range(2):
+        Image.fromarray(faces[row]).save(folder / f"{row}.png")
+    return folder.parent
+
+
+def restore(source: Path, target: Path, *more: str) -> int:
+    return main(["restore", str(source), str(target), "--model", "median", *more])
+
+
+def assert_whole(target: Path, faces: np.ndarray) -> None:
+    names = ["0.png", "1.png", "test.parquet"]
+    assert sorted(path.name for path in target.rglob("*")) == [*names, "train.parquet"]
+    np.testing.assert_array_equal(images_of(target / "train.parquet" / "test.parquet"), median_of(faces))
+
+
+def test_a_folder_may_have_the_name_of_a_table(tmp_path, folder, faces, capsys):
+    assert restore(folder, tmp_path / "out") == 0
+    assert f"restored {ROWS + 2}, skipped 0" in capsys.readouterr().out
+    assert_whole(tmp_path / "out", faces)
+
+
+@pytest.mark.parametrize("broken", ["_join", "forget_parts", "write_picture"])
+def test_a_folder_goes_on_when_the_disk_was_full_wherever_that_was(
+    tmp_path, folder, faces, capsys, monkeypatch, broken
+):
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables if broken == "_join" else batch, broken, full)
+        assert restore(folder, tmp_path / "out") == 2
+    assert "make space and repeat the command, which goes on" in capsys.readouterr().err
+    # What is on the disk now is never sent.
+    assert (tmp_path / "out" / JOB_FILE).exists()
+    (tmp_path / "out" / f".{'0' * 32}.partial").write_bytes(b"broken off")
+    assert restore(folder, tmp_path / "out") == 0
+    assert f"restored {ROWS + 2}" in capsys.readouterr().out
+    assert_whole(tmp_path / "out", faces)
+
+
+def test_a_table_that_was_whole_when_the_command_was_stopped_is_told_as_done(tmp_path, parquet, monkeypatch, capsys):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "forget_parts", stop)
+        assert restore(parquet, tmp_path / "out.parquet") == 130
+    assert "stopped; the same command goes on" in capsys.readouterr().err
+    whole = (tmp_path / "out.parquet").read_bytes()
+    assert restore(parquet, tmp_path / "out.parquet") == 0
+    assert f"restored {ROWS} ({ROWS} of them before an interruption)" in capsys.readouterr().out
+    assert (tmp_path / "out.parquet").read_bytes() == whole and leftovers(tmp_path) == []
+    assert restore(parquet, tmp_path / "out.parquet") == 2
+
+
+def test_a_table_of_a_folder_that_is_damaged_further_down_leaves_nothing(tmp_path, faces, capsys):
+    (tmp_path / "in").mkdir()
+    rows = "".join(f"3,{' '.join(map(str, face.ravel()))}\n" for face in faces)
+    (tmp_path / "in" / "a.csv").write_text(f'emotion,pixels\n{rows}3,"1 2\n')
+    (tmp_path / "in" / "b.csv").write_text(f"emotion,pixels\n{rows}")
+    assert restore(tmp_path / "in", tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert f"restored {ROWS}, skipped 1" in captured.out and "a.csv, line 25: a quote is never closed" in captured.err
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["b.csv"]
+
+
+def test_the_time_that_is_told_begins_before_the_work(tmp_path, faces, monkeypatch):
+    Image.fromarray(faces[0]).save(tmp_path / "face.png")
+    began = []
+    restored = Restoration.__call__
+
+    def note(self, pictures, rows):
+        began.append(time.perf_counter())
+        return restored(self, pictures, rows)
+
+    monkeypatch.setattr(Restoration, "__call__", note)
+    report = process_path(str(tmp_path / "face.png"), tmp_path / "out.png", MEDIAN)
+    assert report.done == 1 and report.started < began[0]
+
+
+def test_a_table_may_have_a_name_as_long_as_names_can_be(tmp_path, parquet, faces):
+    long = parquet.rename(parquet.with_name("n" * 243 + ".parquet"))
+    output = tmp_path / "out" / long.name
+    process_path(str(long), output, MEDIAN)
+    assert pq.read_table(output).num_rows == ROWS and leftovers(tmp_path) == []

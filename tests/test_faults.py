@@ -17,7 +17,8 @@ from training_data import assert_same_tensors, options, read_log, without_log_se
 
 from fer_denoise import Restorer, tables
 from fer_denoise.batch import Options, process_path
-from fer_denoise.data import DataError, load_fer2013
+from fer_denoise.data import load_fer2013
+from fer_denoise.tables import JobError
 from fer_denoise.work import Restoration
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits as Unix has them")
@@ -87,23 +88,24 @@ class Killed(Restoration):
         return super().__call__(pictures, rows)
 
 
-@pytest.mark.parametrize("layout", ["parquet", "folder"])
+@pytest.mark.parametrize("layout", ["parquet", "folder", "folder of a table"])
 def test_a_killed_worker_is_told_and_the_next_command_goes_on(tmp_path, make_faces, monkeypatch, layout):
     monkeypatch.setattr(tables, "PART_ROWS", 5)
     faces, (source, target) = make_faces(23), (tmp_path / "in", tmp_path / "out")
     source.mkdir()
-    if layout == "parquet":
+    if layout != "folder":
         rows = {"pixels": [face.ravel().tolist() for face in faces], "emotion": [0] * 23}
-        source, target = source / "test.parquet", target / "test.parquet"
-        datasets.Dataset.from_dict(rows).to_parquet(source)
+        datasets.Dataset.from_dict(rows).to_parquet(source / "test.parquet")
+        if layout == "parquet":
+            source, target = source / "test.parquet", target / "test.parquet"
     else:
         for row, face in enumerate(faces):
             Image.fromarray(face).save(source / f"{row:03}.png")
     work = Killed(tmp_path / "killed")
-    with pytest.raises(DataError, match=r"was killed.*repeat the command"):
+    with pytest.raises(JobError, match=r"was killed.*repeat the command"):
         process_path(str(source), target, work, Options(processes=2))
     assert process_path(str(source), target, work, Options(processes=2)).done == 23
-    if layout == "parquet":
+    if layout != "folder":
         restored = load_fer2013(target, "test").images
     else:
         restored = np.stack([np.asarray(Image.open(file)) for file in sorted(target.glob("*.png"))])

@@ -17,6 +17,7 @@ from fer_denoise import Restorer, tables
 from fer_denoise.batch import Options, process_path
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.formats import Share
+from fer_denoise.tables import JobError
 from fer_denoise.work import Restoration
 
 ROWS = 7
@@ -237,5 +238,5 @@ def test_a_file_that_has_changed_since_is_not_gone_on_with(tmp_path, faces, monk
         with pytest.raises(OSError, match="No space left"):
             process_path(str(path), tmp_path / "out.csv", MEDIAN)
     path.write_bytes(csv_of(faces[::-1]).replace(b"Training", b"PrivateTest"))
-    with pytest.raises(DataError, match="was begun with"):
+    with pytest.raises(JobError, match="was begun with"):
         process_path(str(path), tmp_path / "out.csv", MEDIAN)

@@ -6,7 +6,7 @@ import pytest
 from fake_hub import TOKEN, Fault
 from huggingface_hub import DatasetCard
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, tables
 from fer_denoise.__main__ import main
 from fer_denoise.data import load_fer2013
 from fer_denoise.hub_writing import HubWriteError, writing
@@ -84,6 +84,23 @@ def test_a_folder_is_sent_whole(hub, parquet, tmp_path):
     sent = files(hub, "somebody/noisy")
     assert {"README.md", "deep/test.parquet"} <= set(sent)
     assert "can be made again" in sent["README.md"].content.decode()
+
+
+def test_what_an_interruption_left_is_not_sent(hub, parquet, tmp_path, monkeypatch, capsys):
+    (tmp_path / "in").mkdir()
+    parquet.rename(tmp_path / "in" / "test.parquet")
+    command = ["corrupt", str(tmp_path / "in"), str(tmp_path / "out"), "--push-to-hub", "somebody/noisy"]
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "_join", stop)
+        assert main(command) == 130
+    assert set(files(hub, "somebody/noisy")) == {".gitattributes"}
+    (tmp_path / "out" / f".{'0' * 16}.partial").write_bytes(b"broken off")
+    assert main(command) == 0
+    assert set(files(hub, "somebody/noisy")) == {".gitattributes", "README.md", "test.parquet"}
 
 
 @pytest.mark.parametrize(
