@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -10,11 +11,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import png
 from PIL import ExifTags, Image
-from tifffile import PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage, TiffWriter
+from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage, TiffWriter
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_COLOUR_TYPES = {2: 3, 4: 2, 6: 4}
 """Samples a pixel of the PNGs with several, by the number in their header."""
+DEFLATE = (COMPRESSION.DEFLATE, COMPRESSION.ADOBE_DEFLATE)
+LARGEST_TILE = 2**24
+"""Pixels."""
 USUAL_WHITES = {2**bits - 1 for bits in range(9, 17)}
 MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
@@ -128,9 +132,9 @@ def _tiff(file: BinaryIO) -> DeepPicture | None:
 
 
 def _is_readable(page: TiffPage) -> bool:
-    """Whether tifffile reads it without the package imagecodecs."""
+    """Whether tifffile reads it without the package imagecodecs; what is compressed in other ways, Pillow does."""
     packed = page.bitspersample % 8 != 0
-    return page.compression in TIFF.DECOMPRESSORS and page.predictor in TIFF.UNPREDICTORS and not packed
+    return page.compression in (COMPRESSION.NONE, *DEFLATE) and page.predictor in TIFF.UNPREDICTORS and not packed
 
 
 def _check_page(page: TiffPage) -> None:
@@ -144,12 +148,30 @@ def _check_page(page: TiffPage) -> None:
 
 
 def _decode_page(page: TiffPage) -> np.ndarray:
+    area = page.tilewidth * page.tilelength if page.is_tiled else page.imagewidth * page.rowsperstrip
+    if page.is_tiled and area > LARGEST_TILE:
+        raise ValueError(f"its tiles have {page.tilewidth}x{page.tilelength} pixels; save it without tiles")
+    if page.compression in DEFLATE:
+        most = area * page.samplesperpixel * page.bitspersample // 8
+        for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+            page.parent.filehandle.seek(start)
+            _check_inflated(page.parent.filehandle.read(length), most)
     pixels = page.asarray()
     if page.axes == "SYX":
         pixels = np.moveaxis(pixels, 0, -1)
     if page.axes not in ("YX", "YXS", "SYX"):
         raise ValueError(f"its pages have the axes {page.axes}; save each plane as a page")
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _check_inflated(compressed: bytes, most: int) -> None:
+    """Refuse what would fill the memory: neither tifffile nor pypng asks how much comes out.
+
+    Raises:
+        ValueError: it is more than `most` bytes.
+    """
+    if len(zlib.decompressobj().decompress(compressed, most + 1)) > most:
+        raise ValueError("it holds more pixels than it says")
 
 
 def _pnm(file: BinaryIO) -> DeepPicture | None:
@@ -183,7 +205,11 @@ def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
     file.seek(0)
 
     def decode() -> list[np.ndarray]:
-        _, _, rows, _ = png.Reader(file).read()
+        content = file.read()
+        compressed = b"".join(data for kind, data in png.Reader(bytes=content).chunks() if kind == b"IDAT")
+        # An interlaced picture has more rows, each with a byte of its own.
+        _check_inflated(compressed, 2 * size[1] * (1 + size[0] * samples * 2))
+        _, _, rows, _ = png.Reader(bytes=content).read()
         pixels = np.vstack([np.asarray(row, np.uint16) for row in rows])
         return [pixels.reshape(size[1], size[0], samples)]
 

@@ -270,7 +270,7 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
     if bits > 8 and opened.mode not in DEEP_MODES:
         raise PictureError(
             f"{name} has more than 8 bits in several channels, compressed in a way that is not read; save it without "
-            "compression, or pip install imagecodecs"
+            "compression, or with deflate (zlib)"
         )
     info = _kept_info(opened)
     frames, durations, notes = [], [], set()

@@ -1,4 +1,7 @@
 import re
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import png
@@ -385,6 +388,31 @@ def test_what_is_changed_in_reading_is_said(save_image):
 def test_colours_are_not_lost_to_a_suffix(tmp_path):
     with pytest.raises(PictureError, match="lose the colours"):
         write_picture(tmp_path / "a.pgm", np.stack([GRADIENT, GRADIENT, 255 - GRADIENT], axis=-1))
+
+
+def test_deep_colours_that_are_compressed_in_other_ways_are_refused(tmp_path):
+    path = tmp_path / "lzw.tif"
+    pixels = deep("16.tif", colour=True)
+    tifffile.imwrite(path, pixels, photometric="rgb", compression="zlib", predictor=True)
+    np.testing.assert_array_equal(read_picture(path).frames[0], pixels)
+    # The same with another number in the tag, whose content Pillow would round to 8 bits.
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["Compression"].overwrite(5)
+    assert "more than 8 bits in several channels" in refusal(path)
+
+
+def test_what_is_small_on_disk_does_not_fill_the_memory(tmp_path):
+    bomb = zlib.compress(bytes(50_000_000))
+    with tifffile.TiffWriter(tmp_path / "bomb.tif") as writer:
+        writer.write(iter([bomb]), shape=(9, 9, 3), dtype="uint16", photometric="rgb", compression="zlib")
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 16, 2, 0, 0, 0)), (b"IDAT", bomb), (b"IEND", b"")]
+    with (tmp_path / "bomb.png").open("wb") as file:
+        png.write_chunks(file, chunks)
+    tracemalloc.start()
+    for name in ("bomb.tif", "bomb.png"):
+        assert "holds more pixels than it says" in refusal(tmp_path / name)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 def test_resolution_and_colour_profile_are_kept(tmp_path):
