@@ -1,4 +1,5 @@
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -345,16 +346,16 @@ class InDouble(Restorer):
 
 @pytest.mark.parametrize("name", bundled_restorers())
 def test_tiles_of_a_bundled_network_leave_no_seam(name):
-    noisy = TASKS["low"](data.camera()[100:400, 100:400], seed=0)
+    noisy = TASKS["low"](data.camera()[100:148, 100:400], seed=0)
     network = Restorer.from_pretrained(name).model
-    # In float32, a channel of batch norm that is almost silent makes visible what is rounded differently.
-    for kind, atol in ((InDouble, 1e-4 / 255), (Restorer, 0.1 / 255)):
+    # In float32, what is rounded differently is below what an 8 bit picture can show.
+    for kind, atol in ((InDouble, 1e-4 / 255), (partial(Restorer, precision="fp32"), 0.1 / 255)):
         whole, tiled = kind(network, name, device="cpu"), kind(network, name, device="cpu", tile=128)
         np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=atol)
 
 
 def test_a_picture_larger_than_the_window_of_the_estimate_has_one_level_in_tiles_and_as_a_whole():
-    noisy = TASKS["high"](data.camera()[100:260, 100:300], seed=0)
+    noisy = TASKS["high"](data.camera()[100:164, 100:212], seed=0)
     network = Restorer.from_pretrained("universal").model
     whole, tiled = InDouble(network, "x", device="cpu"), InDouble(network, "x", device="cpu", tile=48)
     np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=1e-4 / 255)

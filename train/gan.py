@@ -16,6 +16,7 @@ each beside the noisy one, in ours alone.
 import argparse
 import time
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -308,6 +309,11 @@ def train(args: argparse.Namespace) -> None:
                 scheduler.step()
             sums += torch.stack([error, adversarial, judged])
         means = (accelerator.reduce(sums, reduction="mean") / steps_per_epoch).tolist()
+        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
+        with accelerator.autocast():
+            seen = (faces.draw(index, rng)[0] for index in islice(indices, run.SILENCING_BATCHES))
+            run.silence_channels(kept, seen)
         run.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, faces, F.mse_loss, accelerator)
         best = min((row["validation_loss"] for row in log), default=float("inf"))
