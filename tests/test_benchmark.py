@@ -11,7 +11,7 @@ import skimage
 from huggingface_hub import ModelCard
 from published_networks import write_peers
 
-from fer_denoise import classical, samples
+from fer_denoise import classical, list_models, samples
 from fer_denoise.classical import ClassicalFilter
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub import BUNDLE, bundled_models
@@ -72,6 +72,7 @@ def rows_of(results: dict, task: str) -> dict[str, dict]:
     return {row["model"]: row for row in results["tasks"][task]}
 
 
+@pytest.mark.slow
 def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run, make_faces, tmp_path):
     results = run("--models", "median", "attention-unet-low", "--tasks", "low", "--samples")
     assert results["data"]["images"] == IMAGES
@@ -364,6 +365,7 @@ def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make
     np.testing.assert_array_equal(classical.restore_level("wavelet", noisy, 0.06, 0), expected)
 
 
+@pytest.mark.slow
 def test_generalisation_measures_pictures_and_unseen_noise(run, tmp_path, monkeypatch):
     small = {
         "a face": samples.sample_faces()["Astronaut (NASA)"][None],
@@ -426,6 +428,7 @@ def test_emotions_are_recognised_before_and_after(run, tmp_path, monkeypatch):
     assert f"| 0.3 | 0% | {results['levels'][1]['noisy']:.1%} |" in (tmp_path / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed, "LEAST_SECONDS", 0)
     monkeypatch.setattr(speed, "ROUNDS", 2)
@@ -446,11 +449,24 @@ def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
         run("--speed", "--models", "universal", "median")
 
 
+@pytest.mark.slow
 def test_throughput_is_that_of_the_command(run, tmp_path):
-    run("--throughput", "--models", "universal", "nl-means", "median")
+    run("--throughput", "--models", "universal", "median")
     results = json.loads((tmp_path / "results" / throughput.FILE).read_text())
-    assert [(row["model"], row["images"]) for row in results["models"]] == [("universal", 6), ("nl-means", 6)]
+    assert [(row["model"], row["images"]) for row in results["models"]] == [("universal", 6), ("median", 6)]
     assert all(row["per_second"] > 0 for row in results["models"])
-    assert "| `nl-means` | 6 |" in (tmp_path / "README.md").read_text()
+    assert "| `median` | 6 |" in (tmp_path / "README.md").read_text()
     with pytest.raises(RuntimeError, match="no such file"):
         throughput.time_command("universal", tmp_path / "nowhere.parquet", tmp_path / "out.parquet", 1)
+
+
+def test_without_a_choice_throughput_is_that_of_a_few_methods():
+    chosen = benchmark.parse_args(["--throughput"]).models
+    assert chosen == [name for name in throughput.METHODS if name in list_models()]
+    assert benchmark.parse_args(["--throughput", "--models", "median"]).models == ["median"]
+
+
+@pytest.mark.parametrize("measured", ["--speed", "--throughput"])
+def test_nothing_to_measure_is_said_so(run, measured):
+    with pytest.raises(SystemExit, match="names none"):
+        run(measured, "--models")

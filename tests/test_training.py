@@ -203,10 +203,12 @@ def test_a_run_is_not_overwritten_without_resume(data, finished):
     assert (finished["origin"] / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_resuming_a_finished_run_changes_nothing(data, finished):
+def test_resuming_a_finished_run_changes_nothing_and_says_so(data, finished, capsys):
     before = (finished["origin"] / "checkpoint.safetensors").read_bytes()
     train.unet.main(options(data, finished["origin"], "--resume"))
     assert (finished["origin"] / "checkpoint.safetensors").read_bytes() == before
+    told = capsys.readouterr().out
+    assert f"finished, all {EPOCHS} epochs" in told and str(finished["origin"] / "model") in told
 
 
 def test_resume_without_a_checkpoint_starts_afresh(data, tmp_path, finished):

@@ -100,8 +100,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.anew = args.models or []
     if args.models is None:
+        ours = [name for name in list_models() if not args.throughput or name in throughput.METHODS]
         filters = [name for name in oracle.FILTERS if name not in MODELS] if args.world else []
-        args.models = [*list_models(), *filters, *(PEERS if args.peers else ())]
+        args.models = [*ours, *filters, *(PEERS if args.peers else ())]
     return args
 
 
@@ -127,6 +128,8 @@ def check_models(args: argparse.Namespace) -> None:
         raise SystemExit(f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/peers.py")
     if args.peers and (other := chosen_measurement(args)) and not other.with_peers:
         raise SystemExit("the published networks have no part in this measurement: leave out --peers")
+    if (args.speed or args.throughput) and not args.models:
+        raise SystemExit("--models names none, so there is nothing to measure: name some, or leave it out")
     if args.variants and UNIVERSAL not in args.models:
         raise SystemExit(f"this needs {UNIVERSAL} among the --models")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import broadcast, gather_object
 from torch import Tensor, nn
@@ -110,7 +110,17 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
             load_optimizer(part.optimizer, checkpoint[name])
         else:
             part.load_state_dict(checkpoint[name])
+    if is_finished(checkpoint["log"], settings["recipe"]) and PartialState().is_main_process:
+        epochs = len(checkpoint["log"])
+        print(f"{out} is finished, all {epochs} epochs of it, and stays as it is; its model is {out / MODEL_FOLDER}")
     return checkpoint["log"]
+
+
+def is_finished(log: list[dict[str, Any]], recipe: dict[str, Any]) -> bool:
+    """Whether a run with this log has no epoch left to train, by the length or the early stop of its `recipe`."""
+    best = min(log, key=lambda row: row["validation_loss"])
+    patience = recipe.get("early_stop") or math.inf
+    return len(log) >= recipe["epochs"] or len(log) - best["epoch"] > patience
 
 
 def _same_everywhere(epochs: int) -> None:

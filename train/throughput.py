@@ -16,6 +16,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
+from fer_denoise.classical import FILTERS
 from fer_denoise.data import Faces
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import GaussianNoise
@@ -25,29 +26,29 @@ ROOT = Path(__file__).parents[1]
 FILE = "throughput.json"
 NOISE = GaussianNoise(sigma=0.06)
 METHODS = (UNIVERSAL, "nl-means", "bm3d")
+"""Those measured where nobody chooses others."""
 SLOW = {"bm3d": 1000}
 """Of how many images a slow method restores only the first."""
 
 
 def measure(faces: Faces, models: list[str], seed: int, processes: int) -> list[dict[str, Any]]:
-    """A row per method of `METHODS` that is among `models`: how many images, seconds, and images per second."""
+    """A row for each of `models`: how many images, seconds, and images per second."""
     noisy = to_dtype(NOISE(faces.images, seed=seed), np.dtype(np.uint8))
     rows = []
     with TemporaryDirectory() as folder:
-        for name in METHODS:
-            if name in models:
-                count = min(SLOW.get(name, len(noisy)), len(noisy))
-                source, target = Path(folder, f"{name}.parquet"), Path(folder, f"{name}-restored.parquet")
-                write(noisy[:count], source)
-                seconds = time_command(name, source, target, processes)
-                rows.append(
-                    {
-                        "model": name,
-                        "images": count,
-                        "seconds": round(seconds, 1),
-                        "per_second": float(f"{count / seconds:.3g}"),
-                    }
-                )
+        for name in models:
+            count = min(SLOW.get(name, len(noisy)), len(noisy))
+            source, target = Path(folder, f"{name}.parquet"), Path(folder, f"{name}-restored.parquet")
+            write(noisy[:count], source)
+            seconds = time_command(name, source, target, processes)
+            rows.append(
+                {
+                    "model": name,
+                    "images": count,
+                    "seconds": round(seconds, 1),
+                    "per_second": float(f"{count / seconds:.3g}"),
+                }
+            )
     return rows
 
 
@@ -64,8 +65,8 @@ def time_command(name: str, source: Path, target: Path, processes: int) -> float
         RuntimeError: it failed; the message is its own.
     """
     command = [sys.executable, "-m", "fer_denoise", "restore", str(source), str(target), "--model", name]
-    # Filters are told the noise level; the universal restorer works blind.
-    told = [] if name == UNIVERSAL else ["--sigma", str(NOISE.sigma)]
+    # Filters are told the noise level; networks work blind.
+    told = ["--sigma", str(NOISE.sigma)] if name in FILTERS else []
     started = time.perf_counter()
     result = subprocess.run(
         [*command, *told, "--processes", str(processes)], cwd=ROOT, capture_output=True, text=True, check=False
