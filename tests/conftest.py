@@ -29,6 +29,15 @@ from scipy.ndimage import gaussian_filter
 from fer_denoise import download
 from fer_denoise.samples import sample_faces
 
+SLOW_FIXTURES = {"fresh_accelerator", "run_python", "impatient", "app_url", "visit"}
+"""Of tests that train, run Python in a process of its own, wait for a silent Hub, or start the app."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def remove_hf_caches() -> Iterator[None]:

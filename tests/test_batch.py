@@ -227,6 +227,7 @@ def test_several_processes_fill_a_folder_and_never_a_strange_one(tmp_path, faces
         process_path(str(tmp_path / "in"), tmp_path / "strange", MEDIAN, Options(share=Share(1, 2)))
 
 
+@pytest.mark.slow
 def test_two_processes_that_were_launched_together_share_the_work(tmp_path, parquet, faces):
     # What `accelerate launch` starts for several GPUs; for processors it starts one process alone.
     launch = [
@@ -247,6 +248,7 @@ def test_two_processes_that_were_launched_together_share_the_work(tmp_path, parq
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on(tmp_path, make_faces):
     """Killed for good while it works; the next one takes what is there."""
     faces = make_faces(9000)
@@ -295,6 +297,7 @@ def test_several_named_pictures_go_on_where_they_were_interrupted(tmp_path, face
     assert (report.done, report.earlier) == (ROWS, 12) and leftovers(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_pictures_are_restored_by_several_processes(tmp_path, faces):
     (tmp_path / "in").mkdir()
     for row, face in enumerate(faces):

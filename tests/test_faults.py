@@ -21,10 +21,14 @@ from fer_denoise.data import load_fer2013
 from fer_denoise.tables import JobError
 from fer_denoise.work import Restoration
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and limits as Unix has them")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="signals and limits as Unix has them"),
+]
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("KILLS", 3))
-EPOCHS = 60
+EPOCHS = 30 + 2 * KILLS
+"""More than are done before the last kill."""
 
 
 def command(arguments: list[str]) -> list[str]:

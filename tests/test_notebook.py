@@ -41,6 +41,7 @@ def test_it_holds_no_logic_of_its_own(notebook):
     assert not re.search(r"^\s*(def|class|if|while|try)\b", code, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_it_runs(notebook, make_faces, tmp_path, monkeypatch):
     needed = [*package_files(), *(ROOT / "train").glob("*.py"), *(ROOT / "hub_cards").glob("*.md"), ROOT / "README.md"]
     for file in needed:

@@ -240,6 +240,7 @@ def test_wrong_options_are_refused(options, capsys):
     assert caught.value.code == 2 and "usage" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_publishes(connected, run_python):
     finished = run_python("-m", "train.publish", "--model", NAME, "--repo", "somebody/low", HF_TOKEN=TOKEN)
     assert finished.returncode == 0, finished.stderr
@@ -247,6 +248,7 @@ def test_the_command_publishes(connected, run_python):
     assert "somebody/low at commit" in finished.stdout
 
 
+@pytest.mark.slow
 def test_a_space_gets_what_the_app_needs_and_starts_from_it(connected, run_python, tmp_path):
     publish.main(["--space", "somebody/app"])
     space = connected.repos["space", "somebody/app"]

@@ -23,6 +23,7 @@ def textured(make_faces) -> np.ndarray:
     return np.clip(np.rint(make_faces(4 * IMAGES) + texture), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_a_blurred_copy_is_told_apart_and_a_fresh_sample_is_not(textured):
     train, test = textured[: 2 * IMAGES], textured[2 * IMAGES :]
     blurred = gaussian_filter(textured, sigma=(0, 0.8, 0.8))
@@ -31,6 +32,7 @@ def test_a_blurred_copy_is_told_apart_and_a_fresh_sample_is_not(textured):
     assert 0.3 < again < 0.7
 
 
+@pytest.mark.slow
 def test_the_accuracy_repeats_exactly(textured):
     halves = (textured[:IMAGES], textured[IMAGES : 2 * IMAGES])
     assert detection_accuracy(halves, halves) == detection_accuracy(halves, halves)
@@ -61,6 +63,7 @@ def results(tmp_path_factory, make_faces) -> dict:
     return json.loads((folder / "out" / "realism.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_method_has_its_row_on_the_same_noise(results, make_faces):
     fidelity, realist = specialists("high")
     rows = results["tasks"]["high"]
@@ -76,6 +79,7 @@ def test_every_method_has_its_row_on_the_same_noise(results, make_faces):
             assert 0 <= row["detection_accuracy"] <= 1
 
 
+@pytest.mark.slow
 def test_the_sharpening_shown_is_the_best_on_validation(results):
     sharpened = [row for row in results["tasks"]["high"] if row["method"] == "sharpened"]
     (tuned,) = [row for row in sharpened if row["shown"]]

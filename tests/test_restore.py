@@ -344,6 +344,7 @@ class InDouble(Restorer):
         return super()._on_device(images).double()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bundled_restorers())
 def test_tiles_of_a_bundled_network_leave_no_seam(name):
     noisy = TASKS["low"](data.camera()[100:148, 100:400], seed=0)
@@ -354,6 +355,7 @@ def test_tiles_of_a_bundled_network_leave_no_seam(name):
         np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=atol)
 
 
+@pytest.mark.slow
 def test_a_picture_larger_than_the_window_of_the_estimate_has_one_level_in_tiles_and_as_a_whole():
     noisy = TASKS["high"](data.camera()[100:164, 100:212], seed=0)
     network = Restorer.from_pretrained("universal").model
@@ -361,6 +363,7 @@ def test_a_picture_larger_than_the_window_of_the_estimate_has_one_level_in_tiles
     np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=1e-4 / 255)
 
 
+@pytest.mark.slow
 def test_the_universal_restorer_can_be_told_sigma(samples):
     restorer = Restorer.from_pretrained("universal")
     noisy = TASKS["low"](samples, seed=0)
@@ -369,6 +372,7 @@ def test_the_universal_restorer_can_be_told_sigma(samples):
     assert min(scores[None], scores[0.02]) > max(scores[0.005], scores[0.08]) + 0.2
 
 
+@pytest.mark.slow
 def test_a_self_ensemble_is_the_mean_over_the_mirror_image(samples):
     # Far from black and white, where clipping would part the two.
     clean = (60 + 0.5 * samples).astype(np.uint8)
@@ -452,6 +456,7 @@ def test_the_noise_level_of_a_large_picture_is_the_median_over_its_windows(make_
     np.testing.assert_allclose(restorer.noise_level(picture), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sigma", "amount"), [(0.02, 0), (0.06, 0), (0.1, 0.1), (0, 0.2)])
 @pytest.mark.parametrize("frame", [0, 300])
 def test_the_noise_level_is_that_of_the_noise_in_texture_and_beside_black(sigma, amount, frame):
@@ -460,6 +465,7 @@ def test_the_noise_level_is_that_of_the_noise_in_texture_and_beside_black(sigma,
     np.testing.assert_allclose(level, (sigma, amount), rtol=0.25, atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["universal", "attention-unet-high"])
 def test_half_precision_costs_next_to_nothing(name, samples):
     noisy = TASKS["high"](samples, seed=0)

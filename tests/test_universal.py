@@ -190,7 +190,9 @@ def test_it_trains_and_resumes_to_the_same_weights(script, tmp_path, make_faces,
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
-def test_the_noise_level_is_learned(tmp_path, make_faces, capsys):
+def test_the_noise_level_is_learned(tmp_path, make_faces, capsys, monkeypatch):
+    # To draw the curves of each epoch would take longer than to train it.
+    monkeypatch.setattr("train.run.plot_curves", lambda *_: None)
     data = tmp_path / "data"
     data.mkdir()
     write_faces(data, make_faces)
