@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +26,22 @@ TOLERANCE = {"fp32": 0.25, "auto": 2.0}
 
 
 def restore_all(file: str) -> None:
-    """What every network makes of the sample faces, by precision, network and task."""
+    """What every network makes of the sample faces and of a picture that is none, by precision, network and task."""
+    from skimage import data
+
     from fer_denoise import Restorer
     from fer_denoise.noise import TASKS
     from fer_denoise.samples import sample_faces
     from fer_denoise.zoo import bundled_restorers
 
-    clean = np.stack(list(sample_faces().values())) / np.float32(255)
+    faces = np.stack(list(sample_faces().values())) / np.float32(255)
+    pictures = {"faces": faces, "picture": data.camera()[100:196, 100:196] / np.float32(255)}
     results = {}
     for precision in TOLERANCE:
         for name in bundled_restorers():
             restorer = Restorer.from_pretrained(name, device="cpu", precision=precision)
-            for task, noise in TASKS.items():
-                results[f"{precision} {name} {task}"] = restorer(noise(clean, seed=0))
+            for (task, noise), (kind, clean) in product(TASKS.items(), pictures.items()):
+                results[f"{precision} {name} {task} {kind}"] = restorer(noise(clean, seed=0))
     np.savez(file, **results)
 
 
