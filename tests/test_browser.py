@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import shutil
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +15,13 @@ import pytest
 from PIL import Image
 
 from fer_denoise import Restorer
+from fer_denoise.demo.compare import compare
+from fer_denoise.demo.components import preview
 from fer_denoise.demo.face_view import restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.steps import Stops
 from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models
@@ -292,6 +296,44 @@ def test_all_are_compared_and_curves_are_drawn(visit):
     here.assert_quiet()
 
 
+def test_a_comparison_goes_when_another_face_or_noise_is_shown(visit, monkeypatch):
+    monkeypatch.setattr("fer_denoise.demo.compare.list_models", lambda: ["median"])
+    here = visit()
+    here.unfold("Compare all")
+    press = here.panel.locator("button.primary", has_text="Compare all")
+    compared = here.panel.get_by_role("table").filter(has_text="Method")
+
+    def move() -> None:
+        before = here.table()
+        here.panel.get_by_role("slider").first.press("ArrowRight")
+        here.wait_for_table_other_than(before)
+
+    press.click()
+    compared.wait_for()
+    move()
+    compared.wait_for(state="detached")
+    press.click()
+    compared.wait_for()
+    here.panel.locator(".faces .thumbnail-item").nth(2).click()
+    compared.wait_for(state="detached")
+    # One that comes after the noise was changed is of what is no longer there.
+    begun, moved = threading.Event(), threading.Event()
+
+    def late(*inputs):
+        begun.set()
+        assert moved.wait(WAIT / 1000)
+        return compare(*inputs)
+
+    monkeypatch.setattr("fer_denoise.demo.task_tab.compare", late)
+    press.click()
+    here.wait_until(begun.is_set)
+    move()
+    moved.set()
+    compared.wait_for()
+    compared.wait_for(state="detached")
+    here.assert_quiet()
+
+
 def gain_of(task: str, model: str, seed: int, levels: Sequence[float], texture: float = 1.0) -> str:
     """What the measurements of the first face end with."""
     face = next(iter(sample_faces().values()))
@@ -466,6 +508,196 @@ def test_long_work_can_be_stopped(visit, tmp_path, monkeypatch):
     assert here.panel.get_by_role("button", name="Restore", exact=True).is_visible()
 
 
+class Held:
+    """Lets networks wait, and tells what was asked to stop meanwhile."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.stopped, self._go_on = threading.Event(), threading.Event()
+        forward, stop = Restorer._forward, Stops.stop
+
+        def wait(restorer, *inputs):
+            assert self._go_on.wait(WAIT / 1000)
+            return forward(restorer, *inputs)
+
+        def tell(stops, *work):
+            stop(stops, *work)
+            self.stopped.set()
+
+        patch.setattr(Restorer, "_forward", wait)
+        patch.setattr(Stops, "stop", tell)
+
+    def go_on_once_stopped(self, here: Visit, stop: Callable[[], None]) -> None:
+        # What begins stops what was there before, too.
+        self.stopped.clear()
+        stop()
+        here.wait_until(self.stopped.is_set)
+        self._go_on.set()
+
+
+@pytest.fixture
+def two_pictures(tmp_path) -> list[Path]:
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for path, photo in zip(paths, (noisy_astronaut()[:64, :64], noisy_astronaut()[64:128, :64]), strict=True):
+        Image.fromarray(photo).save(path)
+    return paths
+
+
+class OwnPicture:
+    """The tab for own pictures: what is done there, and what is seen."""
+
+    def __init__(self, here: Visit) -> None:
+        here.open("Your own picture")
+        self.here, self.panel = here, here.panel
+
+    def choose(self, path: Path) -> None:
+        if (remove := self.panel.get_by_label("Remove Image")).is_visible():
+            remove.click()
+        self.panel.locator("input[type=file]").first.set_input_files(path)
+        self.panel.locator(".image-frame img").first.wait_for()
+
+    def restore(self) -> None:
+        self.panel.get_by_role("button", name="Restore", exact=True).click()
+
+    def shown(self) -> list[bool]:
+        """Whether the result, that beside the picture, the strength and what was said of it are on the page."""
+        parts = (
+            self.panel.get_by_alt_text("Restored picture"),
+            self.panel.get_by_text("Drag: noisy | restored"),
+            self.panel.get_by_role("slider", name="Strength"),
+            self.panel.get_by_text("Estimated noise:"),
+        )
+        return [part.is_visible() for part in parts]
+
+    def wait_for_result(self) -> None:
+        self.here.wait_until(lambda: all(self.shown()))
+
+    def wait_for_none(self) -> None:
+        self.here.wait_until(lambda: not any(self.shown()))
+
+
+def test_a_result_goes_when_another_picture_is_chosen_or_none_is_left(visit, two_pictures):
+    own = OwnPicture(visit())
+    own.choose(two_pictures[0])
+    own.restore()
+    own.wait_for_result()
+    slider = own.panel.get_by_role("slider", name="Strength")
+    slider.press("Home")
+    own.here.wait_until(lambda: slider.input_value() == "0")
+    own.panel.get_by_role("button", name="No picture at hand").click()
+    own.wait_for_none()
+    own.panel.get_by_text("Choose a picture and press").wait_for()
+    own.here.keep("own-picture-anew")
+    own.restore()
+    own.wait_for_result()
+    assert slider.input_value() == "1"
+    own.panel.get_by_label("Remove Image").click()
+    own.wait_for_none()
+    own.restore()
+    own.panel.get_by_text("Nothing was restored").wait_for()
+    assert not any(own.shown())
+    own.here.assert_quiet()
+
+
+def test_a_result_goes_when_the_next_run_begins_fails_or_is_stopped(visit, two_pictures, tmp_path, monkeypatch):
+    own = OwnPicture(visit())
+    own.choose(two_pictures[0])
+    own.restore()
+    own.wait_for_result()
+    with monkeypatch.context() as patch:
+        held = Held(patch)
+        own.restore()
+        own.panel.get_by_text("Working …").wait_for()
+        own.wait_for_none()
+        own.here.keep("own-picture-working")
+        held.go_on_once_stopped(own.here, own.panel.get_by_role("button", name="Stop").first.click)
+        own.panel.get_by_text("Stopped.").wait_for()
+        assert not any(own.shown())
+    own.restore()
+    own.wait_for_result()
+    with monkeypatch.context() as patch:
+        patch.setattr("fer_denoise.demo.uploads.MAX_MEGAPIXELS", {"network": 0, "filter": 0})
+        own.restore()
+        own.panel.get_by_text("Nothing was restored").wait_for()
+        assert not any(own.shown())
+    own.here.keep("own-picture-failed")
+    own.here.assert_quiet()
+
+
+def test_another_picture_ends_the_work_on_the_one_before(visit, two_pictures, monkeypatch):
+    own = OwnPicture(visit())
+    own.choose(two_pictures[0])
+    with monkeypatch.context() as patch:
+        held = Held(patch)
+        own.restore()
+        own.panel.get_by_text("Working …").wait_for()
+        held.go_on_once_stopped(own.here, lambda: own.choose(two_pictures[1]))
+        own.panel.get_by_text("Stopped.").wait_for()
+        assert not any(own.shown())
+    own.restore()
+    own.wait_for_result()
+    own.here.assert_quiet()
+
+
+def test_a_result_that_comes_after_another_picture_was_chosen_is_not_shown(visit, two_pictures, monkeypatch):
+    own = OwnPicture(visit())
+    own.choose(two_pictures[0])
+    sending, chosen = threading.Event(), threading.Event()
+
+    def wait(photo):
+        sending.set()
+        assert chosen.wait(WAIT / 1000)
+        return preview(photo)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fer_denoise.demo.own_tab.preview", wait)
+        own.restore()
+        own.here.wait_until(sending.is_set)
+        own.choose(two_pictures[1])
+        own.panel.get_by_text("Choose a picture and press").wait_for()
+        chosen.set()
+        own.panel.get_by_role("button", name="Restore", exact=True).wait_for()
+        own.wait_for_none()
+        own.panel.get_by_text("Choose a picture and press").wait_for()
+    own.here.assert_quiet()
+
+
+def test_the_results_of_many_pictures_go_with_what_they_were_made_from(visit, two_pictures, monkeypatch):
+    here = visit()
+    here.open("Your own picture")
+    here.unfold("Many pictures at once")
+    start = here.panel.get_by_role("button", name="Restore all")
+    shown = here.panel.get_by_text("Restored pictures (ZIP)"), here.panel.get_by_text("What was done", exact=True)
+
+    def restore() -> None:
+        start.click()
+        here.panel.get_by_text("restored by Universal").wait_for()
+        here.wait_until(lambda: all(part.is_visible() for part in shown))
+
+    def wait_for_none(text: str) -> None:
+        here.panel.get_by_text(text).wait_for()
+        here.wait_until(lambda: not any(part.is_visible() for part in shown))
+
+    here.panel.locator("input[type=file]").last.set_input_files(two_pictures)
+    here.panel.get_by_label("Remove this file").first.wait_for()
+    restore()
+    with monkeypatch.context() as patch:
+        held = Held(patch)
+        start.click()
+        wait_for_none("Working …")
+        held.go_on_once_stopped(here, here.panel.get_by_role("button", name="Stop").last.click)
+        # What was restored until then is theirs.
+        here.panel.get_by_text("Stopped after 1 of 2").wait_for()
+        here.wait_until(lambda: all(part.is_visible() for part in shown))
+    here.panel.get_by_label("Remove this file").first.click()
+    wait_for_none("Choose pictures and press")
+    restore()
+    here.panel.get_by_label("Clear").last.click()
+    wait_for_none("Choose pictures and press")
+    start.click()
+    wait_for_none("Nothing was restored")
+    here.assert_quiet()
+
+
 def test_many_pictures_come_back_as_a_zip(visit, tmp_path):
     photo = noisy_astronaut()[:64, :64]
     for name in ("a.png", "b.png"):
@@ -479,7 +711,7 @@ def test_many_pictures_come_back_as_a_zip(visit, tmp_path):
     )
     here.panel.get_by_text("broken").first.wait_for()
     here.panel.get_by_role("button", name="Restore all").click()
-    here.panel.get_by_text("2 restored, 1 left out").wait_for()
+    here.panel.get_by_text("2 restored by Universal, 1 left out").wait_for()
     here.keep("many")
     with here.page.expect_download() as download:
         here.panel.locator("a[download$='.zip']").click()

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,8 @@ from fer_denoise.demo.many_pictures import COLUMNS, as_csv, picture_restorer, re
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
+from fer_denoise.demo.stoppable import StoppableWork
+from fer_denoise.demo.turns import Turns
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import Box, restore_photo
 from fer_denoise.pictures import Picture, PictureError
@@ -31,7 +34,10 @@ def test_work_in_steps_gives_its_progress_and_then_its_result():
             report(share)
         return "done"
 
-    assert list(in_steps(work, threading.Event())) == [(0.25, None), (0.5, None), (1, "done")]
+    stopped = threading.Event()
+    assert list(in_steps(work, stopped)) == [(0.25, None), (0.5, None), (1, "done")]
+    # Who asks afterwards whether the result is still wanted is told that nobody stopped it.
+    assert not stopped.is_set()
 
 
 def test_what_the_work_raises_is_raised_to_the_one_who_waits():
@@ -57,8 +63,10 @@ def test_work_ends_when_nobody_waits_any_more():
             ended.append(type(error))
             raise
 
-    steps = in_steps(work, threading.Event())
+    stopped = threading.Event()
+    steps = in_steps(work, stopped)
     next(steps)
+    assert not stopped.is_set()
     steps.close()
     deadline = time.monotonic() + 5
     while not ended and time.monotonic() < deadline:
@@ -93,6 +101,25 @@ def test_stopped_work_raises_to_the_one_who_waits():
     stopped.set()
     with pytest.raises(Stopped):
         list(steps)
+
+
+def test_no_result_is_left_when_work_begins_fails_or_is_stopped():
+    with gr.Blocks():
+        work = StoppableWork(Stops(), "Restore")
+        work.add_status("Choose.")
+        shown, kept = gr.Image(visible=False), gr.State()
+        source = gr.Textbox()
+        work.listen(lambda path: iter(()), [source], {shown: None, kept: None})
+    for updates, words in (
+        (work.busy(Turns(), "picture"), "Working …"),
+        (work.without_results("Stopped."), "Stopped."),
+        (work.no_results(), "Choose."),
+        (work._drop_outdated("another picture", "picture"), "Choose."),
+        (work._drop_outdated(None, "picture"), "Choose."),
+    ):
+        assert updates[work.status] == words
+        assert updates[shown]["visible"] is False and updates[shown]["value"] is None and updates[kept] is None
+    assert work._drop_outdated("picture", "picture") == gr.skip()
 
 
 def save(path: Path, picture: np.ndarray) -> Path:

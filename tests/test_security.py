@@ -136,19 +136,19 @@ def test_parameters_beyond_their_bounds_are_refused(client, uploaded, model, sig
     ],
 )
 def test_a_forged_page_gets_a_message(client, model, share, seed, levels):
-    answer = call_private(client, 7, 6, [None, None, model, share, seed, *levels])
+    answer = call_private(client, 8, 7, [None, None, None, model, share, seed, *levels])
     assert '"success":false' in answer and "Traceback" not in answer
 
 
 @pytest.mark.parametrize(("levels", "sigma"), [([1e9, 1], "0.500"), ([-0.1, 1], "0.000"), ([None, 0.2], "0.000")])
 def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, levels, sigma):
-    answer = call_private(client, 7, 6, [None, None, "patchgan-low", 1e9, 0, *levels])
+    answer = call_private(client, 8, 7, [None, None, None, "patchgan-low", 1e9, 0, *levels])
     assert '"success":true' in answer and f"sigma {sigma}" in answer
 
 
 def test_the_right_values_are_taken(client, uploaded):
     assert call(client, "restore", [uploaded, "universal", 0, 1, False, 0]).startswith("event: complete")
-    assert '"success":true' in call_private(client, 7, 6, [None, None, "universal", 1, 0, 0.2, 0.2])
+    assert '"success":true' in call_private(client, 8, 7, [None, None, None, "universal", 1, 0, 0.2, 0.2])
 
 
 @pytest.mark.parametrize(

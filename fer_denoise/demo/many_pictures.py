@@ -74,7 +74,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
         stopped = work.begin(request)
-        yield work.busy(turns)
+        yield work.busy(turns, paths)
         rows: list[tuple[Any, ...]] = []
         verdict = ""
         # What is handed out is copied first, so nothing stays behind.
@@ -92,13 +92,17 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 restored.writestr("restored.csv", as_csv(rows))
             failed = sum(not row[1] for row in rows)
             left_out = f", {failed} left out: see the remarks." if failed else "."
+            said = f"{verdict}{len(rows) - failed} restored by *{MODELS[model].title}*{left_out}"
+            if not rows:
+                yield work.without_results(said)
+                return
             yield {
-                **work.idle(f"{verdict}{len(rows) - failed} restored{left_out}"),
-                archive: gr.File(str(target), visible=True) if rows else gr.skip(),
-                table: gr.Dataframe(rows, visible=True) if rows else gr.skip(),
+                **work.done(said),
+                archive: gr.File(str(target), visible=True),
+                table: gr.Dataframe(rows, visible=True),
             }
 
-    work.listen(restore_all, [files, model, white], [archive, table])
+    work.listen(restore_all, [files, model, white], {archive: None, table: None})
 
 
 def restore_into(

@@ -138,7 +138,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
     ) -> Iterator[dict[Any, Any]]:
         picture = read_upload(path, model, not keep_colour, white)
         stopped = work.begin(request)
-        yield work.busy(turns)
+        yield work.busy(turns, path)
 
         def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None]:
             with turns.take(visitor_of(request), stopped):
@@ -149,49 +149,54 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
             for share, done in in_steps(restore_and_estimate, stopped):
                 if done is None:
                     progress(share, desc="Restoring")
+            restored, level = done
+            boxes = find_faces(restored.in_8_bits()) if part == FACES else None
+            kept = restored if boxes is None else keep_faces(picture, restored)
+            pairs = small_faces(boxes or [], picture.in_8_bits(), restorers, model)
+            if stopped.is_set():
+                raise Stopped
         except Stopped:
-            yield work.idle("Stopped.")
+            yield work.without_results("Stopped.")
             return
-        restored, level = done
-        boxes = find_faces(restored.in_8_bits()) if part == FACES else None
-        kept = restored if boxes is None else keep_faces(picture, restored)
-        pairs = small_faces(boxes or [], picture.in_8_bits(), restorers, model)
         yield {
             last: (picture, kept),
-            **work.idle(describe(picture, level, boxes)),
-            **shown(picture, kept, strength),
-            # It may have been moved meanwhile.
+            **work.done(f"Restored by *{MODELS[model].title}*. {describe(picture, level, boxes)}"),
+            **mixed(picture, kept, strength, visible=True),
             strength_slider: gr.Slider(value=strength, visible=True),
             faces: gr.Gallery(face_gallery(pairs), visible=bool(boxes)),
             emotions_html: gr.HTML(emotion_tables(pairs, restorers), visible=bool(boxes)),
         }
 
-    def shown(picture: Picture, restored: Picture, strength: float) -> dict[Any, Any]:
-        mixed = blend_pictures(picture, restored, strength)
-        file, seen = picture_file(mixed), mixed.in_8_bits()
+    def mixed(picture: Picture, restored: Picture, strength: float, **options: Any) -> dict[Any, Any]:
+        blended = blend_pictures(picture, restored, strength)
+        file, seen = picture_file(blended), blended.in_8_bits()
         # No browser shows a TIFF.
-        is_shown = lossless_suffix(mixed) == ".png"
+        is_shown = lossless_suffix(blended) == ".png"
         return {
-            before_after: gr.ImageSlider((preview(picture.in_8_bits()), preview(seen)), visible=True),
-            strength_slider: gr.Slider(visible=True),
-            result: gr.Image(file if is_shown else Image.fromarray(seen), visible=True),
-            whole: gr.File(None if is_shown else file, visible=not is_shown),
+            before_after: gr.ImageSlider((preview(picture.in_8_bits()), preview(seen)), **options),
+            result: gr.Image(file if is_shown else Image.fromarray(seen), **options),
+            whole: gr.File(None) if is_shown else gr.File(file, **options),
         }
 
     @in_plain_words
     def change_strength(pictures: tuple[Picture, Picture] | None, strength: float) -> dict[Any, Any]:
         if pictures is None:
-            raise ValueError("That picture is no longer in memory: restore it again.")
-        return shown(*pictures, strength)
+            gr.Warning("That picture is no longer in memory: restore it again.")
+            return work.no_results()
+        # Not "visible": another run may have begun meanwhile.
+        return mixed(*pictures, strength)
 
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     example.click(noisy_astronaut, None, image, **hidden)
-    inputs = [image, model, part, colour, sigma, white, strength_slider]
-    work.listen(restore_own, inputs, [last, before_after, strength_slider, result, whole, faces, emotions_html])
-    strength_slider.change(
+    results = {last: None, before_after: None, strength_slider: 1, result: None, whole: None}
+    results |= {faces: None, emotions_html: None}
+    work.listen(restore_own, [image, model, part, colour, sigma, white, strength_slider], results)
+    # Not "change", which the app itself raises as well. A slider that is put back is only released.
+    gr.on(
+        [strength_slider.input, strength_slider.release],
         change_strength,
         [last, strength_slider],
-        [before_after, strength_slider, result, whole],
+        [*results, work.status],
         trigger_mode="always_last",
         **hidden,
         **MUCH_WORK,

@@ -68,5 +68,6 @@ def in_steps(work: Callable[[Callable[[float], None]], Any], stopped: threading.
             if error is not None:
                 raise error
             yield share, result
-    finally:
+    except GeneratorExit:
         stopped.set()
+        raise

@@ -45,6 +45,20 @@ class TaskTab:
     """The values of `outputs` for the first face, with a model, the dial, a seed and noise levels."""
 
 
+Subject = tuple[bytes, int, tuple[float, ...]]
+"""What was measured: the pixels of a face, the seed of its noise, and where the sliders stood."""
+
+
+def subject(face: np.ndarray, seed: int | None, *values: float) -> Subject:
+    """What is measured with these; no seed is seed 0."""
+    return face.tobytes(), int(seed or 0), values
+
+
+def is_outdated(measured: Subject | None, face: np.ndarray, seed: int | None, *values: float) -> bool:
+    """Whether something was measured, and of something else than these."""
+    return measured is not None and measured != subject(face, seed, *values)
+
+
 def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     """Fill the current tab with the controls and pictures of `task`."""
     controls = CONTROLS[task]
@@ -170,7 +184,9 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         )
 
     looking, asked = gr.State(False), gr.State()
-    inputs = [looking, face, model, dial, seed, *sliders]
+    # What the comparison and the curves are of; and what is shown instead, where that is something else.
+    measured, overtaken_by = gr.State(), gr.State()
+    inputs = [looking, measured, face, model, dial, seed, *sliders]
     # Each costs the browser its time. So all words are one, and the clean face is not among them, nor a picture that
     # nobody sees.
     changing: dict[str, Component] = {
@@ -181,7 +197,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     }
     if with_impulses:
         changing["impulses"] = impulse_image
-    outputs = [asked, measurements_html, *changing.values()]
+    outputs = [asked, overtaken_by, measurements_html, *changing.values()]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "restore"}
     # One light component to keep the status of, not every picture: the browser goes over all with each event.
     options = {**private, "show_progress": "hidden", "show_progress_on": face}
@@ -189,12 +205,19 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
 
     @in_plain_words
     def run(
-        looking: bool, face: np.ndarray, model: str, share: float, seed: int | None, *values: float
+        looking: bool,
+        measured: Subject | None,
+        face: np.ndarray,
+        model: str,
+        share: float,
+        seed: int | None,
+        *values: float,
     ) -> tuple[Any, ...]:
         noise = controls.noise(*values)
         view = restore_face(face, restorers, model, noise, int(seed or 0), share)
         return (
             (face.tolist(), model, seed, values) if looking else None,
+            subject(face, seed, *values) if is_outdated(measured, face, seed, *values) else None,
             measurements(view, controls.describe(*values), model, noise),
             *(getattr(view, part) for part in changing),
         )
@@ -251,19 +274,36 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
     link.click(None, [model, dial, seed, *sliders], None, js=COPY_LINK.format(task=task), api_visibility="private")
 
     @in_plain_words
-    def compare_all(face: np.ndarray, seed: int | None, *values: float) -> tuple[str, gr.Gallery]:
+    def compare_all(face: np.ndarray, seed: int | None, *values: float) -> tuple[Subject, str, gr.Gallery]:
         results = compare(face, restorers, controls.noise(*values), int(seed or 0))
-        return comparison_table(results), gr.Gallery(comparison_gallery(results), visible=True)
+        gallery = gr.Gallery(comparison_gallery(results), visible=True)
+        return subject(face, seed, *values), comparison_table(results), gallery
 
     @in_plain_words
-    def draw_curves(face: np.ndarray, models: list[str], seed: int | None, *values: float) -> gr.LinePlot:
+    def draw_curves(
+        models: list[str], face: np.ndarray, seed: int | None, *values: float
+    ) -> tuple[Subject, gr.LinePlot]:
         curves = psnr_curves(face, restorers, list(dict.fromkeys(models)), controls.sweep(*values), int(seed or 0))
-        return gr.LinePlot(curves.rename(columns={"level": controls.level_name}), visible=True)
+        plot = gr.LinePlot(curves.rename(columns={"level": controls.level_name}), visible=True)
+        return subject(face, seed, *values), plot
 
-    compare_button.click(compare_all, [face, seed, *sliders], [compare_table, compare_gallery], **slow_options)
-    plot_button.click(draw_curves, [face, chosen, seed, *sliders], plot, **slow_options)
+    def no_measurements() -> tuple[None, str, gr.Gallery, gr.LinePlot]:
+        return None, "", gr.Gallery(None, visible=False), gr.LinePlot(None, visible=False)
+
+    def drop_outdated(*measured_and_present: Any) -> Any:
+        return no_measurements() if is_outdated(*measured_and_present) else gr.skip()
+
+    present = [face, seed, *sliders]
+    measurements_shown = [measured, compare_table, compare_gallery, plot]
+    compared = compare_button.click(compare_all, present, measurements_shown[:3], **slow_options)
+    plotted = plot_button.click(draw_curves, [chosen, *present], [measured, plot], **slow_options)
+    for event in (compared, plotted):
+        event.failure(no_measurements, None, measurements_shown, **options)
+    # They take seconds, in which something else may have been chosen.
+    for late in (overtaken_by.change, compared.success, plotted.success):
+        late(drop_outdated, [measured, *present], measurements_shown, **options)
 
     def show(model: str, texture: float, seed: int, levels: Sequence[float]) -> tuple[Any, ...]:
-        return run(False, samples[0][1], model, texture, seed, *levels)
+        return run(False, None, samples[0][1], model, texture, seed, *levels)
 
     return TaskTab(task, model, dial, seed, sliders, outputs, show)
