@@ -1,3 +1,4 @@
+import re
 import threading
 from dataclasses import astuple
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_colours_and_strength_are_the_callers_choice(client, tmp_path):
             results[strength] = np.asarray(picture).astype(int)
     np.testing.assert_array_equal(results[0], photo)
     assert np.abs(results[0.5] - (results[0] + results[1]) / 2).max() <= 1
-    with pytest.raises(AppError, match="maximum"):
+    with pytest.raises(AppError, match="Strength: give a number from 0 to 1"):
         client.predict(file, strength=1.5, api_name="/restore")
     with Image.open(client.predict(file, api_name="/restore")) as picture:
         assert picture.mode == "RGB"
@@ -154,7 +155,7 @@ def test_bad_uploads_get_a_message_with_a_remedy_and_the_app_stays_up(client, tm
         assert "Traceback" not in str(error.value)
     with pytest.raises(AppError, match="choose one first"):
         client.predict(None, "median", 0, api_name="/restore")
-    with pytest.raises(AppError, match="maximum"):
+    with pytest.raises(AppError, match=r"\(sigma\): give a number from 0 to 1, not 7"):
         client.predict(handle_file(str(whole)), "median", 7, api_name="/restore")
     assert client.predict(handle_file(str(whole)), "median", 0, api_name="/restore")
 
@@ -229,12 +230,45 @@ def test_the_table_shows_what_was_measured(clean):
     clean = clean / np.float32(255)
     noisy = np.clip(clean + np.float32(0.1), 0, 1)
     table = metrics_table(clean, noisy, clean)
-    assert f"{psnr(noisy, clean):.2f} dB" in table
-    assert "inf dB" in table
-    assert "1.0000" in table
-    assert "class='better'" in table
-    assert "class='worse'" in metrics_table(clean, clean, noisy)
-    assert "nan" not in metrics_table(clean, clean, clean)
+    assert f"<td>{psnr(noisy, clean):.2f} dB</td><td>" in table
+    assert "<td>∞ dB</td><td>1.0000</td>" in table and "<td class='better'>+∞ dB</td>" in table
+    assert table.count("class='better'") == 3 and "worse" not in table
+    assert metrics_table(clean, noisy, np.clip(clean + np.float32(0.2), 0, 1)).count("class='worse'") == 3
+
+
+@pytest.mark.parametrize(("change", "gain"), [(0, ("0.00000", "–", "0.0000")), (1e-4, ("0.00000", "–", "0.0000"))])
+def test_without_noise_there_is_no_gain_to_tell(clean, change, gain):
+    clean = np.clip(clean / np.float32(255), 0.1, 0.9)
+    table = metrics_table(clean, clean, clean + np.float32(change) * (np.indices(clean.shape).sum(axis=0) % 2))
+    assert "".join(f"<td class=''>{number}</td>" for number in gain) in table
+    assert not re.search("inf|nan|-0|better|worse", table.partition("<tbody>")[2])
+
+
+@pytest.mark.parametrize(("task", "values"), [("low", (0, 0.2)), ("high", (0.4, 0)), ("salt_pepper", (0, 0.5))])
+def test_words_for_no_noise(clean, task, values):
+    assert "Without noise there is nothing to gain" in CONTROLS[task].describe(*values)
+    assert "Without noise" not in CONTROLS[task].describe(*CONTROLS[task].preset)
+    noise = CONTROLS[task].noise(*values)
+    for model in ("universal", "median"):
+        shown = measurements(restore_face(clean, Restorers(), model, noise, 0), "", model, noise)
+        assert "∞ dB" in shown and not re.search(r"\binf\b|nan dB|-0\.0+<", shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("restore", {"sigma": 7}, r"Noise level \(sigma\): give a number from 0 to 1, not 7"),
+        ("restore", {"strength": "much"}, "Strength: give a number from 0 to 1, not much"),
+        ("add_noise", {"amount": -1}, r"\(amount\): give a number from 0 to 1, not -1"),
+        ("add_noise", {"salt_vs_pepper": 2}, r"\(salt_vs_pepper\): give a number from 0 to 1, not 2"),
+        ("add_noise", {"seed": -1}, "Seed: give a whole number from 0 to 2147483647, not -1"),
+        ("add_noise", {"seed": 0.5}, "Seed: give a whole number from 0 to 2147483647, not 0.5"),
+    ],
+)
+def test_a_number_that_cannot_be_taken_is_named(client, clean, tmp_path, name, values, words):
+    file = handle_file(save(tmp_path / "clean.png", clean))
+    with pytest.raises(AppError, match=words):
+        client.predict(file, **values, api_name=f"/{name}")
 
 
 def test_a_specialist_away_from_its_noise_is_pointed_out():

@@ -139,6 +139,77 @@ def test_every_tab_opens_and_fits_the_screen(visit, width, theme):
     here.assert_quiet()
 
 
+FAINT = """
+() => {
+    const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = (rgb) => rgb.slice(0, 3)
+        .map((part) => part / 255)
+        .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+    const behind = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const style = getComputedStyle(at);
+            if (style.backgroundImage !== "none") return null;
+            const colour = parse(style.backgroundColor);
+            if (colour.length === 3 || colour[3] === 1) return colour;
+        }
+        return parse(getComputedStyle(document.body).backgroundColor);
+    };
+    const found = new Set();
+    for (const element of document.querySelectorAll(".prose *, .html-container *, .metrics *")) {
+        const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+        const text = own.map((node) => node.data).join("").trim();
+        const ground = text && element.checkVisibility() && behind(element);
+        if (!ground) continue;
+        const [low, high] = [light(parse(getComputedStyle(element).color)), light(ground)].sort((a, b) => a - b);
+        const contrast = (high + 0.05) / (low + 0.05);
+        if (contrast < 4.5) found.add(`${text.slice(0, 40)} (${contrast.toFixed(1)})`);
+    }
+    return [...found];
+}
+"""
+"""What is written with less contrast than WCAG's level AA asks for."""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_word_and_number_can_be_read(visit, theme):
+    here = visit(query=f"?__theme={theme}")
+    for title in TABS:
+        here.open(title)
+        assert here.page.evaluate(FAINT) == []
+
+
+@pytest.mark.parametrize("typed", ["0,5", "0.5"])
+def test_a_comma_is_a_decimal_point(visit, typed):
+    here = visit()
+    number = here.panel.get_by_role("spinbutton", name="Standard deviation")
+    number.click(click_count=3)
+    number.press_sequentially(typed)
+    number.press("Tab")
+    here.wait_until(lambda: number.input_value() == "0.5")
+    here.panel.get_by_text("sigma 0.050").wait_for()
+    here.assert_quiet()
+
+
+def test_without_noise_no_number_is_infinite_in_red(visit):
+    here = visit()
+    number = here.panel.get_by_role("spinbutton", name="Standard deviation")
+    number.fill("0")
+    number.press("Tab")
+    here.panel.get_by_text("Without noise there is nothing to gain").wait_for()
+    assert "∞ dB" in here.table() and "inf" not in here.table() and "-0.0000" not in here.table()
+    assert here.panel.locator(".metrics.face .worse").count() == 0
+    here.keep("no-noise")
+    here.assert_quiet()
+
+
+def test_a_seed_that_cannot_be_taken_is_named(visit):
+    here = visit()
+    here.panel.get_by_label("Seed").fill("-1")
+    here.page.get_by_text("Seed: give a whole number from 0 to 2147483647, not -1.").first.wait_for()
+    here.keep("wrong-seed")
+
+
 def test_a_slider_moved_by_keyboard_changes_noise_and_measurements(visit):
     here = visit()
     before = here.table()

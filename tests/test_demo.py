@@ -1,6 +1,7 @@
 """The parts of the app that need no server."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -24,11 +25,12 @@ from fer_denoise.demo.heat import (
     impulse_picture,
 )
 from fer_denoise.demo.noise_controls import CONTROLS
+from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import SELF_ENSEMBLE, TOLD_SIGMA
-from fer_denoise.metrics import psnr
+from fer_denoise.metrics import PSNR_CAP, psnr
 from fer_denoise.models import EmotionClassifier
-from fer_denoise.noise import TASKS, gaussian_noise
+from fer_denoise.noise import TASKS, GaussianNoise, gaussian_noise
 from fer_denoise.origin import ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, list_models
 
@@ -168,13 +170,39 @@ def test_the_emotion_results_show_every_level_and_gain():
         {"sigma": 0.1, "amount": 0.2, "noisy": 0.2, "filter": 0.5, "best_filter": "tv", "control": 0.58},
     ]
     table = results_tab.emotion_levels(levels)
-    for part in ("none", "sigma 0.1, impulses 20%", "66.0%", "-0.5<small>-1.0 to +0.0", "Total variation", "58.0%"):
+    for part in ("none", "sigma 0.1, impulses 20%", "66.0%", "-0.5<small>-1.0 to 0.0", "Total variation", "58.0%"):
         assert part in table
     assert "PatchGAN" not in table
     noisy = {"gain_interval": [0.1, 0.2], "over_control_interval": [-0.1, 0.1]}
     finding = results_tab.emotion_finding([levels[0], noisy, {"gain_interval": [-0.1, 0.2]}])
     assert "at 1 of 2 noise levels" in finding and "control at 0;" in finding
-    assert "by -0.5 points (-1.0 to +0.0)" in finding
+    assert "by -0.5 points (-1.0 to 0.0)" in finding
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "plain", "signed"),
+    [
+        (1.2345, 2, "1.23", "+1.23"),
+        (-1.2345, 2, "-1.23", "-1.23"),
+        (0, 1, "0.0", "0.0"),
+        (-0.0, 1, "0.0", "0.0"),
+        (-4e-5, 4, "0.0000", "0.0000"),
+        (4e-5, 4, "0.0000", "0.0000"),
+        (math.inf, 2, "∞", "+∞"),
+        (-math.inf, 2, "-∞", "-∞"),
+    ],
+)
+def test_numbers_are_written_for_a_person(value, digits, plain, signed):
+    assert (fixed(value, digits), fixed(value, digits, signed=True)) == (plain, signed)
+
+
+def test_a_face_without_any_error_is_no_hole_in_a_comparison_or_a_curve(face):
+    none = GaussianNoise(0)
+    results = compare(face, Restorers(), none, 0)
+    table = comparison_table(results)
+    assert ("Noisy input: ∞ dB" in [caption for _, caption in comparison_gallery(results)]) and "inf" not in table
+    curves = psnr_curves(face, Restorers(), ["median"], [(0.0, none)], 0)
+    assert curves["PSNR, dB"].max() == PSNR_CAP
 
 
 @pytest.mark.parametrize("controls", CONTROLS.values())

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from fer_denoise.demo.components import as_picture
+from fer_denoise.demo.numbers import decibels
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import restore_known
 from fer_denoise.images import to_float
-from fer_denoise.metrics import psnr, ssim
+from fer_denoise.metrics import PSNR_CAP, psnr, ssim
 from fer_denoise.noise import Noise
 from fer_denoise.precision import on_cores
 from fer_denoise.zoo import MODELS, list_models
@@ -54,22 +55,25 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
 def psnr_curves(
     face: np.ndarray, restorers: Restorers, models: list[str], sweep: list[tuple[float, Noise]], seed: int
 ) -> pd.DataFrame:
-    """PSNR on `face`, uint8 (48, 48), over the noise levels of `sweep`: columns "level", "PSNR, dB" and "method"."""
+    """PSNR on `face`, uint8 (48, 48), over the noise levels of `sweep`: columns "level", "PSNR, dB" and "method".
+
+    A face without any error counts as `PSNR_CAP`: a curve has no place for the infinite.
+    """
     clean = to_float(face)
     points = []
     for level, noise in sweep:
         noisy = noise(clean, seed=seed)
-        points.append((level, psnr(noisy, clean), "Noisy input"))
+        points.append((level, min(psnr(noisy, clean), PSNR_CAP), "Noisy input"))
         for name in models:
             restorer = restorers.get(name)
             restored = restore_known(restorer, noisy, noise)
-            points.append((level, psnr(restored, clean), MODELS[name].title))
+            points.append((level, min(psnr(restored, clean), PSNR_CAP), MODELS[name].title))
     return pd.DataFrame(points, columns=["level", "PSNR, dB", "method"])
 
 
 def comparison_gallery(results: list[Comparison]) -> list[tuple[Any, str]]:
     """Pictures with their captions."""
-    return [(as_picture(result.restored), f"{result.title}: {result.psnr:.2f} dB") for result in results]
+    return [(as_picture(result.restored), f"{result.title}: {decibels(result.psnr)}") for result in results]
 
 
 def comparison_table(results: list[Comparison]) -> str:
@@ -81,7 +85,7 @@ def comparison_table(results: list[Comparison]) -> str:
 
     rows = "".join(
         f"<tr><th scope='row'>{escape(result.title)}</th>"
-        + cell(f"{result.psnr:.2f} dB", result.psnr == best_psnr)
+        + cell(decibels(result.psnr), result.psnr == best_psnr)
         + cell(f"{result.ssim:.4f}", result.ssim == best_ssim)
         + cell("" if result.seconds is None else f"{1000 * result.seconds:.1f} ms", False)
         + "</tr>"

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -28,6 +29,9 @@ MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit":
 PREVIEW = 480
 """Pixels a side of an enlarged picture; a multiple of 48 keeps the pixels of a face of one size."""
 LARGEST_PREVIEW = 1280
+
+FAILED = "This did not work"
+"""Over the message of an error that a person can mend."""
 
 
 class PictureInput(gr.Image):
@@ -81,6 +85,25 @@ class BoundedSlider(gr.Slider):
         return super().preprocess(number)
 
 
+class NamedNumber(gr.Number):
+    """A box for a number from 0, or another minimum, whose errors say which box is meant and what it takes."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float | int | None:
+        if payload is None:
+            return None
+        whole = self.precision == 0
+        low = 0 if self.minimum is None else self.minimum
+        high = sys.float_info.max if self.maximum is None else self.maximum
+        is_number = isinstance(payload, int | float) and not isinstance(payload, bool)
+        if is_number and low <= payload <= high and not (whole and payload % 1):
+            return super().preprocess(payload)
+        kind = "a whole number" if whole else "a number"
+        bounds = f"of at least {low}" if self.maximum is None else f"from {low} to {high}"
+        raise gr.Error(f"{self.label}: give {kind} {bounds}, not {payload}.", title=FAILED, print_exception=False)
+
+
 class InlineSlider(gr.ImageSlider):
     """Two small pictures, one laid over the other."""
 
@@ -120,9 +143,9 @@ def pixel_gallery(value: Any = None, *, columns: int, label: str | None = None, 
     )
 
 
-def white_number() -> gr.Number:
+def white_number() -> NamedNumber:
     """For pictures that do not tell what number is white."""
-    return gr.Number(
+    return NamedNumber(
         0,
         label="White",
         info="Of pictures of more than 8 bits: the number that is white, such as 4095. 0: as the picture tells.",
@@ -161,7 +184,7 @@ def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             yield
         except (ValueError, TypeError, ModelNotFoundError) as error:
-            raise gr.Error(str(error), title="This did not work", print_exception=False) from error
+            raise gr.Error(str(error), title=FAILED, print_exception=False) from error
 
     @wraps(function)
     def wrapper(*args: Any) -> Any:

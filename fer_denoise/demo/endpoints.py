@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from fer_denoise.demo.components import MUCH_WORK, PictureInput, in_plain_words, picture_file
+from fer_denoise.demo.components import MUCH_WORK, NamedNumber, PictureInput, in_plain_words, picture_file
 from fer_denoise.demo.links import MAX_SEED
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.turns import Turns, visitor_of
@@ -96,11 +96,11 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
     def picture(label: str) -> PictureInput:
         return PictureInput(label=label, format="png")
 
-    def share(label: str, value: float) -> gr.Number:
-        return gr.Number(value, label=label, minimum=0, maximum=1)
+    def share(label: str, value: float) -> NamedNumber:
+        return NamedNumber(value, label=label, minimum=0, maximum=1)
 
-    def white() -> gr.Number:
-        return gr.Number(0, label="White (0: as the picture tells)", minimum=0)
+    def white() -> NamedNumber:
+        return NamedNumber(0, label="White (0: as the picture tells)", minimum=0)
 
     with gr.Row(visible=False):
         for function, inputs, output in (
@@ -121,9 +121,9 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
                 [
                     picture("Clean picture"),
                     share("Noise level (sigma)", 0.06),
-                    share("Share of impulses", 0),
-                    share("Salt share", 0.5),
-                    gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED),
+                    share("Share of impulses (amount)", 0),
+                    share("Salt share (salt_vs_pepper)", 0.5),
+                    NamedNumber(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED),
                     gr.Checkbox(True, label="Keep the colours"),
                     white(),
                 ],

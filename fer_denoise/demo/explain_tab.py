@@ -45,8 +45,9 @@ anything about a person.
 ## What a restored face is not
 
 A restorer fills in what is likely, not what was there. Do not use a restored face to identify anybody, as evidence, or
-to judge what somebody feels. The networks have seen FER2013 alone: small faces from the web, unevenly spread over age,
-gender and ethnicity. Whoever is rare there may be restored worse.
+to judge what somebody feels. The networks learned from the faces of FER2013: small faces from the web, unevenly spread
+over age, gender and ethnicity. Whoever is rare there may be restored worse. *Universal* also learned from parts of
+pictures that are no portraits, one of them that of the cat.
 
 ## For programs
 

@@ -1,6 +1,8 @@
 """What is shown of one face: pictures, measurements, and words on the restorer that was chosen."""
 
+from collections.abc import Callable
 from dataclasses import astuple
+from functools import partial
 from html import escape
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from PIL import Image
 from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
+from fer_denoise.demo.numbers import decibels, fixed
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import restore_known
 from fer_denoise.images import to_float
@@ -87,30 +90,39 @@ def is_realist(model: str) -> bool:
     return task is not None and model == specialists(task)[1]
 
 
+COLUMNS: tuple[tuple[str, str, bool, Callable[..., str]], ...] = (
+    ("MSE &darr;", "mean squared error, lower is better", False, partial(fixed, digits=5)),
+    ("PSNR &uarr;", "peak signal-to-noise ratio, higher is better; ∞ without any error", True, decibels),
+    ("SSIM &uarr;", "structural similarity, 1 is perfect", True, partial(fixed, digits=4)),
+)
+"""Of the table of measurements: head, explanation, whether higher is better, and how a number is written."""
+
+NO_GAIN = "–"
+
+
 def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> str:
-    """MSE, PSNR and SSIM of noisy and restored, and the gain, as HTML."""
-    measured = [
-        [float(np.mean((image - clean) ** 2)), psnr(image, clean), ssim(image, clean)] for image in (noisy, restored)
-    ]
-    before, after = measured
-    gain = [b - a if np.isfinite(a) or np.isfinite(b) else 0.0 for a, b in zip(before, after, strict=True)]
-    better = [gain[0] < 0, gain[1] > 0, gain[2] > 0]
-    formats = ("{:.5f}", "{:.2f} dB", "{:.4f}")
+    """MSE, PSNR and SSIM of noisy and restored, and the gain, as HTML.
 
-    def row(name: str, values: list[float], classes: list[str], sign: str = "", kind: str = "") -> str:
-        cells = "".join(
-            f"<td class='{verdict}'>{form.replace(':', ':' + sign).format(value)}</td>"
-            for form, value, verdict in zip(formats, values, classes, strict=True)
-        )
-        return f"<tr class='{kind}'><th scope='row'>{name}</th>{cells}</tr>"
-
-    verdicts = ["better" if good else "worse" if value else "" for good, value in zip(better, gain, strict=True)]
-    rows = row("Noisy", before, [""] * 3) + row("Restored", after, [""] * 3) + row("Gain", gain, verdicts, "+", "gain")
+    A face that came without noise has an infinite PSNR, over which there is nothing to gain.
+    """
+    before, after = (
+        (float(np.mean((image - clean) ** 2)), psnr(image, clean), ssim(image, clean)) for image in (noisy, restored)
+    )
+    cells: dict[str, str] = dict.fromkeys(("noisy", "restored", "gain"), "")
+    for (*_, higher_is_better, write), old, new in zip(COLUMNS, before, after, strict=True):
+        gain = NO_GAIN if np.isinf(old) else write(new - old, signed=True)
+        verdict = ""
+        if gain[0] in "+-":
+            verdict = "better" if (gain[0] == "+") == higher_is_better else "worse"
+        cells["noisy"] += f"<td>{write(old)}</td>"
+        cells["restored"] += f"<td>{write(new)}</td>"
+        cells["gain"] += f"<td class='{verdict}'>{gain}</td>"
+    heads = "".join(f"<th scope='col' title='{explanation}'>{head}</th>" for head, explanation, *_ in COLUMNS)
+    rows = "".join(
+        f"<tr class='{name}'><th scope='row'>{name.capitalize()}</th>{row}</tr>" for name, row in cells.items()
+    )
     return (
-        "<table class='metrics face'><thead><tr><th scope='col'>Against clean</th>"
-        "<th scope='col' title='mean squared error, lower is better'>MSE &darr;</th>"
-        "<th scope='col' title='peak signal-to-noise ratio, higher is better'>PSNR &uarr;</th>"
-        "<th scope='col' title='structural similarity, 1 is perfect'>SSIM &uarr;</th></tr></thead>"
+        f"<table class='metrics face'><thead><tr><th scope='col'>Against clean</th>{heads}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
 

@@ -8,6 +8,8 @@ import gradio as gr
 from fer_denoise.demo.components import BoundedSlider
 from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise, sigma_from_std
 
+NO_NOISE = "Without noise there is nothing to gain: a good restorer leaves the face as it is."
+
 
 class NoiseControls(Protocol):
     """Sliders and the noise that their values make."""
@@ -68,6 +70,8 @@ class GaussianControls:
 
     def describe(self, *values: float) -> str:
         sigma = self.noise(*values).sigma
+        if not sigma:
+            return f"Noise level: sigma {sigma:.3f}. {NO_NOISE}"
         return f"Noise level: sigma {sigma:.3f} on the scale 0 to 1, that is {sigma * 255:.1f} of 255 gray levels."
 
     def sweep(self, *values: float) -> list[tuple[float, Noise]]:
@@ -109,6 +113,8 @@ class SaltAndPepperControls:
 
     def describe(self, *values: float) -> str:
         amount, salt_vs_pepper = values
+        if not amount:
+            return f"Noise level: none of the pixels are hit. {NO_NOISE}"
         return (
             f"Noise level: {amount:.0%} of the pixels are hit; {salt_vs_pepper:.0%} of them turn white, others black."
         )

@@ -10,6 +10,8 @@ from skimage import data
 
 from fer_denoise.demo.components import (
     MUCH_WORK,
+    BoundedSlider,
+    NamedNumber,
     PictureInput,
     in_plain_words,
     picture_file,
@@ -80,7 +82,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
             )
             colour = gr.Checkbox(True, label="Keep the colours", info="Each colour channel is restored by itself.")
             with gr.Accordion("If you know the noise level, or what is white", open=False):
-                sigma = gr.Number(
+                sigma = NamedNumber(
                     0,
                     label="Noise level (sigma, 0 to 1)",
                     info="Universal and the filters can be told it. 0: it is estimated.",
@@ -101,7 +103,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
                 elem_classes="pixels fit",
                 visible=False,
             )
-            strength_slider = gr.Slider(
+            strength_slider = BoundedSlider(
                 0,
                 1,
                 1,

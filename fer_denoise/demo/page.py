@@ -13,6 +13,7 @@ from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_view import is_realist
 from fer_denoise.demo.links import read_link
+from fer_denoise.demo.numbers import DECIMAL_COMMA
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.results_tab import build_results_tab, has_results
@@ -117,6 +118,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": THEME,
         "css_paths": STYLE,
+        "js": DECIMAL_COMMA,
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from fer_denoise.classical import FILTERS
+from fer_denoise.demo.numbers import fixed
 from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, credit
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET, TITLES
 from fer_denoise.zoo import MODELS, UNIVERSAL
@@ -127,7 +128,8 @@ def surface_table(results: dict[str, Any]) -> str:
             value = models[UNIVERSAL][row][column]
             of_peers = [peer[row] for peer in peers] if results["amounts"][column] == 0 else []
             margin = value - max([*(rival[row][column] for rival in rivals), *of_peers])
-            rows += f"<td style='background: {_shade(margin)}'>{value:.1f}<small>{margin:+.1f}</small></td>"
+            cell = f"{value:.1f}<small>{fixed(margin, 1, signed=True)}</small>"
+            rows += f"<td style='background: {_shade(margin)}'>{cell}</td>"
         rows += "</tr>"
     return (
         "<div class='scrolling'><table class='metrics surface'><thead><tr><th scope='col'>Sigma</th>"
@@ -145,7 +147,7 @@ def _shade(margin: float) -> str:
 def emotion_finding(levels: list[dict[str, Any]]) -> str:
     """Whether restoring is worth it, and whether it does harm, in words."""
     clean, *noisy = levels
-    low, high = (100 * bound for bound in clean["gain_interval"])
+    low, high = map(_points, clean["gain_interval"])
     better, over = (
         sum(row[f"{name}_interval"][0] > 0 for row in noisy if f"{name}_interval" in row)
         for name in ("gain", "over_control")
@@ -153,8 +155,8 @@ def emotion_finding(levels: list[dict[str, Any]]) -> str:
     return (
         f"**Finding:** restored by *Universal*, faces are recognised better than noisy at {better} of "
         f"{len(noisy)} noise levels, and better than by the control at {over}; the whole interval lies above zero "
-        f"there. Restoring clean faces changes accuracy by {100 * clean['gain']:+.1f} points "
-        f"({low:+.1f} to {high:+.1f})."
+        f"there. Restoring clean faces changes accuracy by {_points(clean['gain'])} points "
+        f"({low} to {high})."
     )
 
 
@@ -175,14 +177,18 @@ def emotion_levels(levels: list[dict[str, Any]]) -> str:
         cells = ""
         for name in columns:
             if name == "gain" and name in row:
-                low, high = (100 * bound for bound in row["gain_interval"])
-                cells += f"<td>{100 * row[name]:+.1f}<small>{low:+.1f} to {high:+.1f}</small></td>"
+                low, high = map(_points, row["gain_interval"])
+                cells += f"<td>{_points(row[name])}<small>{low} to {high}</small></td>"
             elif name == "filter" and name in row:
                 cells += f"<td>{row[name]:.1%}<small>{escape(MODELS[row['best_filter']].title)}</small></td>"
             else:
                 cells += f"<td>{row[name]:.1%}</td>" if name in row else "<td></td>"
         body += f"<tr><th scope='row'>{_noise(row['sigma'], row['amount'])}</th>{cells}</tr>"
     return _table(["Noise", *(heads[name] for name in columns)], body)
+
+
+def _points(fraction: float) -> str:
+    return fixed(100 * fraction, 1, signed=True)
 
 
 def _noise(sigma: float, amount: float) -> str:

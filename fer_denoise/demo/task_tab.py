@@ -14,6 +14,7 @@ from fer_denoise.demo.components import (
     BoundedSlider,
     InlineGallery,
     InlineSlider,
+    NamedNumber,
     PictureInput,
     as_picture,
     in_plain_words,
@@ -26,6 +27,7 @@ from fer_denoise.demo.hub_faces import random_test_faces
 from fer_denoise.demo.links import COPY_LINK, MAX_SEED
 from fer_denoise.demo.noise_controls import CONTROLS, SaltAndPepperControls
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.metrics import PSNR_CAP
 from fer_denoise.pictures import read_picture, to_face
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models, specialists
@@ -96,7 +98,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 )
             with gr.Group():
                 sliders = controls.build()
-                seed = gr.Number(
+                seed = NamedNumber(
                     0,
                     label="Seed",
                     info="The same seed draws the same noise.",
@@ -165,7 +167,10 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         compare_table = gr.HTML(padding=False)
         compare_gallery = pixel_gallery(columns=5, visible=False)
     with gr.Accordion("Quality at every noise level", open=False):
-        gr.Markdown("PSNR on this face, from weak noise to strong. Higher is better; *noisy* is the face as it came.")
+        gr.Markdown(
+            "PSNR on this face, from weak noise to strong. Higher is better; *noisy* is the face as it came. "
+            f"{PSNR_CAP:.0f} dB stands for no error at all."
+        )
         chosen = gr.Dropdown(
             [(MODELS[name].title, name) for name in list_models()],
             value=[UNIVERSAL, specialists(task)[0], "switching-median" if with_impulses else "nl-means"],
