@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from fer_denoise import Restorer
+from fer_denoise.data import DataError, Faces
 from fer_denoise.demo.compare import compare
 from fer_denoise.demo.components import preview
 from fer_denoise.demo.face_view import restore_face
@@ -208,6 +209,30 @@ def test_a_seed_that_cannot_be_taken_is_named(visit):
     here.panel.get_by_label("Seed").fill("-1")
     here.page.get_by_text("Seed: give a whole number from 0 to 2147483647, not -1.").first.wait_for()
     here.keep("wrong-seed")
+
+
+def test_random_faces_that_do_not_come_leave_the_gallery_as_it_was(visit, monkeypatch):
+    def fail(*args):
+        raise DataError("cannot be loaded from the Hub; set HF_TOKEN, or give --data a local copy")
+
+    monkeypatch.setattr("fer_denoise.demo.hub_faces.load_fer2013", fail)
+    here = visit()
+    press = here.panel.get_by_role("button", name="Random FER2013 faces")
+    press.click()
+    here.page.get_by_text("The faces that are shown still work").wait_for()
+    here.keep("no-random-faces")
+    here.wait_until(press.is_enabled)
+    before = here.table()
+    here.panel.locator(".faces .thumbnail-item").nth(3).click()
+    here.wait_for_table_other_than(before)
+    assert here.page.get_by_text("HF_TOKEN").count() == 0 and here.panel.locator(".error:visible").count() == 0
+    # And once they come, they are there.
+    faces = Faces(np.stack(list(sample_faces().values())), np.full(len(sample_faces()), 3), "")
+    monkeypatch.setattr("fer_denoise.demo.hub_faces.load_fer2013", lambda *args: faces)
+    press.click()
+    here.wait_until(lambda: "Happy" in here.panel.locator(".faces").inner_html())
+    here.wait_until(press.is_enabled)
+    here.assert_quiet()
 
 
 def test_a_slider_moved_by_keyboard_changes_noise_and_measurements(visit):

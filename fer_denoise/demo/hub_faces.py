@@ -1,44 +1,63 @@
 """FER2013's test faces from the Hub, which are asked for only when a visitor wants them."""
 
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from functools import cache
+import logging
+import threading
+from concurrent.futures import Future
 
 import numpy as np
 
 from fer_denoise.data import EMOTIONS, HUB_DATASET, DataError, Faces, load_fer2013
 
-SECONDS = 120
-"""How long a visitor waits for the download."""
+SECONDS = 5
+"""How long a visitor waits. A download that takes longer goes on, for whoever asks next."""
 COUNT = 10
 
-
-def random_test_faces(rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
-    """Some faces, uint8 (48, 48), each with the emotion it is labelled with.
-
-    Raises:
-        DataError: the Hub does not answer, or not in time; the message says what to do.
-    """
-    faces = _test_faces()
-    return [
-        (EMOTIONS[faces.labels[index]].capitalize(), faces.images[index])
-        for index in rng.choice(len(faces), size=min(COUNT, len(faces)), replace=False)
-    ]
+logger = logging.getLogger(__name__)
 
 
-@cache
-def _test_faces() -> Faces:
-    # Loading has no time-out of its own.
-    pool = ThreadPoolExecutor(1)
+class HubFaces:
+    """Fetches the faces once, when they are first asked for; after a failure, again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fetched: Future[Faces] | None = None
+
+    def draw(self, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+        """Some faces, uint8 (48, 48), each with the emotion it is labelled with.
+
+        Raises:
+            DataError: they did not come, or not in time; the message is for a visitor, and the log has the cause.
+        """
+        fetched = self._fetch()
+        try:
+            faces = fetched.result(SECONDS)
+        except TimeoutError:
+            raise DataError(
+                f"FER2013's faces did not come from the Hugging Face Hub within {SECONDS} seconds. The faces that are "
+                "shown still work. If the Hub can be reached, those from there are ready when you press again later."
+            ) from None
+        except DataError as error:
+            raise DataError(
+                "FER2013's faces cannot be had from the Hugging Face Hub at the moment. The faces that are shown still "
+                "work; press again later to try once more."
+            ) from error
+        return [
+            (EMOTIONS[faces.labels[index]].capitalize(), faces.images[index])
+            for index in rng.choice(len(faces), size=min(COUNT, len(faces)), replace=False)
+        ]
+
+    def _fetch(self) -> Future[Faces]:
+        with self._lock:
+            if self._fetched is None or (self._fetched.done() and self._fetched.exception()):
+                self._fetched = Future()
+                # Loading has no time-out of its own, and must not keep the app from ending.
+                threading.Thread(target=_load_into, args=[self._fetched], daemon=True).start()
+            return self._fetched
+
+
+def _load_into(future: Future[Faces]) -> None:
     try:
-        return pool.submit(load_fer2013, HUB_DATASET, "test").result(SECONDS)
-    except FutureTimeoutError:
-        raise DataError(
-            f"The dataset {HUB_DATASET} did not come within {SECONDS} seconds: try again later, or choose another face."
-        ) from None
-    except DataError as error:
-        raise DataError(
-            f"FER2013's faces could not be fetched from the Hub, so choose another face. ({error})"
-        ) from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        future.set_result(load_fer2013(HUB_DATASET, "test"))
+    except Exception as error:
+        logger.warning("FER2013's faces did not come: %s", error)
+        future.set_exception(error)

@@ -12,6 +12,7 @@ import fer_denoise
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_view import is_realist
+from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.links import read_link
 from fer_denoise.demo.numbers import DECIMAL_COMMA
 from fer_denoise.demo.own_tab import build_own_tab
@@ -41,7 +42,7 @@ def build() -> gr.Blocks:
     """The app, its networks loaded."""
     restorers = Restorers()
     restorers.load_networks()
-    stops, turns = Stops(), Turns()
+    stops, turns, hub_faces = Stops(), Turns(), HubFaces()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         unseen = gr.State()
@@ -50,7 +51,7 @@ def build() -> gr.Blocks:
         with gr.Tabs() as tabs:
             for task, title in TABS.items():
                 with gr.Tab(title, id=task):
-                    task_tabs.append(build_task_tab(task, restorers))
+                    task_tabs.append(build_task_tab(task, restorers, hub_faces))
             with gr.Tab("Your own picture", id="own"):
                 build_own_tab(restorers, stops, turns)
             if has_results():

@@ -1,6 +1,6 @@
 """The tab of a task: choose a face, add noise, restore it, and see what was gained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from fer_denoise.demo.components import (
 )
 from fer_denoise.demo.face_view import attention_pictures, is_realist, measurements, restore_face
 from fer_denoise.demo.heat import error_legend, impulse_legend
-from fer_denoise.demo.hub_faces import random_test_faces
+from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.links import COPY_LINK, MAX_SEED
 from fer_denoise.demo.noise_controls import CONTROLS, SaltAndPepperControls
 from fer_denoise.demo.restorers import Restorers
@@ -47,6 +47,8 @@ class TaskTab:
     """The values of `outputs` for the first face, with a model, the dial, a seed and noise levels."""
 
 
+RANDOM_FACES = "Random FER2013 faces, from the Hub"
+
 Subject = tuple[bytes, int, tuple[float, ...]]
 """What was measured: the pixels of a face, the seed of its noise, and where the sliders stood."""
 
@@ -61,7 +63,7 @@ def is_outdated(measured: Subject | None, face: np.ndarray, seed: int | None, *v
     return measured is not None and measured != subject(face, seed, *values)
 
 
-def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
+def build_task_tab(task: str, restorers: Restorers, hub_faces: HubFaces) -> TaskTab:
     """Fill the current tab with the controls and pictures of `task`."""
     controls = CONTROLS[task]
     samples = list(sample_faces().items())
@@ -86,7 +88,7 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
                 selected_index=0,
                 elem_classes="pixels faces",
             )
-            random_button = gr.Button("Random FER2013 faces, from the Hub", size="sm")
+            random_button = gr.Button(RANDOM_FACES, size="sm")
             with gr.Accordion("Or a face of your own", open=False):
                 upload = PictureInput(
                     show_label=False,
@@ -247,17 +249,28 @@ def build_task_tab(task: str, restorers: Restorers) -> TaskTab:
         return gr.skip() if path is None else with_picture(to_face(read_picture(path, gray=True).in_8_bits()))
 
     @in_plain_words
-    def draw_faces() -> tuple[Any, ...]:
-        faces = random_test_faces(np.random.default_rng())
-        pictures = [(as_picture(sample), title) for title, sample in faces]
-        return gr.Gallery(pictures, selected_index=0), faces, *with_picture(faces[0][1])
+    def draw_faces() -> Iterator[dict[Any, Any]]:
+        yield {random_button: gr.Button("Asking the Hub …", interactive=False)}
+        faces = hub_faces.draw(np.random.default_rng())
+        first, picture = with_picture(faces[0][1])
+        yield {
+            random_button: can_draw(),
+            gallery: gr.Gallery([(as_picture(sample), title) for title, sample in faces], selected_index=0),
+            offered: faces,
+            face: first,
+            clean_image: picture,
+        }
+
+    def can_draw() -> gr.Button:
+        return gr.Button(RANDOM_FACES, interactive=True)
 
     picked = gallery.select(pick, offered, [face, clean_image], **options)
     # Not "input", which the clipboard does not raise.
     uploaded = upload.change(pick_upload, upload, [face, clean_image], **options)
-    # It may wait for the Hub: faces are not to wait for it, and one download at a time is enough.
-    hub_options = {**slow_options, "concurrency_id": "hub", "concurrency_limit": 1}
-    drawn = random_button.click(draw_faces, None, [gallery, offered, face, clean_image], **hub_options)
+    # It may wait for the Hub: faces are not to wait for it. Nor does it cover them, which an error would do for good.
+    hub_options = {**options, "concurrency_id": "hub", "concurrency_limit": 4}
+    drawn = random_button.click(draw_faces, None, [random_button, gallery, offered, face, clean_image], **hub_options)
+    drawn.failure(can_draw, None, random_button, **options)
     for event in (picked, uploaded, drawn):
         event.success(run, inputs, outputs, **options)
     # Not "change", which is raised for each control that the app itself sets: of several at once, all before the last
