@@ -1,4 +1,7 @@
 import re
+import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import astuple
 from pathlib import Path
@@ -312,3 +315,23 @@ def test_weights_from_the_hub_are_taken_and_said_so(monkeypatch):
     restorers.load_networks()
     assert ("somebody/fer-denoise-attention-unet-low", "v1") in asked
     assert restorers.weights_source() == "Hub repos of somebody, revision v1"
+
+
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_the_readmes_examples_for_programs_work_as_printed_from_an_empty_folder(app_url, tmp_path, language):
+    if language == "bash" and not all(map(shutil.which, ("bash", "curl", "awk", "seq"))):
+        pytest.skip("needs bash, curl, awk and seq")
+    section = (
+        (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").partition("\n## Use it from another")[2]
+    )
+    (code,) = re.findall(f"```{language}\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    assert "http://127.0.0.1:7860" in code
+    code = code.replace("http://127.0.0.1:7860", app_url.rstrip("/"))
+    command = [sys.executable, "-I", "-c", code] if language == "python" else ["bash", "-euo", "pipefail", "-c", code]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert ended.returncode == 0, ended.stderr
+    assert ("event: complete" if language == "bash" else "'sigma': 0.0") in ended.stdout
+    given = next(tmp_path.glob("noisy.pgm" if language == "bash" else "clean.png"))
+    with Image.open(tmp_path / "restored.png") as restored, Image.open(given) as picture:
+        assert restored.format == "PNG" and restored.size == picture.size
+        assert np.abs(np.asarray(restored).astype(int) - np.asarray(picture)).max() > 0

@@ -103,6 +103,13 @@ def test_the_app_fetches_nothing_from_this_machine(client, inner_service, scheme
     assert asked == []
 
 
+def test_a_picture_that_cannot_be_fetched_gets_a_message(client, inner_service):
+    address, asked = inner_service
+    answer = call(client, "estimate_noise", [file(f"http://{address}/a.png"), 0])
+    assert f"The picture at http://{address}/a.png could not be fetched" in answer and "upload the file" in answer
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("model", "sigma", "strength"),
     [

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import isgeneratorfunction
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -44,6 +45,18 @@ class PictureInput(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> str | None:
         return payload.path if payload else None
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        try:
+            return await super().async_move_resource_to_block_cache(url_or_file_path)
+        # Gradio raises this class itself. Why it failed is not told: it would tell of the network that the app is in.
+        except Exception as error:
+            raise gr.Error(
+                f"The picture at {url_or_file_path} could not be fetched: give an address that everybody can open, or "
+                "upload the file.",
+                title=FAILED,
+                print_exception=False,
+            ) from error
 
 
 def inline(picture: Image.Image, name: str) -> ImageData:
