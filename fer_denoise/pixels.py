@@ -11,6 +11,7 @@ import numpy as np
 from fer_denoise.images import ROUNDING
 
 WANTED = "whole numbers from 0 to 255, or fractions from 0 to 1"
+_SIGNS = str.maketrans(",;[]()", " " * 6)
 _NUMBER = re.compile(r"[^\s,;\[\]()]+")
 _DATA_URL = re.compile(r"\s*(data:[\w/.+-]*;base64,)?")
 _STARTS_IN_BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk", "SUkq", "TU0A", "UD")
@@ -78,7 +79,7 @@ def spell_base64(content: bytes, suffix: str, like: str) -> str:
 
 
 def _parsed(text: str) -> list[int] | list[float]:
-    words = _NUMBER.findall(text)
+    words = text.translate(_SIGNS).split()
     if "..." in words:
         raise ValueError("were cut short, with '...', where they were written; export all of them")
     try:
