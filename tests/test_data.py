@@ -654,11 +654,12 @@ def test_images_that_came_with_a_hub_dataset_are_read(tmp_path, hub_dataset, mak
     np.testing.assert_array_equal(load_fer2013("somebody/faces", "test").images, make_faces(1))
 
 
-def test_random_faces_of_the_app_are_not_files_of_this_machine(hub_dataset, private_picture):
+def test_random_faces_of_the_app_are_not_files_of_this_machine(hub_dataset, private_picture, monkeypatch):
+    monkeypatch.setattr(hub_faces, "SECONDS", 60)
     hub_dataset([{"bytes": None, "path": str(private_picture)}])
-    hub_faces._test_faces.cache_clear()
-    with pytest.raises(DataError, match="did not come with"):
-        hub_faces.random_test_faces(np.random.default_rng(0))
+    with pytest.raises(DataError) as caught:
+        hub_faces.HubFaces().draw(np.random.default_rng(0))
+    assert "did not come with" in str(caught.value.__cause__)
 
 
 def test_what_is_not_on_the_hub_has_no_revision(tmp_path):
