@@ -486,9 +486,11 @@ def test_half_precision_costs_next_to_nothing(name, samples):
     assert abs(mean_psnr(psnr(half, samples)) - mean_psnr(psnr(full, samples))) < 0.02
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_half_precision_rounds_as_autocast_does_and_leaves_the_network_alone(samples):
-    noisy = TASKS["high"](samples, seed=0)
+    # Few, for a processor that only feigns bfloat16 is ten times as slow at it.
+    noisy = TASKS["high"](samples[:2], seed=0)
     model = Restorer.from_pretrained("universal", device="cpu", precision="fp32").model
     with torch.autocast("cpu", torch.bfloat16):
         expected = model(torch.from_numpy(noisy).unsqueeze(1)).squeeze(1).clamp(0, 1).numpy()
