@@ -1,5 +1,6 @@
 import io
 import json
+import sys
 
 import datasets
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 from published_networks import write_peers
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, classical
 from fer_denoise.data import DataError
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import mean_psnr, psnr
@@ -71,6 +72,7 @@ def fake_bm3d(tmp_path, monkeypatch):
         "def bm3d(z, sigma_psd):\n    return 0 * z + 0.5\ndef bm3d_rgb(z, sigma_psd):\n    return 0 * z\n"
     )
     monkeypatch.syspath_prepend(tmp_path / "packages")
+    monkeypatch.delitem(sys.modules, "bm3d", raising=False)
 
 
 @pytest.mark.usefixtures("fake_bm3d")
@@ -107,7 +109,8 @@ def test_every_method_restores_the_sets_of_the_field(run, drawn, tmp_path):
     assert f"| Kodak24, sigma 50 | {cells[NOISY]['Kodak24, sigma 50']:.2f} |" in table.replace("**", "")
 
 
-def test_what_is_measured_is_kept_and_what_is_named_is_measured_anew(run, drawn, capsys):
+def test_what_is_measured_is_kept_and_what_is_named_is_measured_anew(run, drawn, capsys, monkeypatch):
+    monkeypatch.setattr(classical, "find_spec", lambda name: None)
     folder, _ = drawn
     first = run("pictures", str(folder), "--models", "universal")["methods"]
     assert "pip install bm3d" in capsys.readouterr().out
