@@ -13,7 +13,7 @@ from skimage.feature import Cascade
 
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.pictures import Picture
-from fer_denoise.restore import NoiseLevel, Restorer
+from fer_denoise.restore import NoiseLevel, NoiseMap, Restorer
 
 MARGIN = 0.15
 """Of a face's box, added on each side: FER2013's faces show forehead and chin."""
@@ -53,6 +53,11 @@ def restore_picture(
 def picture_noise_level(restorer: Restorer, picture: Picture) -> NoiseLevel | None:
     """The noise of a picture, of several frames that of the first; None if the model cannot tell."""
     return photo_noise_level(restorer, replace(picture, frames=picture.frames[:1]).images[0])
+
+
+def picture_noise_map(restorer: Restorer, picture: Picture) -> NoiseMap | None:
+    """Where the noise of a picture is, of several frames that of the first; None if the model cannot tell."""
+    return restorer.noise_map(replace(picture, frames=picture.frames[:1]).images[0])
 
 
 def restore_photo(

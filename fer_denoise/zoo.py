@@ -29,7 +29,8 @@ _UNET = "Attention U-Net trained on FER2013 for {}; blind, and a specialist: bes
 
 MODELS: dict[str, ModelInfo] = {
     UNIVERSAL: ModelInfo(
-        "Universal", "One network for every level of Gaussian noise, black and white pixels, and both together; blind."
+        "Universal",
+        "One network for the noise that pictures carry, of many kinds and every level, alone and together; blind.",
     ),
     "attention-unet-low": ModelInfo("Attention U-Net, low Gaussian", _UNET.format("low Gaussian noise"), "low"),
     "attention-unet-high": ModelInfo("Attention U-Net, high Gaussian", _UNET.format("high Gaussian noise"), "high"),

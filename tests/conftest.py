@@ -153,3 +153,9 @@ def app_url() -> Iterator[str]:
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()
+
+
+@pytest.fixture
+def few_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few drawings beside the faces of a training that they are there at once."""
+    monkeypatch.setattr("train.scenes.DRAWINGS", 20)

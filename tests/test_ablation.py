@@ -18,7 +18,7 @@ def small(monkeypatch):
     monkeypatch.setattr(ablation, "VARIANTS", variants)
 
 
-@pytest.mark.usefixtures("fresh_accelerator", "small")
+@pytest.mark.usefixtures("fresh_accelerator", "small", "few_drawings")
 def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_faces, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
@@ -29,7 +29,7 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     ablation.main(options)
     first = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
     assert [(row["variant"], row["seed"]) for row in first] == [(ablation.BASE, 0), (ablation.BASE, 1)]
-    ablation.main([*options, "no gates", "no biases", "no mask and no pre-fill"])
+    ablation.main([*options, "no gates", "no biases", "mask of black and white pixels"])
     rows = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
     assert len(rows) == 8 and [row for row in rows if row["variant"] == ablation.BASE] == first
 

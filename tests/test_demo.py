@@ -23,6 +23,7 @@ from fer_denoise.demo.heat import (
     error_picture,
     impulse_legend,
     impulse_picture,
+    noise_picture,
 )
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.numbers import fixed
@@ -32,6 +33,7 @@ from fer_denoise.metrics import PSNR_CAP, psnr
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, GaussianNoise, gaussian_noise
 from fer_denoise.origin import ORIGIN_REPORTED
+from fer_denoise.restore import NoiseMap
 from fer_denoise.zoo import MODELS, list_models
 
 
@@ -74,6 +76,15 @@ def test_the_error_picture_is_dark_where_the_face_is_right():
     picture[3, 4] = COLOURS[0]
     assert (picture == COLOURS[0]).all()
     assert f"{ERROR_LIMIT * 255:.0f} or more" in error_legend()
+
+
+def test_the_noise_picture_is_light_where_the_noise_is_and_marks_what_is_lost():
+    sigma, impulses = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    sigma[:, 4:], impulses[0, 0] = 0.2, 0.9
+    picture = np.array(noise_picture(NoiseMap(sigma, impulses)))
+    assert picture.shape == (8, 8, 3)
+    assert (picture[:, 4:] == COLOURS[-1]).all() and (picture[1:, :4] == COLOURS[0]).all()
+    assert tuple(picture[0, 0]) == REPAINTED
 
 
 def test_the_attention_picture_shows_the_differences_of_the_coefficients():

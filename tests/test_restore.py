@@ -1,4 +1,5 @@
 import copy
+import pickle
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,14 @@ from fer_denoise.classical import ClassicalFilter, available_filters
 from fer_denoise.hub import ModelNotFoundError
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet, PretrainedModel, UniversalRestorer
-from fer_denoise.noise import TASKS, mixed_noise
+from fer_denoise.models.noise_estimator import LEVELS
+from fer_denoise.noise import (
+    TASKS,
+    GaussianNoise,
+    JpegCompression,
+    mixed_noise,
+)
+from fer_denoise.restore import NoiseLevel
 from fer_denoise.zoo import MODELS, bundled_restorers
 
 LEAST_GAINS = {
@@ -136,7 +144,7 @@ def test_large_pictures_pass_in_windows_of_bounded_size(network, monkeypatch):
     model = Restorer(network, "tiled", device="cpu", tile=32, tile_overlap=16)
     forward = model._forward
     monkeypatch.setattr(
-        model, "_forward", lambda batch, levels: sizes.append(batch.shape[-2:]) or forward(batch, levels)
+        model, "_forward", lambda batch, *known: sizes.append(batch.shape[-2:]) or forward(batch, *known)
     )
     model(np.zeros((100, 90), np.uint8))
     assert len(sizes) == 12 and max(max(size) for size in sizes) <= 64
@@ -367,8 +375,8 @@ def test_no_bundled_network_amplifies_what_is_rounded_whatever_it_is_given(name,
 
 
 @pytest.mark.slow
-def test_a_picture_larger_than_the_window_of_the_estimate_has_one_level_in_tiles_and_as_a_whole():
-    noisy = TASKS["high"](data.camera()[100:164, 100:212], seed=0)
+def test_a_picture_larger_than_the_window_of_the_estimate_has_the_same_levels_in_tiles_and_as_a_whole():
+    noisy = TASKS["high"](data.camera()[100:164, 100:340], seed=0)
     network = Restorer.from_pretrained("universal").model
     whole, tiled = InDouble(network, "x", device="cpu"), InDouble(network, "x", device="cpu", tile=48)
     np.testing.assert_allclose(tiled(noisy), whole(noisy), atol=1e-4 / 255)
@@ -379,7 +387,8 @@ def test_the_universal_restorer_can_be_told_sigma(samples):
     restorer = Restorer.from_pretrained("universal")
     noisy = TASKS["low"](samples, seed=0)
     scores = {sigma: mean_psnr(psnr(restorer(noisy, sigma=sigma), samples)) for sigma in (None, 0.005, 0.02, 0.08)}
-    assert scores[0.02] == max(scores.values())
+    # Blind, it is as good within 0.05 dB: its estimate is that close.
+    assert scores[0.02] == pytest.approx(scores[None], abs=0.05)
     assert min(scores[None], scores[0.02]) > max(scores[0.005], scores[0.08]) + 0.2
 
 
@@ -409,7 +418,7 @@ def test_no_output_depends_on_an_input_out_of_reach(model):
         if parameter.ndim > 1:
             parameter.normal_(std=0.3, generator=rng)
     picture = 0.2 + 0.6 * torch.rand(1, 1, 128, 128, generator=rng, dtype=torch.double)
-    told = (torch.tensor([[0.1, 0.2]]),) if isinstance(model, UniversalRestorer) else ()
+    told = (torch.full((1, len(LEVELS)), 0.1),) if isinstance(model, UniversalRestorer) else ()
     farthest = 0
     for row, column in [(64, 64), (63, 63), (66, 61)]:
         other = picture.clone()
@@ -438,6 +447,35 @@ def test_the_noise_level_of_a_batch_is_that_of_each_picture_and_of_colour_the_me
     assert restorer.noise_level(Image.fromarray(pixels)) == restorer.noise_level(pixels)
 
 
+def test_the_map_of_the_noise_shows_where_it_is(samples):
+    restorer = Restorer.from_pretrained("universal")
+    left, lost = samples[0].astype(np.float32) / 255, np.zeros((48, 48), bool)
+    left[:, :24] = GaussianNoise(0.15)(left, seed=0)[:, :24]
+    left[10:40:10, 30:46:5] = 1
+    lost[10:40:10, 30:46:5] = True
+    sigma, impulses = restorer.noise_map(left)
+    assert sigma.shape == impulses.shape == (48, 48) and sigma.dtype == np.float32
+    assert sigma[:, :20].mean() > 0.09 and sigma[:, 30:].mean() < 0.03
+    assert impulses[lost].mean() > 0.8 > 0.1 > impulses[:, 28:][~lost[:, 28:]].mean()
+    colour = restorer.noise_map(np.stack([left] * 3, axis=-1))
+    np.testing.assert_allclose(colour.sigma, sigma, atol=1e-3)
+    assert Restorer.from_pretrained("median").noise_map(left) is None
+    with pytest.raises(ValueError, match="one at a time"):
+        restorer.noise_map(samples)
+
+
+def test_the_noise_level_says_where_there_is_much_jpeg(samples):
+    restorer = Restorer.from_pretrained("universal")
+    others = [restorer.noise_level(picture).others for picture in JpegCompression(10)(samples, seed=0)]
+    assert np.mean([any("JPEG of quality" in word for word in words) for words in others]) > 0.7
+    clean = [restorer.noise_level(picture).others for picture in [*samples, *GaussianNoise(0.06)(samples, seed=0)]]
+    assert np.mean([len(others) for others in clean]) < 0.2
+    sigma, amount = restorer.noise_level(samples[0])
+    assert (sigma, amount) == restorer.noise_level(samples[0]) and pickle.loads(
+        pickle.dumps(NoiseLevel(1, 2, ("x",)))
+    ).others
+
+
 @pytest.mark.parametrize("ask", ["noise_level", "attention"])
 @pytest.mark.parametrize("name", ["universal", "median"])
 def test_what_is_no_picture_has_no_noise_level_and_no_attention(ask, name):
@@ -459,12 +497,25 @@ def test_attention_takes_a_picture_in_any_form(restorer, noisy):
         np.testing.assert_array_equal(restorer.attention(form), expected)
 
 
-def test_the_noise_level_of_a_large_picture_is_the_median_over_its_windows(make_faces):
+def test_the_noise_level_of_a_large_picture_is_what_most_of_its_windows_say(make_faces):
     restorer = Restorer.from_pretrained("universal", precision="fp32")
     # Without black and white pixels, every window counts.
     picture = 0.4 + 0.2 * TASKS["high"](make_faces(1, shape=(48, 100))[0], seed=0)
-    expected = np.median([restorer.noise_level(picture[:, left : left + 48]) for left in (0, 26, 52)], axis=0)
-    np.testing.assert_allclose(restorer.noise_level(picture), expected, rtol=1e-5)
+    one, two, three = (np.array(restorer.noise_level(picture[:, left : left + 48])) for left in (0, 26, 52))
+    of_windows = [(one + two) / 2, np.median([one, two, three], axis=0), (two + three) / 2]
+    np.testing.assert_allclose(restorer.noise_level(picture), np.median(of_windows, axis=0), rtol=1e-4)
+
+
+def test_a_large_picture_is_restored_by_the_noise_of_each_of_its_parts():
+    clean = data.camera()[:192, :384].astype(np.float32) / 255
+    noisy = clean.copy()
+    noisy[:, 192:] = GaussianNoise(0.1)(clean[:, 192:], seed=0)
+    restorer = Restorer.from_pretrained("universal")
+    restored = restorer(noisy)
+    assert psnr(restored[:, :180], clean[:, :180]) > 40
+    assert psnr(restored[:, 200:], clean[:, 200:]) > psnr(noisy[:, 200:], clean[:, 200:]) + 8
+    sigma = restorer.noise_map(noisy).sigma
+    assert sigma[:, :180].mean() < 0.02 and sigma[:, 200:].mean() == pytest.approx(0.1, rel=0.25)
 
 
 @pytest.mark.slow

@@ -248,7 +248,7 @@ def test_a_later_task_starts_from_the_earlier_model(data, tmp_path, finished, mo
     prepare = Accelerator.prepare
 
     def remember(self, model, *others):
-        starts.append(model.head.weight.detach().clone())
+        starts.append(model.model.head.weight.detach().clone())
         return prepare(self, model, *others)
 
     monkeypatch.setattr(Accelerator, "prepare", remember)

@@ -4,14 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from training_data import assert_same_tensors, read_log, write_faces
 
-import train.noise_level
 import train.universal
 from fer_denoise import Restorer
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.models.noise_estimator import scaled, unscaled
-from fer_denoise.models.universal import extremes, prefill
+from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, scaled, unscaled
+from fer_denoise.models.universal import extremes, fill
+from fer_denoise.noise import TorchDraw, WorldNoise
 from train.supervised import log_mse
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
@@ -33,7 +34,7 @@ def picture(*shape: int) -> torch.Tensor:
 
 
 def test_its_size_at_the_defaults():
-    assert sum(parameter.numel() for parameter in UniversalRestorer().parameters()) == 603_077
+    assert sum(parameter.numel() for parameter in UniversalRestorer().parameters()) == 1_111_916
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 13), (48, 48), (50, 31)])
@@ -43,26 +44,27 @@ def test_any_size_comes_back(shape):
     assert restored.shape == (2, 1, *shape) and restored.isfinite().all()
 
 
-@torch.no_grad()
-def test_fresh_it_copies_what_is_no_extreme_and_fills_in_the_rest():
-    noisy = picture(1, 1, 16, 16)
-    noisy[0, 0, 5, 5], noisy[0, 0, 9, 2] = 1, 0
-    restored = make()(noisy)
-    mask = extremes(noisy).bool()
-    assert mask.sum() == 2
-    assert torch.equal(restored[~mask], noisy[~mask])
-    # Its gate starts at sigmoid(2).
-    filled = prefill(noisy, extremes(noisy))
-    torch.testing.assert_close(restored[mask], noisy[mask].lerp(filled[mask], torch.tensor(2.0).sigmoid().item()))
+def said(model: UniversalRestorer, sigma: float, lost: float) -> UniversalRestorer:
+    """With an estimator that says the same of every pixel: the root of sigma, and the logit that it is lost."""
+    torch.nn.init.zeros_(model.noise_estimator.maps.weight)
+    model.noise_estimator.maps.bias = torch.nn.Parameter(torch.tensor([sigma, lost]))
+    return model
 
 
 @torch.no_grad()
-def test_its_gate_can_keep_a_true_extreme():
+def test_fresh_it_copies_what_is_not_lost():
     noisy = picture(1, 1, 16, 16)
     noisy[0, 0, 4:8, 4:8] = 0
-    model = make()
-    model.head.bias[1] = -30
-    torch.testing.assert_close(model(noisy), noisy)
+    torch.testing.assert_close(said(make(), 0.0, -30.0)(noisy), noisy)
+
+
+@torch.no_grad()
+def test_fresh_it_fills_in_what_is_lost_as_far_as_its_gate_is_open():
+    noisy = picture(1, 1, 16, 16)
+    restored = said(make(), 0.0, 30.0)(noisy)
+    filled = fill(noisy, torch.ones_like(noisy))
+    # Its gate starts at sigmoid(2).
+    torch.testing.assert_close(restored, noisy.lerp(filled, torch.tensor(2.0).sigmoid().item()))
 
 
 def test_extremes_are_the_pixels_at_the_ends():
@@ -70,28 +72,22 @@ def test_extremes_are_the_pixels_at_the_ends():
     assert extremes(values).tolist() == [1, 0, 0, 0, 1]
 
 
-def test_the_prefill_of_a_hole_is_the_mean_of_its_rim_weighted_by_distance():
-    image = torch.zeros(1, 1, 5, 5)
-    image[0, 0] = torch.arange(25.0).view(5, 5) / 25
-    mask = torch.zeros_like(image)
-    mask[0, 0, 2, 2] = 1
-    broken = image.clone()
-    broken[0, 0, 2, 2] = 1
-    filled = prefill(broken, mask)
-    # A plane is its own mean.
-    torch.testing.assert_close(filled, image)
-
-
-def test_the_prefill_keeps_what_is_far_from_everything_known():
-    image = picture(1, 1, 24, 24)
-    image[0, 0, 4:20, 4:20] = 0
-    mask = extremes(image)
-    filled = prefill(image, mask)
-    assert (filled[0, 0, 8:16, 8:16] == 0).all()
-    assert (filled[0, 0, 4:8, 4:20] > 0).all()
-    assert torch.equal(filled[mask == 0], image[mask == 0])
+def test_what_is_lost_is_filled_in_from_around_it():
+    plane = torch.arange(49.0).view(1, 1, 7, 7) / 49
+    lost = torch.zeros_like(plane)
+    lost[0, 0, 3, 3] = lost[0, 0, 2, 3] = lost[0, 0, 4, 3] = 1
+    broken = torch.where(lost > 0, 1.0, plane)
+    # A plane is its own mean; what is lost still counts a thousandth.
+    assert fill(broken, lost)[0, 0, 3, 3] == pytest.approx(plane[0, 0, 3, 3].item(), abs=2e-3)
     black = torch.zeros(1, 1, 12, 12)
-    assert torch.equal(prefill(black, extremes(black)), black)
+    assert torch.equal(fill(black, torch.ones_like(black)), black)
+
+
+@torch.no_grad()
+def test_the_maps_say_how_noisy_each_pixel_is_and_what_is_lost():
+    sigma, lost = said(make(), 0.5, 0.0).noise_maps(picture(2, 1, 9, 13))
+    torch.testing.assert_close(sigma, torch.full((2, 1, 9, 13), MAX_SIGMA / 4))
+    torch.testing.assert_close(lost, torch.full((2, 1, 9, 13), 0.5))
 
 
 @torch.no_grad()
@@ -99,10 +95,10 @@ def test_the_noise_level_is_one_of_each_picture_and_does_not_depend_on_the_batch
     noisy = picture(3, 1, 20, 20)
     model = make()
     torch.nn.init.constant_(model.noise_estimator.head[-1].bias, 0.5)
-    levels = model.noise_level(noisy)
-    assert levels.shape == (3, 2) and (levels > 0).all()
+    levels = model.noise_levels(noisy)
+    assert levels.shape == (3, len(LEVELS)) and (levels > 0).all()
     assert not torch.equal(levels[0], levels[1])
-    torch.testing.assert_close(model.noise_level(noisy[1:2]), levels[1:2])
+    torch.testing.assert_close(model.noise_levels(noisy[1:2]), levels[1:2])
 
 
 @torch.no_grad()
@@ -119,6 +115,8 @@ def test_saved_and_loaded_it_restores_the_same(tmp_path):
 def test_wrong_options_are_refused(options):
     with pytest.raises(ValueError, match="of one length"):
         make(**options)
+    with pytest.raises(ValueError, match="at most 5 scales"):
+        make(widths=(4,) * 6, blocks=(1,) * 6)
     with pytest.raises(ValueError, match="at least 1"):
         make(widths=(4, 8), blocks=(1, 0))
 
@@ -136,14 +134,47 @@ def test_it_restores_by_its_own_estimate_unless_it_is_told():
     model, noisy = trained_like(make()), picture(3, 1, 20, 20)
     for block in model.bottleneck:
         torch.nn.init.normal_(block.modulation.weight, generator=torch.Generator().manual_seed(2))
-    torch.testing.assert_close(model(noisy, model.noise_level(noisy)), model(noisy))
-    assert (model(noisy, torch.tensor([[0.3, 0.5]]).expand(3, 2)) - model(noisy)).abs().max() > 1e-4
+    levels = model.noise_levels(noisy)
+    torch.testing.assert_close(model(noisy, levels), model(noisy))
+    assert (model(noisy, levels + 0.3) - model(noisy)).abs().max() > 1e-4
+    sigma = torch.full((3,), 0.2)
+    known = model(noisy, sigma=sigma)
+    assert (known - model(noisy)).abs().max() > 1e-4
+    # The level that is given takes the place of the estimated one, in both of its forms.
+    alike = said(make(), (0.2 / MAX_SIGMA) ** 0.5, 0.0)
+    levels[:, 0] = 0.2
+    torch.testing.assert_close(alike(noisy, levels), alike(noisy, levels - 0, sigma))
+
+
+@torch.no_grad()
+def test_levels_of_cells_that_are_all_alike_are_those_of_the_picture():
+    model, noisy = trained_like(make()), picture(2, 1, 40, 52)
+    for block in model.bottleneck:
+        torch.nn.init.normal_(block.modulation.weight, generator=torch.Generator().manual_seed(2))
+    levels = model.noise_levels(noisy)
+    cells = levels[:, None, None].expand(2, 3, 4, len(LEVELS)).clone()
+    torch.testing.assert_close(model(noisy, cells), model(noisy, levels), atol=1e-6, rtol=1e-5)
+    sigma = torch.full((2,), 0.2)
+    torch.testing.assert_close(model(noisy, cells, sigma), model(noisy, levels, sigma), atol=1e-6, rtol=1e-5)
+    cells[:, :, 3] += 0.3
+    changed = (model(noisy, cells) - model(noisy, levels)).abs().amax(dim=(0, 1, 2))
+    assert changed[-8:].max() > 1e-4 and changed[:8].max() < 1e-6
 
 
 def test_the_scale_of_the_estimator_is_turned_back():
-    levels = torch.tensor([[0.0, 0.0], [0.01, 0.5], [0.3, 0.02]])
+    levels = torch.tensor([[0.0] * 6, [0.01, 0.5, 0.7, 0.02, 0.6, 0.5], [0.3, 0.02, 2.5, 0.3, 0.95, 0.75]])
     torch.testing.assert_close(unscaled(scaled(levels)), levels)
-    assert unscaled(torch.tensor([-0.1, -0.2])).tolist() == [0, 0]
+    assert scaled(levels).max() <= 1 and unscaled(torch.full((6,), -0.1)).tolist() == [0] * 6
+
+
+def test_the_estimator_learns_what_was_done():
+    clean = torch.full((200, 1, 32, 32), 0.5)
+    truth = WorldNoise(laboratory=1).with_truth(clean, TorchDraw(torch.Generator().manual_seed(0)))[1]
+    sigma, amount, *others = train.universal.true_levels(truth).unbind(1)
+    torch.testing.assert_close(sigma, truth.sigma[:, 0, 0, 0])
+    hit = truth.impulses.mean(dim=(1, 2, 3))
+    torch.testing.assert_close(1 - torch.exp(-amount), hit)
+    assert all((level == 0).all() for level in others)
 
 
 def options(data: Path, out: Path, *more: str) -> list[str]:
@@ -161,49 +192,63 @@ def interrupted(main, arguments: list[str], monkeypatch) -> None:
             main(arguments)
 
 
-@pytest.mark.usefixtures("fresh_accelerator")
-@pytest.mark.parametrize("script", [train.noise_level, train.universal], ids=lambda script: script.__name__)
-def test_it_trains_and_resumes_to_the_same_weights(script, tmp_path, make_faces, monkeypatch):
+@pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
+def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeypatch):
     data, init = tmp_path / "data", tmp_path / "init"
     data.mkdir()
     write_faces(data, make_faces)
     before = trained_like(make())
     before.save_pretrained(init, half=False)
+    main = train.universal.main
 
-    script.main(options(data, tmp_path / "whole", "--init", str(init)))
+    main(options(data, tmp_path / "whole", "--init", str(init)))
     rows = read_log(tmp_path / "whole")
     assert [row["epoch"] for row in rows] == [0, 1]
     assert (tmp_path / "whole" / "curves.png").exists()
 
-    interrupted(script.main, options(data, tmp_path / "broken", "--init", str(init)), monkeypatch)
-    script.main(options(data, tmp_path / "broken", "--init", str(init), "--resume"))
+    interrupted(main, options(data, tmp_path / "broken", "--init", str(init)), monkeypatch)
+    main(options(data, tmp_path / "broken", "--init", str(init), "--resume"))
     models = [UniversalRestorer.from_pretrained(tmp_path / run / "model") for run in ("whole", "broken")]
     assert_same_tensors(models[0].state_dict(), models[1].state_dict())
     record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
-    assert record["script"] == script.__name__ and record["noise"]["max_sigma"] == 0.3
+    assert record["script"] == "train.universal" and record["noise"]["max_sigma"] == 0.3
 
-    # Each step trains its own part, and leaves the other's as it was.
+    # Both of its parts learn.
     old, new = before.state_dict(), models[0].state_dict()
     changed = {name for name in old if (old[name] - new[name]).abs().max() > 1e-3 * old[name].abs().max() + 1e-6}
-    of_estimator = {name for name in old if name.startswith("noise_estimator.")}
-    assert changed and changed <= (of_estimator if script is train.noise_level else set(old) - of_estimator)
+    assert {name.startswith("noise_estimator.") for name in changed} == {True, False}
+
+
+@pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
+def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(tmp_path, make_faces, monkeypatch):
+    # To draw the curves of each epoch would take longer than to train it.
+    monkeypatch.setattr("train.run.plot_curves", lambda *_: None)
+    data, photographs = tmp_path / "data", tmp_path / "photographs"
+    data.mkdir(), photographs.mkdir()
+    write_faces(data, make_faces)
+    Image.fromarray(make_faces(1)[0].repeat(3, 0).repeat(3, 1)).save(photographs / "one.png")
+    shape = ["--widths", "4", "8", "--blocks", "1", "1", "--pictures", str(photographs), "--epochs", "30"]
+    train.universal.main(options(data, tmp_path / "out", *shape))
+    rows = read_log(tmp_path / "out")
+    assert min(row["train_loss"] for row in rows[-5:]) < rows[0]["train_loss"] - 0.3
+    assert UniversalRestorer.from_pretrained(tmp_path / "out" / "model").config["widths"] == [4, 8]
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
-def test_the_noise_level_is_learned(tmp_path, make_faces, capsys, monkeypatch):
-    # To draw the curves of each epoch would take longer than to train it.
-    monkeypatch.setattr("train.run.plot_curves", lambda *_: None)
-    data = tmp_path / "data"
-    data.mkdir()
-    write_faces(data, make_faces)
-    make().save_pretrained(tmp_path / "init", half=False)
-    arguments = options(data, tmp_path / "out", "--init", str(tmp_path / "init"), "--epochs", "40")
-    train.noise_level.main(arguments)
-    rows = read_log(tmp_path / "out")
-    assert rows[-1]["validation_loss"] < 0.8 * rows[0]["validation_loss"]
-    assert "mean absolute error" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="no such model"):
-        train.noise_level.main(options(data, tmp_path / "none", "--init", str(tmp_path / "nothing")))
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--init", "nothing"], "no such model"),
+        (["--widths", "4"], "of one length"),
+        (["--pictures", "empty"], "holds no pictures"),
+    ],
+)
+def test_options_that_cannot_be_are_told(tmp_path, make_faces, monkeypatch, wrong, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir(), (tmp_path / "empty").mkdir()
+    write_faces(tmp_path / "data", make_faces)
+    with pytest.raises(SystemExit, match=told):
+        train.universal.main(options(tmp_path / "data", tmp_path / "out", *wrong))
 
 
 @torch.no_grad()

@@ -1,12 +1,12 @@
 """What each choice in the universal restorer is worth: short trainings that differ in one thing, from several seeds.
 
     python -m train.ablation                     # writes results/ablation.json and the README's table; hours on a CPU
-    python -m train.ablation --variants "as shipped, on faces alone" "no gates" --seeds 0 1 2
+    python -m train.ablation --variants "as shipped" "no gates" --seeds 0 1 2
 
-Unless it says otherwise, every variant is trained for one epoch, on the same faces alone. So the figures rank choices
-for short trainings; they are no final quality. An interrupted run goes on where it was. Figures are on the validation
-split, whose faces all get the same noise of random kind and level. Machines round differently, so that the same seed
-gives another network: each machine has a table of its own.
+Unless it says otherwise, every variant is trained for one epoch, on the same faces and other pictures. So the figures
+rank choices for short trainings; they are no final quality. An interrupted run goes on where it was. Figures are on the
+validation split, whose faces all get the same noise of random kinds and levels. Machines round differently, so that the
+same seed gives another network: each machine has a table of its own.
 """
 
 import argparse
@@ -19,11 +19,10 @@ from typing import Any
 import torch
 
 from fer_denoise.data import DataError, load_fer2013
-from fer_denoise.hub import model_folder, weights_checksum
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.options import at_least
-from fer_denoise.zoo import UNIVERSAL
 from train import run, universal
+from train.faces import WorldFaces
 from train.report import update_readme
 from train.results import load_previous, save
 from train.supervised import train_restorer
@@ -41,6 +40,7 @@ def parse_args(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=at_least(0), default=[0, 1])
     parser.add_argument("--epochs", type=at_least(1), default=EPOCHS, help="default: %(default)s")
+    parser.add_argument("--pictures", help="photographs to learn from, as train.universal takes them")
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
     return parser.parse_args(argv)
 
@@ -48,22 +48,19 @@ def parse_args(argv: list[str] | None = None) -> Namespace:
 def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     """Train and validate one variant; go on with it where it was interrupted."""
     variant = VARIANTS[name]
-    recipe = replace(universal.RECIPE, **{"epochs": args.epochs, "scenes": 0, **variant.recipe})
+    recipe = replace(universal.RECIPE, **{"epochs": args.epochs, **variant.recipe})
     out = RUNS / f"{args.epochs}-epochs" / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
-    options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto")
-
-    estimator = UniversalRestorer.from_pretrained(UNIVERSAL).noise_estimator.state_dict()
+    options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto", compile=False)
 
     def make_model() -> UniversalRestorer:
         torch.manual_seed(seed)
-        model = UniversalRestorer(**variant.network)
-        model.noise_estimator.load_state_dict(estimator)
-        model.noise_estimator.requires_grad_(False)
-        return variant.alter(model)
+        return variant.alter(UniversalRestorer(**variant.network))
 
     settings = {"script": "train.ablation", "variant": name}
-    rows = train_restorer(options, recipe, make_model, variant.noise, settings)
-    parameters = sum(parameter.numel() for parameter in make_model().parameters() if parameter.requires_grad)
+    rows = train_restorer(
+        options, recipe, make_model, variant.noise, settings, universal.RestoringAndEstimating, WorldFaces
+    )
+    parameters = sum(parameter.numel() for parameter in make_model().parameters())
     return {
         "variant": name,
         "seed": seed,
@@ -97,7 +94,7 @@ def measure(args: Namespace) -> None:
     except DataError as error:
         raise SystemExit(str(error)) from None
     data = {"images": len(faces.images), "sha256": faces.fingerprint}
-    conditions = {"epochs": args.epochs, "data": data, "estimator": weights_checksum(model_folder(UNIVERSAL))}
+    conditions = {"epochs": args.epochs, "data": data}
     results = load_previous(FILE, conditions) or {**conditions, "machines": {}}
     rows = results["machines"].setdefault(run.hardware(run.pick_device(args)), [])
     for seed in args.seeds:

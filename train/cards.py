@@ -29,7 +29,8 @@ NOISE = {
     "low": "low Gaussian noise (sigma 0.02 on [0, 1], 5.1 of 255)",
     "high": "high Gaussian noise (sigma 0.06 on [0, 1], 15.3 of 255)",
     "salt_pepper": "salt-and-pepper noise (amount 0.1)",
-    ANY: "Gaussian noise, salt-and-pepper noise or both, at any level",
+    ANY: "the noise that pictures carry: Gaussian, shot, speckle, correlated or local noise, impulses, stripes, dead "
+    "lines, few gray levels and JPEG, alone or together",
 }
 HARDWARE = {
     "attention-unet-low": "two CPU cores",
@@ -102,6 +103,7 @@ def make_card(
         init=_describe_init(training.get("init"), name),
         continued=_describe_init(training.get("init"), name) == EARLIER,
         trained_on=training.get("noise"),
+        pictures=training.get("pictures"),
         settings=recipe,
         recipe=describe_recipe(recipe),
         best_epoch=training.get("best_epoch"),

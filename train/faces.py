@@ -1,11 +1,13 @@
 """The faces that a network trains on and is validated on, with their noise, on one device."""
 
+from typing import Any
+
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from fer_denoise.data import Faces
-from fer_denoise.noise import Noise
+from fer_denoise.noise import Noise, TorchDraw, Truth, WorldNoise
 from train import run
 from train.scenes import Scenes
 
@@ -26,7 +28,7 @@ class NoisyFaces:
         seed: of the noise that is drawn once per train image, where it is not fresh; never that of another split.
         fresh_noise: draw new noise in every step.
         flips: mirror half of the images of a step.
-        scenes: patches of pictures that are no faces, added to each step; as a share of its faces, with fresh noise.
+        scenes: other pictures to add to each step, with fresh noise.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class NoisyFaces:
         seed: int,
         fresh_noise: bool,
         flips: bool,
-        scenes: float = 0,
+        scenes: Scenes | None = None,
     ) -> None:
         images, validation = faces["train"].images, faces["validation"].images
         self.clean = run.as_batch(images, device)
@@ -47,20 +49,36 @@ class NoisyFaces:
         self._fixed_noisy = None if fresh_noise else run.as_batch(noise(images, seed=TRAIN_SEEDS + seed), device)
         self._noise = noise
         self._flips = flips
-        self._scenes = Scenes(scenes, images.shape[1:], device)
+        self._scenes = scenes
 
     def __len__(self) -> int:
         return len(self.clean)
 
-    def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Any, ...]:
         """Noisy and clean images of a step, float (B, 1, H, W) in [0, 1]; where there are scenes, more than `index`."""
         if self._fixed_noisy is None:
-            clean = run.as_float(self._scenes.beside(self.clean[index], rng))
-            clean = run.random_flips(clean, rng) if self._flips else clean
+            clean = self._fresh_clean(index, rng)
             return self._noise.corrupt(clean, rng), clean
         pairs = torch.cat([self._fixed_noisy[index], run.as_float(self.clean[index])], dim=1)
         noisy, clean = (run.random_flips(pairs, rng) if self._flips else pairs).chunk(2, dim=1)
         return noisy, clean
+
+    def _fresh_clean(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        clean = self.clean[index]
+        clean = run.as_float(self._scenes.beside(clean, rng) if self._scenes else clean)
+        return run.random_flips(clean, rng) if self._flips else clean
+
+
+class WorldFaces(NoisyFaces):
+    """Train and validation faces with the noise that pictures carry, and the truth about it; arguments as above."""
+
+    _noise: WorldNoise
+
+    def draw(self, index: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Truth]:
+        """As in `NoisyFaces`, and what was done to the images."""
+        clean = self._fresh_clean(index, rng)
+        noisy, truth = self._noise.with_truth(clean, TorchDraw(rng))
+        return noisy, clean, truth
 
 
 @torch.no_grad()

@@ -194,7 +194,7 @@ def markdown_tables(results: dict[str, Any]) -> str:
         values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
         pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
     unseen = [
-        "| noise it never saw | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
+        "| other noise | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
         "| --- | --: | --: | --: | --- |",
     ]
     for row in results["unseen"]:

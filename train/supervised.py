@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
@@ -20,6 +20,7 @@ from fer_denoise.noise import Noise
 from fer_denoise.precision import on_device
 from train import run
 from train.faces import NoisyFaces, validate
+from train.scenes import Scenes, load_pictures, shipped_scenes
 
 WARM_UP_STEPS = 200
 CALIBRATION_BATCHES = 50
@@ -48,7 +49,9 @@ class Recipe:
     """Decay per step of the moving average of the weights that is validated and kept."""
     residual: bool = False
     scenes: float = 0
-    """Patches of pictures that are no faces, added to each step, as a share of its faces; with `fresh_noise` alone."""
+    """Other pictures added to each step, as a fraction of its faces; with `fresh_noise` alone."""
+    drawings: bool = False
+    """Whether text, line art and codes are among them, and some faces in frames."""
 
 
 def charbonnier(restored: Tensor, clean: Tensor, eps: float = 1e-3) -> Tensor:
@@ -73,12 +76,25 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
 
 
+class PixelLoss(nn.Module):
+    """The loss of a network on what `NoisyFaces` draws."""
+
+    def __init__(self, model: PretrainedModel, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, noisy: Tensor, clean: Tensor) -> Tensor:
+        return self.loss(self.model(noisy).float(), clean)
+
+
 def train_restorer(
     args: argparse.Namespace,
     recipe: Recipe,
     make_model: Callable[[], PretrainedModel],
     noise: Noise,
     settings: dict[str, Any],
+    objective: Callable[..., nn.Module] = PixelLoss,
+    make_faces: Callable[..., NoisyFaces] = NoisyFaces,
 ) -> list[dict[str, Any]]:
     """Train and validate; fill the folder `args.out` as the scripts promise. Gives the log, a row per epoch.
 
@@ -88,18 +104,25 @@ def train_restorer(
         make_model: called once the data is there.
         noise: what corrupts the faces.
         settings: what else decides the outcome; kept with the weights, and compared where a run is resumed.
+        objective: makes a module out of the model and the recipe's loss, which gives the loss of what the faces draw.
+        make_faces: the class of the faces.
     """
     accelerator, splits = run.start_run(args)
     device = accelerator.device
     loss = LOSSES[recipe.loss]
-    faces = NoisyFaces(
+    scenes = None
+    if recipe.scenes:
+        pictures = shipped_scenes() + (load_pictures(args.pictures) if args.pictures else [])
+        size = splits["train"].images.shape[1:]
+        scenes = Scenes(recipe.scenes, size, device, pictures, recipe.drawings)
+    faces = make_faces(
         splits,
         noise,
         device,
         seed=args.seed,
         fresh_noise=recipe.fresh_noise,
         flips=recipe.flips,
-        scenes=recipe.scenes,
+        scenes=scenes,
     )
     steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
 
@@ -107,7 +130,7 @@ def train_restorer(
     averaged = None
     if recipe.ema:
         averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
-    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate)
+    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate, fused=True)
     scheduler: LambdaLR | ReduceLROnPlateau
     if recipe.schedule == "cosine":
         steps = recipe.epochs * steps_per_epoch
@@ -115,7 +138,9 @@ def train_restorer(
     else:
         scheduler = ReduceLROnPlateau(optimizer, patience=3, factor=0.5)
     kept: Any = averaged.module if averaged else model
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    wrapped, optimizer = accelerator.prepare(objective(model, loss), optimizer)
+    if args.compile:
+        wrapped.compile()
 
     settings = {
         **settings,
@@ -143,8 +168,7 @@ def train_restorer(
         )
         for step, index in enumerate(progress):
             rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
-            noisy, target = faces.draw(index, rng)
-            step_loss = loss(wrapped(noisy).float(), target)
+            step_loss = wrapped(*faces.draw(index, rng))
             optimizer.zero_grad()
             accelerator.backward(step_loss)
             if recipe.clip_gradient:
@@ -156,12 +180,14 @@ def train_restorer(
                 scheduler.step()
             train_loss += step_loss.detach()
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
-        if averaged:
-            indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-            rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
-            with accelerator.autocast():
-                seen = (faces.draw(index, rng)[0] for index in islice(indices, CALIBRATION_BATCHES))
-                run.calibrate_batch_norm(kept, seen)
+        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
+        seen = (faces.draw(index, rng)[0] for index in indices)
+        with accelerator.autocast():
+            if averaged:
+                run.calibrate_batch_norm(kept, islice(seen, CALIBRATION_BATCHES))
+            else:
+                run.silence_channels(kept, islice(seen, run.SILENCING_BATCHES))
         run.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, faces, loss, accelerator)
         if isinstance(scheduler, ReduceLROnPlateau):

@@ -1,28 +1,36 @@
-"""Train the universal restorer: one blind network for every kind and level of noise.
+"""Train the universal restorer: one blind network for the noise that pictures carry, of every kind and level.
 
-    python -m train.noise_level --out runs/noise-level    # first, it learns to tell how noisy a picture is
-    python -m train.universal --out runs/universal --init runs/noise-level/model
-    python -m train.universal --out runs/universal --init runs/noise-level/model --resume    # after an interruption
-    python -m train.universal --out runs/deeper --init runs/universal/model --blocks 3 5     # go on with more blocks
+    python -m train.universal --out runs/universal
+    python -m train.universal --out runs/universal --resume      # after an interruption
+    python -m train.universal --out runs/universal --pictures photos/    # learn from photographs too
+    python -m train.universal --out runs/more --init runs/universal/model    # go on from other weights
+    python -m train.universal --out runs/deeper --init universal --blocks 3 3 2      # go on with more blocks
     accelerate launch --num_processes 2 -m train.universal ...    # several GPUs or machines
 
-`--out` receives `model/`, the best epoch by validation loss as a folder that `from_pretrained` loads and the Hub takes,
-beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
+Its noise estimator learns from the truth about the noise that was drawn, in the same steps. `--out` receives `model/`,
+the best epoch by validation loss as a folder that `from_pretrained` loads and the Hub takes, beside
+`checkpoint.safetensors`, `log.jsonl` and `curves.png`.
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from operator import ge
+from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.noise import RandomNoise
+from fer_denoise.models.noise_estimator import MAX_SIGMA, scaled
+from fer_denoise.noise import Truth, WorldNoise
 from fer_denoise.options import at_least
 from train import run
+from train.faces import WorldFaces
 from train.supervised import Recipe, train_restorer
 
-NOISE = RandomNoise(gaussian=0.65, impulses=0.1, both=0.2)
+NOISE = WorldNoise()
 
 RECIPE = Recipe(
     epochs=30,
@@ -36,24 +44,64 @@ RECIPE = Recipe(
     flips=True,
     ema=0.999,
     clip_gradient=3.0,
-    scenes=0.125,
+    scenes=0.5,
+    drawings=True,
 )
+
+LEVELS_WEIGHT, IMPULSE_WEIGHT = 4.0, 0.5
+"""Of the squared error of what is told of a whole picture, and of the cross-entropy of impulses, beside the loss of the
+restored pixels and the error of the level at each."""
+
+
+class RestoringAndEstimating(nn.Module):
+    """The loss of a universal restorer on what `WorldFaces` draws: of its pixels, and of what its estimator says."""
+
+    def __init__(self, model: UniversalRestorer, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+    def forward(self, noisy: Tensor, clean: Tensor, truth: Truth) -> Tensor:
+        restored, estimate = self.model.restore_and_estimate(noisy)
+        height, width = noisy.shape[-2:]
+        # The mean of what it may be, for most pictures have none of it, and the median would always be 0.
+        levels = LEVELS_WEIGHT * F.mse_loss(estimate.levels, scaled(true_levels(truth)))
+        root = (truth.sigma / MAX_SIGMA).sqrt()
+        distance = F.smooth_l1_loss(estimate.sigma[..., :height, :width], root, beta=0.05, reduction="none")
+        intact = 1 - truth.impulses
+        of_sigma = (distance * intact).sum() / intact.sum().clamp(min=1)
+        of_impulses = F.binary_cross_entropy_with_logits(estimate.impulse[..., :height, :width], truth.impulses)
+        return self.loss(restored.float(), clean) + levels + of_sigma + IMPULSE_WEIGHT * of_impulses
+
+
+def true_levels(truth: Truth) -> Tensor:
+    """What the estimator is to say of each picture: (B, len(LEVELS)), not scaled."""
+    sigma = truth.sigma.square().mean(dim=(1, 2, 3)).sqrt()
+    # The amount that hits so many pixels when they are drawn with replacement.
+    amount = -(1 - truth.impulses.mean(dim=(1, 2, 3)).clamp(max=0.99)).log()
+    parts = (sigma, amount, truth.width, truth.stripes, 1 - truth.quality / 100, 1 - truth.levels.log2() / 8)
+    return torch.stack(parts, dim=1)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     run.add_run_options(parser)
     parser.add_argument(
-        "--init", required=True, help="model to start from: what train.noise_level wrote, a bundled name or a Hub repo"
+        "--init", help="model to start from: a folder, a bundled name or a Hub repo; default: a new one"
+    )
+    parser.add_argument(
+        "--pictures", help="folder, Parquet file or Hub dataset of photographs to learn from beside the faces"
     )
     parser.add_argument("--epochs", type=at_least(1), default=RECIPE.epochs, help="default: %(default)s")
     parser.add_argument("--batch-size", type=at_least(2), default=RECIPE.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate, help="default: %(default)s")
     parser.add_argument(
-        "--widths", type=at_least(1), nargs="+", help="channels of each level; default: 32 64, or those of --init"
+        "--widths", type=at_least(1), nargs="+", help="channels of each scale of a new model; default: 32 64 96"
     )
     parser.add_argument(
-        "--blocks", type=at_least(0), nargs="+", help="residual blocks of each level; default: 2 5, or those of --init"
+        "--blocks",
+        type=at_least(1),
+        nargs="+",
+        help="residual blocks of each scale; default: 2 3 2, or those of --init, which can be given more",
     )
     return parser.parse_args(argv)
 
@@ -61,9 +109,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_model(args: argparse.Namespace) -> UniversalRestorer:
     torch.manual_seed(args.seed)
     shape = {name: value for name in ("widths", "blocks") if (value := getattr(args, name))}
-    model = deepened(UniversalRestorer.from_pretrained(args.init), shape)
-    model.noise_estimator.requires_grad_(False)
-    return model
+    if args.init:
+        return deepened(UniversalRestorer.from_pretrained(args.init), shape)
+    try:
+        return UniversalRestorer(**shape)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
 
 
 def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> UniversalRestorer:
@@ -87,8 +138,15 @@ def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> Universal
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     recipe = replace(RECIPE, epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate)
-    settings = {"script": "train.universal", "task": "universal", "noise": asdict(NOISE), "init": args.init}
-    run.with_message(train_restorer, args, recipe, lambda: make_model(args), NOISE, settings)
+    settings = {
+        "script": "train.universal",
+        "task": "universal",
+        "noise": asdict(NOISE),
+        "init": args.init,
+        "pictures": args.pictures and Path(args.pictures).name,
+    }
+    model = lambda: make_model(args)  # noqa: E731
+    run.with_message(train_restorer, args, recipe, model, NOISE, settings, RestoringAndEstimating, WorldFaces)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The variants that `train.ablation` compares: the universal restorer, changed in one thing each."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.models.noise_estimator import unscaled
+from fer_denoise.models.noise_estimator import Estimate, NoiseEstimator
 from fer_denoise.models.universal import CONDITION, ResidualBlock, Stage
-from fer_denoise.noise import Noise, RandomNoise
+from fer_denoise.noise import Noise, Truth, WorldNoise
+from fer_denoise.noise.kind import Draw, NumpyDraw
 from train import universal
 
 
@@ -25,14 +26,12 @@ class Variant:
     alter: Callable[[UniversalRestorer], UniversalRestorer] = lambda model: model
 
 
-class UniformSigma(RandomNoise):
-    """Draws sigma itself uniformly in training, not its logarithm; the validation faces keep their noise."""
+class LaboratoryInTraining(WorldNoise):
+    """Trains on white Gaussian noise, salt and pepper alone; the validation faces keep their noise."""
 
-    def draw_levels(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        sigma, amount, salt_vs_pepper = super().draw_levels(count, generator)
-        level = torch.rand(sigma.shape, generator=generator, device=sigma.device)
-        uniform = self.min_sigma + (self.max_sigma - self.min_sigma) * level
-        return uniform * (sigma > 0), amount, salt_vs_pepper
+    def with_truth(self, clean: Tensor, draw: Draw) -> tuple[Tensor, Truth]:
+        world = WorldNoise() if isinstance(draw, NumpyDraw) else WorldNoise(laboratory=1)
+        return world.with_truth(clean, draw)
 
 
 class NAFBlock(nn.Module):
@@ -98,46 +97,60 @@ def without_biases(model: UniversalRestorer) -> UniversalRestorer:
     return model
 
 
-class Undetecting(UniversalRestorer):
-    """Sees the picture alone, without the mask of extremes and without the pre-fill."""
+class Altered(NoiseEstimator):
+    """An estimator whose word is changed before the network hears it."""
 
-    def forward(self, noisy: Tensor, level: Tensor | None = None) -> Tensor:
-        if level is None:
-            with torch.no_grad():
-                level = unscaled(self.noise_estimator(super().inputs(noisy)))
-        return super().forward(noisy, level)
+    def forward(self, inputs: Tensor) -> Estimate:
+        return self.change(super().forward(inputs), inputs)
 
-    def inputs(self, noisy: Tensor) -> Tensor:
-        padded, _, mask = super().inputs(noisy).chunk(3, dim=1)
-        return torch.cat([padded, padded, torch.zeros_like(mask)], dim=1)
+    def change(self, estimate: Estimate, inputs: Tensor) -> Estimate:
+        raise NotImplementedError
 
 
-class Untold(UniversalRestorer):
-    """Is told the same noise level of every picture, which is to be told nothing."""
+class MaskOfExtremes(Altered):
+    """Takes every black and white pixel for lost, and no other."""
 
-    def forward(self, noisy: Tensor, level: Tensor | None = None) -> Tensor:
-        return super().forward(noisy, noisy.new_zeros(len(noisy), 2))
-
-
-def undetecting(model: UniversalRestorer) -> UniversalRestorer:
-    model.__class__ = Undetecting
-    return model
+    def change(self, estimate: Estimate, inputs: Tensor) -> Estimate:
+        # What it learns of impulses reaches nobody.
+        return estimate._replace(impulse=20 * (2 * inputs[:, 1:] - 1) + 0 * estimate.impulse)
 
 
-def untold(model: UniversalRestorer) -> UniversalRestorer:
-    model.__class__ = Untold
-    return model
+class OneLevel(Altered):
+    """Tells the same level of noise for all pixels of a picture."""
+
+    def change(self, estimate: Estimate, inputs: Tensor) -> Estimate:
+        level = estimate.levels[:, :1, None, None]
+        return estimate._replace(sigma=level + 0 * estimate.sigma)
 
 
-BASE = "as shipped, on faces alone"
+class Untold(Altered):
+    """Says the same of every picture, which is to say nothing."""
+
+    def change(self, estimate: Estimate, inputs: Tensor) -> Estimate:
+        return estimate._replace(levels=0 * estimate.levels, sigma=0 * estimate.sigma)
+
+
+def with_estimator(kind: type[Altered]) -> Callable[[UniversalRestorer], UniversalRestorer]:
+    def alter(model: UniversalRestorer) -> UniversalRestorer:
+        model.noise_estimator.__class__ = kind
+        return model
+
+    return alter
+
+
+BASE = "as shipped"
 VARIANTS = {
     BASE: Variant(),
-    "other pictures too": Variant(recipe={"scenes": universal.RECIPE.scenes}),
-    "three levels, 24/48/96 channels": Variant(network={"widths": (24, 48, 96), "blocks": (2, 2, 4)}),
-    "four levels, 16/32/64/128 channels": Variant(network={"widths": (16, 32, 64, 128), "blocks": (1, 2, 2, 2)}),
-    "fewer blocks above, more below": Variant(network={"blocks": (1, 7)}),
+    "noise of the laboratory alone": Variant(noise=LaboratoryInTraining()),
+    "faces alone": Variant(recipe={"scenes": 0}),
+    "no drawings and no frames": Variant(recipe={"drawings": False}),
+    "mask of black and white pixels": Variant(alter=with_estimator(MaskOfExtremes)),
+    "one level for a picture": Variant(alter=with_estimator(OneLevel)),
+    "no level at all": Variant(alter=with_estimator(Untold)),
+    "two scales": Variant(network={"widths": (32, 64), "blocks": (2, 5)}),
+    "four scales, 16/32/64/128 channels": Variant(network={"widths": (16, 32, 64, 128), "blocks": (1, 2, 2, 2)}),
+    "twice the channels": Variant(network={"widths": (64, 128, 192), "blocks": (2, 3, 2)}),
     "NAF blocks": Variant(alter=with_naf_blocks),
-    "sigma drawn uniformly": Variant(noise=UniformSigma(**asdict(universal.NOISE))),
     "batches of 64": Variant(recipe={"batch_size": 64}),
     "learning rate 2e-3": Variant(recipe={"learning_rate": 2e-3}),
     "constant learning rate": Variant(recipe={"schedule": "plateau"}),
@@ -149,6 +162,4 @@ VARIANTS = {
     "no flips": Variant(recipe={"flips": False}),
     "no gates": Variant(alter=without_gates),
     "no biases": Variant(alter=without_biases),
-    "no mask and no pre-fill": Variant(alter=undetecting),
-    "no noise level": Variant(alter=untold),
 }

@@ -16,9 +16,9 @@ shows what was gained. *Your own picture* restores a picture that is noisy alrea
 
 ## The methods
 
-- **Universal** is one network for every level of both. It is told nothing: how much noise there is, it estimates first.
-  It sees which pixels are black or white, decides which of them the noise made so, and fills those in from around them.
-  The rest it corrects a little.
+- **Universal** is one network for every level of both, and for what else pictures carry: impulses of any value, noise
+  in a part, from little light, stripes, JPEG. It is told nothing: how noisy each pixel is, and which are lost, it
+  estimates first. What is lost it fills in from around; the rest it corrects a little.
 - **Attention U-Nets** are specialists for one noise each. *Attention gates* weigh the details that they pass on.
 - **PatchGANs** are trained against a second network that tells restored faces from real ones. Their faces are less
   smooth, and a little less true.
@@ -47,7 +47,7 @@ anything about a person.
 A restorer fills in what is likely, not what was there. Do not use a restored face to identify anybody, as evidence, or
 to judge what somebody feels. The networks learned from the faces of FER2013: small faces from the web, unevenly spread
 over age, gender and ethnicity. Whoever is rare there may be restored worse. *Universal* also learned from parts of
-pictures that are no portraits, one of them that of the cat.
+photographs, one of them that of the cat.
 
 ## For programs
 

@@ -1,7 +1,9 @@
-"""Numbers as colours: the error of a restored face, its impulses, and where a network looks."""
+"""Numbers as colours: the error of a restored face, its impulses, where the noise is, and where a network looks."""
 
 import numpy as np
 from PIL import Image
+
+from fer_denoise.restore import NoiseMap
 
 COLOURS = np.array(
     [
@@ -42,6 +44,17 @@ def attention_picture(face: np.ndarray, coefficients: np.ndarray) -> Image.Image
     relative = (coefficients - low) / max(high - low, 1e-6)
     gray = np.repeat(np.rint(face * 255)[..., None], 3, axis=-1)
     return Image.fromarray(np.rint(0.4 * gray + 0.6 * colour(relative)).astype(np.uint8))
+
+
+SIGMA_LIMIT = 0.2
+"""The noise level that gets the lightest colour."""
+
+
+def noise_picture(noise: NoiseMap) -> Image.Image:
+    """The level of the noise at each pixel; pixels that are probably lost to impulses are blue."""
+    picture = colour(noise.sigma / SIGMA_LIMIT)
+    picture[noise.impulses > 0.5] = REPAINTED
+    return Image.fromarray(picture)
 
 
 REPAIRED, MISSED, REPAINTED = (45, 160, 90), (230, 70, 60), (70, 130, 240)

@@ -20,6 +20,7 @@ from fer_denoise.demo.components import (
     white_number,
 )
 from fer_denoise.demo.emotions import emotion_table, note
+from fer_denoise.demo.heat import noise_picture
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.steps import Stopped, Stops, in_steps
@@ -34,10 +35,11 @@ from fer_denoise.photos import (
     find_faces,
     keep_only,
     picture_noise_level,
+    picture_noise_map,
     restore_picture,
 )
 from fer_denoise.pictures import Picture, lossless_suffix, to_face
-from fer_denoise.restore import NoiseLevel
+from fer_denoise.restore import NoiseLevel, NoiseMap
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
 
 INTRODUCTION = """
@@ -123,6 +125,16 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
                 visible=False,
             )
             whole = gr.File(label="Restored, in its own depth", interactive=False, visible=False)
+            noise = gr.Image(
+                label="Where the noise is: light where it is strong, blue where a pixel is lost",
+                format="png",
+                interactive=False,
+                buttons=["fullscreen"],
+                height=320,
+                elem_classes="pixels fit",
+                alt_text="Map of the estimated noise",
+                visible=False,
+            )
             faces = pixel_gallery(columns=4, label="The faces, at 48x48: noisy, then restored", visible=False)
             emotions_html = gr.HTML(padding=False, visible=False)
 
@@ -142,16 +154,17 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         stopped = work.begin(request)
         yield work.busy(turns, path)
 
-        def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None]:
+        def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None, NoiseMap | None]:
             with turns.take(visitor_of(request), stopped):
                 restored = restore_picture(restorers.get(model), picture, sigma or None, report)
-                return restored, picture_noise_level(restorers.get(UNIVERSAL), picture)
+                estimator = restorers.get(UNIVERSAL)
+                return restored, picture_noise_level(estimator, picture), picture_noise_map(estimator, picture)
 
         try:
             for share, done in in_steps(restore_and_estimate, stopped):
                 if done is None:
                     progress(share, desc="Restoring")
-            restored, level = done
+            restored, level, where = done
             boxes = find_faces(restored.in_8_bits()) if part == FACES else None
             kept = restored if boxes is None else keep_faces(picture, restored)
             pairs = small_faces(boxes or [], picture.in_8_bits(), restorers, model)
@@ -165,6 +178,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
             **work.done(f"Restored by *{MODELS[model].title}*. {describe(picture, level, boxes)}"),
             **mixed(picture, kept, strength, visible=True),
             strength_slider: gr.Slider(value=strength, visible=True),
+            noise: gr.Image(None if where is None else preview(np.asarray(noise_picture(where))), visible=bool(where)),
             faces: gr.Gallery(face_gallery(pairs), visible=bool(boxes)),
             emotions_html: gr.HTML(emotion_tables(pairs, restorers), visible=bool(boxes)),
         }
@@ -191,7 +205,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     example.click(noisy_astronaut, None, image, **hidden)
     results = {last: None, before_after: None, strength_slider: 1, result: None, whole: None}
-    results |= {faces: None, emotions_html: None}
+    results |= {noise: None, faces: None, emotions_html: None}
     work.listen(restore_own, [image, model, part, colour, sigma, white, strength_slider], results)
     # Not "change", which the app itself raises as well. A slider that is put back is only released.
     gr.on(
@@ -236,7 +250,7 @@ def describe(picture: Picture, level: NoiseLevel | None, boxes: list[Box] | None
         impulses = "less than about 2% of the pixels, if any" if few else f"about {level.amount:.0%} of the pixels"
         parts.append(
             f"**Estimated noise:** Gaussian of about {level.sigma * 255:.0f} gray levels (sigma {level.sigma:.3f}), "
-            f"and impulses on {impulses}."
+            f"and impulses on {impulses}{''.join(f'; {other}' for other in level.others)}."
         )
     if boxes is not None:
         found = {0: "No face was found, so nothing was changed.", 1: "One face was found."}

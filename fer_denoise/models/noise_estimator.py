@@ -1,4 +1,6 @@
-"""A small network that tells how noisy a picture is."""
+"""A small network that tells how noisy a picture is, and where."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -6,49 +8,98 @@ from torch.nn import functional as F
 
 MAX_SIGMA = 0.3
 """Sigma that stands for 1 on the scale that the estimator and the restorer count in."""
+MAX_WIDTH = 2.5
+"""Width of correlated noise, in pixels, that stands for 1."""
+
+LEVELS = ("sigma", "amount", "width", "stripes", "jpeg", "quantization")
+"""What is told of a whole picture, in this order, each 0 where there is none of it:
+
+sigma: standard deviation of the random noise on [0, 1], the root of its mean square over the picture;
+amount: of impulses, as `salt_and_pepper_noise` counts it;
+width: by how many pixels the noise is blurred;
+stripes: standard deviation of the offsets of rows or columns, on [0, 1];
+jpeg: 1 - quality / 100;
+quantization: how many of 8 bits are missing.
+"""
+
+
+class Estimate(NamedTuple):
+    """What the estimator says of pictures (B, C, H, W), on its own scale."""
+
+    levels: Tensor
+    """(B, len(LEVELS)), `scaled`, not yet bounded from below."""
+    sigma: Tensor
+    """Root of sigma / MAX_SIGMA at each pixel, not yet bounded from below; (B, 1, H, W)."""
+    impulse: Tensor
+    """Logit that a pixel's value is lost; (B, 1, H, W)."""
 
 
 class NoiseEstimator(nn.Module):
-    """Sigma of the Gaussian noise and amount of impulses of a whole picture, out of statistics of its features.
+    """The noise of a picture as a whole, its level at each pixel, and which pixels are impulses.
 
     After the noise estimation subnetwork of CBDNet (Guo et al. 2019, "Toward Convolutional Blind Denoising of Real
-    Photographs", https://arxiv.org/abs/1807.04686), with one level for the picture instead of one for each pixel. Means
-    and standard deviations over the picture make pictures of every size fit.
+    Photographs", https://arxiv.org/abs/1807.04686). What is told of the whole picture comes from means and standard
+    deviations of features over it, so pictures of every size fit.
+
+    Args:
+        channels: of what it sees: the picture, and which of its pixels are black or white.
     """
 
-    def __init__(self, channels: int = 3, width: int = 32, hidden: int = 64) -> None:
+    def __init__(self, channels: int = 2, width: int = 32, hidden: int = 64) -> None:
         super().__init__()
-        self.features = nn.Sequential(
+        self.fine = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(inplace=True),
+        )
+        self.coarse = nn.Sequential(
             nn.Conv2d(width, 2 * width, 2, stride=2),
             nn.ReLU(inplace=True),
             nn.Conv2d(2 * width, 2 * width, 3, padding=1),
             nn.ReLU(inplace=True),
         )
         self.head = nn.Sequential(
-            nn.Linear(4 * width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2)
+            nn.Linear(4 * width, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, len(LEVELS)),
         )
+        self.upsampler = nn.ConvTranspose2d(2 * width, width // 2, 2, stride=2)
+        self.merge = nn.Conv2d(width + width // 2, width // 2, 3, padding=1)
+        self.maps = nn.Conv2d(width // 2, 2, 3, padding=1)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Estimate (B, 2): `scaled` sigma and amount of pictures (B, C, H, W), not yet bounded from below."""
-        return at_least_float32(self.head(pooled(self.features(inputs))))
+    def forward(self, inputs: Tensor) -> Estimate:
+        """Estimate the noise of `inputs` (B, C, H, W), H and W even."""
+        fine = self.fine(inputs)
+        coarse = self.coarse(fine)
+        merged = F.relu(self.merge(torch.cat([fine, self.upsampler(coarse)], dim=1)), inplace=True)
+        sigma, impulse = at_least_float32(self.maps(merged)).chunk(2, dim=1)
+        return Estimate(self._levels(coarse), sigma, impulse)
+
+    def levels(self, inputs: Tensor) -> Tensor:
+        """The part of `forward` that tells of whole pictures."""
+        return self._levels(self.coarse(self.fine(inputs)))
+
+    def _levels(self, coarse: Tensor) -> Tensor:
+        return at_least_float32(self.head(pooled(coarse)))
 
 
 def scaled(levels: Tensor) -> Tensor:
-    """Sigma and amount (..., 2) on a scale where low sigmas lie further apart: the root of sigma, and the amount."""
-    sigma, amount = levels.unbind(-1)
-    return torch.stack([(sigma / MAX_SIGMA).sqrt(), amount], dim=-1)
+    """Levels (..., len(LEVELS)) on a scale where low ones lie further apart, and each is about 1 at most."""
+    sigma, amount, width, stripes, jpeg, quantization = levels.unbind(-1)
+    roots = ((sigma / MAX_SIGMA).sqrt(), amount, width / MAX_WIDTH, (stripes / MAX_SIGMA).sqrt(), jpeg, quantization)
+    return torch.stack(roots, dim=-1)
 
 
 def unscaled(estimates: Tensor) -> Tensor:
-    """What `scaled` was given, of estimates (..., 2); what they say below 0 is 0."""
-    root, amount = F.relu(estimates).unbind(-1)
-    return torch.stack([MAX_SIGMA * root.square(), amount], dim=-1)
+    """What `scaled` was given, of estimates (..., len(LEVELS)); what they say below 0 is 0."""
+    sigma, amount, width, stripes, jpeg, quantization = F.relu(estimates).unbind(-1)
+    levels = (MAX_SIGMA * sigma.square(), amount, MAX_WIDTH * width, MAX_SIGMA * stripes.square(), jpeg, quantization)
+    return torch.stack(levels, dim=-1)
 
 
 def pooled(features: Tensor) -> Tensor:

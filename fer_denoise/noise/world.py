@@ -47,13 +47,13 @@ class WorldNoise(Kind):
     """
 
     laboratory: float = 0.5
-    random: float = 0.75
+    random: float = 0.7
     correlated: float = 0.35
     stripes: float = 0.12
     dead_lines: float = 0.08
     impulses: float = 0.35
     quantized: float = 0.08
-    compressed: float = 0.35
+    compressed: float = 0.4
     min_sigma: float = 0.005
     max_sigma: float = 0.3
 
