@@ -319,10 +319,10 @@ def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
         here.wait_for_table_other_than(before)
 
     here.unfold("Where the network looks")
-    here.wait_until(lambda: len(drawn()) == 1)
+    here.wait_until(lambda: len(drawn()) == 2)
     first = drawn()
     move()
-    here.wait_until(lambda: len(drawn()) == 1 and drawn() != first)
+    here.wait_until(lambda: len(drawn()) == 2 and drawn() != first)
     second = drawn()
     here.unfold("Where the network looks")
     here.wait_until(lambda: not here.panel.locator(".wide-gallery").first.is_visible())
@@ -333,7 +333,7 @@ def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
     here.page.wait_for_timeout(500)
     assert len(calls) == asked + 1
     here.unfold("Where the network looks")
-    here.wait_until(lambda: len(drawn()) == 1 and drawn() != second)
+    here.wait_until(lambda: len(drawn()) == 2 and drawn() != second)
     here.assert_quiet()
 
 
