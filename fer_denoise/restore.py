@@ -201,7 +201,7 @@ class Restorer:
         """Estimate the noise of pictures in any form that can be restored; of colour, the mean over the channels.
 
         The universal restorer learned it on 48x48 pixels, and restores by it. Of a larger picture it is the mean over
-        such windows, each as most of those around it say; of sigma the root of the mean square.
+        such windows, which have what most of them say, unless the noise stands in a part alone.
 
         Returns:
             A `NoiseLevel` for one picture, a list of them for a batch; None for models that cannot estimate it.
@@ -216,7 +216,6 @@ class Restorer:
         windows, telling = self._window_levels(planes)
         weights = telling[..., None] / telling.sum(dim=(1, 2), keepdim=True)[..., None]
         of_planes = (weights * windows).sum(dim=(1, 2))
-        of_planes[:, 0] = (weights * windows.square()).sum(dim=(1, 2))[:, 0].sqrt()
         of_channels = of_planes.unflatten(0, batch.pixels.shape[:2])
         levels = [_noise_level(level) for level in of_channels.mean(dim=1)]
         return levels[0] if batch.single else levels

@@ -311,7 +311,7 @@ def _sums_of_magnitudes(model: nn.Module, batches: Iterable[Tensor]) -> dict[nn.
         model.train(training)
         for handle in handles:
             handle.remove()
-    return {norm: torch.stack(magnitudes).mean(dim=0) for norm, magnitudes in found.items()}
+    return {norm: torch.stack(magnitudes).mean(dim=0) for norm, magnitudes in found.items() if magnitudes}
 
 
 def share_buffers(model: nn.Module, accelerator: Accelerator) -> None:
