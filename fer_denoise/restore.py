@@ -222,7 +222,7 @@ class Restorer:
 
     @torch.inference_mode()
     def noise_map(self, noisy: AnyImages) -> NoiseMap | None:
-        """Where the noise of one picture is, gray or colour, whose mean over the channels it is.
+        """Where the noise of one picture is; of colour, the mean sigma of its channels, and what is lost in any one.
 
         Returns:
             None for models that cannot estimate it.
@@ -240,10 +240,12 @@ class Restorer:
         height, width = planes.shape[-2:]
         maps = torch.zeros(2, height, width)
         for tile, window, inner in self._tiles(height, width, CELL):
-            for plane in planes.split(1):
-                with self._autocast():
-                    both = torch.cat(network.noise_maps(self._on_device(plane[(..., *window)])), dim=1)
-                maps[(slice(None), *tile)] += both[(0, ..., *inner)].float().cpu() / len(planes)
+            with self._autocast():
+                of_planes = [network.noise_maps(self._on_device(plane[(..., *window)])) for plane in planes.split(1)]
+            sigma, impulses = (
+                torch.cat(parts)[(..., 0, *inner)].float().cpu() for parts in zip(*of_planes, strict=True)
+            )
+            maps[(0, *tile)], maps[(1, *tile)] = sigma.mean(dim=0), impulses.amax(dim=0)
         return NoiseMap(*maps.numpy())
 
     def _restore_with_filter(
