@@ -17,18 +17,18 @@ import os
 import sys
 from pathlib import Path
 
-from fer_denoise.batch import Options, output_of, process_path, process_paths
+from fer_denoise.command.batch import Options, output_of, process_path, process_paths
+from fer_denoise.command.job import Corruption, Reading, Restoration, Work
+from fer_denoise.command.options import at_least, kind, positive, share
+from fer_denoise.command.push import prepare_repo, push
+from fer_denoise.command.tables import JobError
 from fer_denoise.data import DataError
 from fer_denoise.devices import DeviceError
 from fer_denoise.files import no_space_left
-from fer_denoise.hub import ModelNotFoundError
-from fer_denoise.hub_writing import HubWriteError
+from fer_denoise.hub.sources import ModelNotFoundError
+from fer_denoise.hub.writing import HubWriteError
 from fer_denoise.noise import KINDS
-from fer_denoise.options import at_least, kind, positive, share
 from fer_denoise.pictures import PictureError
-from fer_denoise.push import prepare_repo, push
-from fer_denoise.tables import JobError
-from fer_denoise.work import Corruption, Reading, Restoration, Work
 from fer_denoise.zoo import DEFAULT_MODEL, list_models
 
 

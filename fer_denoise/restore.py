@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
 from fer_denoise.devices import check_device
-from fer_denoise.hub import ModelNotFoundError, UnknownModelError, model_folder
+from fer_denoise.hub.sources import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import AnyImages, Batch, Images, check_sigma
 from fer_denoise.models import ARCHITECTURES, AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import PretrainedModel, read_config

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from fer_denoise import classical, hub
+from fer_denoise import classical
+from fer_denoise.hub import sources
 
 UNIVERSAL = "universal"
 DEFAULT_MODEL = UNIVERSAL
@@ -68,7 +69,7 @@ def specialists(task: str) -> tuple[str, str]:
 
 def bundled_restorers() -> list[str]:
     """Names of the networks that restore and came with this package."""
-    return [name for name in hub.bundled_models() if name in MODELS]
+    return [name for name in sources.bundled_models() if name in MODELS]
 
 
 def list_models() -> list[str]:
@@ -76,5 +77,5 @@ def list_models() -> list[str]:
 
     `bm3d` is among them where that package is installed.
     """
-    present = {*hub.bundled_models(), *classical.available_filters()}
+    present = {*sources.bundled_models(), *classical.available_filters()}
     return [name for name in MODELS if name in present]

@@ -26,7 +26,7 @@ from huggingface_hub import constants
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from fer_denoise import download
+from fer_denoise.hub.sources import download
 from fer_denoise.samples import sample_faces
 
 SLOW_FIXTURES = {"fresh_accelerator", "run_python", "impatient", "app_url", "visit"}
@@ -158,4 +158,4 @@ def app_url() -> Iterator[str]:
 @pytest.fixture
 def few_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few drawings beside the faces of a training that they are there at once."""
-    monkeypatch.setattr("train.scenes.DRAWINGS", 20)
+    monkeypatch.setattr("train.shared.scenes.DRAWINGS", 20)

@@ -13,6 +13,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from fer_denoise import Restorer
+from fer_denoise.command.job import Estimator
 from fer_denoise.demo.face_view import attention_pictures, fits, is_realist, measurements, metrics_table, restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
@@ -21,7 +22,6 @@ from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 from fer_denoise.pictures import Picture
 from fer_denoise.samples import sample_faces
-from fer_denoise.work import Estimator
 from fer_denoise.zoo import MODELS, list_models
 
 
@@ -300,7 +300,7 @@ def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):
 
 
 def test_weights_from_the_hub_are_taken_and_said_so(monkeypatch):
-    from fer_denoise import hub
+    from fer_denoise.hub import sources
 
     monkeypatch.setenv("FER_DENOISE_HUB_OWNER", "somebody")
     monkeypatch.setenv("FER_DENOISE_HUB_REVISION", "v1")
@@ -308,9 +308,9 @@ def test_weights_from_the_hub_are_taken_and_said_so(monkeypatch):
 
     def download(repo_id: str, revision: str | None) -> Path:
         asked.append((repo_id, revision))
-        return hub.BUNDLE / repo_id.removeprefix("somebody/fer-denoise-")
+        return sources.BUNDLE / repo_id.removeprefix("somebody/fer-denoise-")
 
-    monkeypatch.setattr(hub, "_download", download)
+    monkeypatch.setattr(sources, "_download", download)
     restorers = Restorers()
     restorers.load_networks()
     assert ("somebody/fer-denoise-attention-unet-low", "v1") in asked

@@ -18,14 +18,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fer_denoise import Restorer, batch, tables
+from fer_denoise import Restorer
 from fer_denoise.__main__ import main
-from fer_denoise.batch import JOB_FILE, Options, process_path, process_paths
+from fer_denoise.command import batch, tables
+from fer_denoise.command.batch import JOB_FILE, Options, process_path, process_paths
+from fer_denoise.command.job import Corruption, Restoration
+from fer_denoise.command.tables import ALONE, JobError, Share
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.noise import mixed_noise
 from fer_denoise.pictures import Picture, PictureError
-from fer_denoise.tables import ALONE, JobError, Share
-from fer_denoise.work import Corruption, Restoration
 
 ROOT = Path(__file__).parents[1]
 ROWS = 23

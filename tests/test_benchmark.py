@@ -14,26 +14,17 @@ from published_networks import write_peers
 from fer_denoise import classical, list_models, samples
 from fer_denoise.classical import ClassicalFilter
 from fer_denoise.evaluate import NOISY
-from fer_denoise.hub import BUNDLE, bundled_models
+from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, ImpulseNoise, StripeNoise, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import bundled_restorers
-from train import (
-    benchmark,
-    cards,
-    generalisation,
-    oracle,
-    recognition,
-    speed,
-    surface,
-    throughput,
-    tune_classical,
-    world,
-)
-from train.peers import Peer
-from train.report import update_readme
-from train.results import load_previous
+from train import benchmark, tune_classical
+from train.measures import generalisation, oracle, recognition, speed, surface, throughput, world
+from train.measures.peers import Peer
+from train.reporting import cards
+from train.reporting.report import update_readme
+from train.reporting.results import load_previous
 
 IMAGES = 12
 

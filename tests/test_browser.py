@@ -16,13 +16,13 @@ from PIL import Image
 
 from fer_denoise import Restorer
 from fer_denoise.data import DataError, Faces
+from fer_denoise.demo.cancellable_job import Stops
 from fer_denoise.demo.compare import compare
 from fer_denoise.demo.components import preview
 from fer_denoise.demo.face_view import restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.steps import Stops
 from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models

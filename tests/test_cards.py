@@ -8,13 +8,22 @@ from huggingface_hub import ModelCard
 from huggingface_hub.utils import validate_repo_id
 
 from fer_denoise.data import HUB_DATASET
-from fer_denoise.hub import BUNDLE, bundled_models
+from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
 from train import bundle
 from train import gan as train_gan
-from train.cards import NOISE, CardError, describe_recipe, is_unedited, make_card, model_name, results_file, sign
+from train.reporting.cards import (
+    NOISE,
+    CardError,
+    describe_recipe,
+    is_unedited,
+    make_card,
+    model_name,
+    results_file,
+    sign,
+)
 
 FOLDER = Path(__file__).parents[1] / "results"
 RESULTS = json.loads((FOLDER / "benchmark.json").read_text())
@@ -220,7 +229,7 @@ def test_bundling_keeps_an_edited_card(tmp_path, monkeypatch, capsys):
     folder.mkdir(parents=True)
     for file in ("config.json", "model.safetensors"):
         (folder / file).write_bytes((BUNDLE / "attention-unet-low" / file).read_bytes())
-    monkeypatch.setattr("fer_denoise.hub.BUNDLE", tmp_path / "bundle")
+    monkeypatch.setattr("fer_denoise.hub.sources.BUNDLE", tmp_path / "bundle")
     monkeypatch.setattr(bundle, "BUNDLE", tmp_path / "bundle")
     card = folder / "README.md"
     bundle.main([])

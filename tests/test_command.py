@@ -10,12 +10,12 @@ from skimage import data
 
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
+from fer_denoise.command.job import OTHER_KINDS_SEED
 from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, Composition, JpegCompression, SpeckleNoise, mixed_noise
 from fer_denoise.photos import photo_noise_level, restore_photo
 from fer_denoise.samples import sample_faces
-from fer_denoise.work import OTHER_KINDS_SEED
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_denoise.columns import DataError
-from fer_denoise.csv_file import CsvFile
+from fer_denoise.data.columns import DataError
+from fer_denoise.data.csv_file import CsvFile
 
 
 def read(path: Path, content: bytes) -> tuple[CsvFile, list[list[str]]]:

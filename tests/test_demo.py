@@ -10,8 +10,7 @@ from fer_denoise import Restorer
 from fer_denoise.demo import results_tab
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
 from fer_denoise.demo.emotions import emotion_table
-from fer_denoise.demo.face_view import restore_face
-from fer_denoise.demo.heat import (
+from fer_denoise.demo.error_map import (
     COLOURS,
     ERROR_LIMIT,
     MISSED,
@@ -25,6 +24,7 @@ from fer_denoise.demo.heat import (
     impulse_picture,
     noise_picture,
 )
+from fer_denoise.demo.face_view import restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers

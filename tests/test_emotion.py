@@ -12,7 +12,7 @@ import train.emotion
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.precision import fold_batch_norm
 from train.emotion import Recipe, augment, mix
-from train.state import load_state
+from train.shared.checkpoint import load_state
 
 SMALL = (4, 8)
 PLAIN = {"degrees": 0, "zoom": 0, "shift": 0, "contrast": 0, "erase": 0}
@@ -147,7 +147,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.run.write_log", interrupt)
+        patch.setattr("train.shared.setup.write_log", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train.emotion.main(options("broken"))
     train.emotion.main(options("broken", "--resume"))

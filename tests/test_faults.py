@@ -15,11 +15,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from training_data import assert_same_tensors, options, read_log, without_log_seconds, write_faces
 
-from fer_denoise import Restorer, tables
-from fer_denoise.batch import Options, process_path
+from fer_denoise import Restorer
+from fer_denoise.command import tables
+from fer_denoise.command.batch import Options, process_path
+from fer_denoise.command.job import Restoration
+from fer_denoise.command.tables import JobError
 from fer_denoise.data import load_fer2013
-from fer_denoise.tables import JobError
-from fer_denoise.work import Restoration
 
 pytestmark = [
     pytest.mark.slow,
@@ -135,7 +136,7 @@ def test_restoring_without_space_ends_with_a_message_and_goes_on_later(tmp_path,
 
 def test_data_on_the_disk_are_read_without_space_for_more(tmp_path, make_faces):
     write_faces(tmp_path, make_faces)
-    code = "import sys; from fer_denoise.data import load_fer2013; load_fer2013(sys.argv[1], 'train')"
+    code = "import sys; from fer_denoise.data.fer2013 import load_fer2013; load_fer2013(sys.argv[1], 'train')"
     limited = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", sys.executable, "-c", code, str(tmp_path)]
     environment = {**os.environ, "HF_HOME": str(tmp_path / "home"), "HF_DATASETS_CACHE": str(tmp_path / "home")}
     subprocess.run(limited, cwd=ROOT, env=environment, check=True)

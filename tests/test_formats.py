@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fer_denoise import Restorer, tables
-from fer_denoise.batch import Options, process_path
+from fer_denoise import Restorer
+from fer_denoise.command import tables
+from fer_denoise.command.batch import Options, process_path
+from fer_denoise.command.job import Restoration
+from fer_denoise.command.tables import JobError
 from fer_denoise.data import DataError, load_fer2013
-from fer_denoise.formats import Share
-from fer_denoise.tables import JobError
-from fer_denoise.work import Restoration
+from fer_denoise.data.formats import Share
 
 ROWS = 7
 MEDIAN = Restoration("median")

@@ -15,7 +15,7 @@ from training_data import assert_same_tensors, options, read_checkpoint, read_lo
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from train import gan
 from train.gan import ORIGIN, Adversaries, Recipe, discriminator_loss, generator_adversarial_loss
-from train.state import save_state
+from train.shared.checkpoint import save_state
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
@@ -156,7 +156,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.run.save_state", save_then_interrupt)
+        patch.setattr("train.shared.setup.save_state", save_then_interrupt)
         with pytest.raises(KeyboardInterrupt):
             gan.main(options(data, out, *PRESETS[preset]))
     torch.manual_seed(123)

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from fer_denoise import Restorer, hub, list_models
+from fer_denoise import Restorer, list_models
 from fer_denoise.classical import available_filters
-from fer_denoise.hub import ModelNotFoundError, bundled_models, model_commit, model_folder
+from fer_denoise.hub import sources
+from fer_denoise.hub.sources import ModelNotFoundError, bundled_models, model_commit, model_folder
 from fer_denoise.models import AttentionUNet
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS
 
@@ -13,7 +14,7 @@ NETWORKS = ["attention-unet-low", "attention-unet-high", "attention-unet-salt-pe
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
     """A bundle of two models in place of the package's."""
-    monkeypatch.setattr(hub, "BUNDLE", tmp_path)
+    monkeypatch.setattr(sources, "BUNDLE", tmp_path)
     torch.manual_seed(0)
     for name in ("attention-unet-low", "attention-unet-high"):
         AttentionUNet(widths=(4, 8)).save_pretrained(tmp_path / name)

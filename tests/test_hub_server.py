@@ -13,14 +13,15 @@ from fake_hub import TOKEN, Fault
 from huggingface_hub import close_session, constants, snapshot_download
 from safetensors.torch import load_file, save
 
-from fer_denoise import Restorer, download
+from fer_denoise import Restorer
 from fer_denoise.__main__ import main
+from fer_denoise.command.job import Restoration
 from fer_denoise.data import Faces
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.hub import BUNDLE, ModelNotFoundError, bundled_models, model_folder, weights_checksum
+from fer_denoise.hub import download
+from fer_denoise.hub.sources import BUNDLE, ModelNotFoundError, bundled_models, model_folder, weights_checksum
 from fer_denoise.models import AttentionUNet
 from fer_denoise.pictures import Picture, write_picture
-from fer_denoise.work import Restoration
 from fer_denoise.zoo import bundled_restorers
 
 ROOT = Path(__file__).parents[1]

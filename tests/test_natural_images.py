@@ -13,10 +13,11 @@ from fer_denoise.data import DataError
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise
-from train import benchmark, natural_images, real_noise
-from train.peers import Peer
-from train.picture_sets import find_set, read_pairs, read_set
-from train.results import Scores
+from train import benchmark
+from train.measures import natural_images, real_noise
+from train.measures.peers import Peer
+from train.reporting.results import Scores
+from train.shared.picture_sets import find_set, read_pairs, read_set
 
 SEED = benchmark.SEED
 

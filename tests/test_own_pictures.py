@@ -17,14 +17,14 @@ from skimage import data
 
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces
+from fer_denoise.demo.cancellable_job import Stopped, Stops, in_steps
+from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
+from fer_denoise.demo.job_controls import StoppableWork
 from fer_denoise.demo.links import read_link
 from fer_denoise.demo.many_pictures import COLUMNS, as_csv, picture_restorer, restore_into
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.steps import Stopped, Stops, in_steps
-from fer_denoise.demo.stoppable import StoppableWork
-from fer_denoise.demo.turns import Turns
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import Box, restore_photo
 from fer_denoise.pictures import Picture, PictureError
@@ -114,7 +114,7 @@ def test_no_result_is_left_when_work_begins_fails_or_is_stopped():
         source = gr.Textbox()
         work.listen(lambda path: iter(()), [source], {shown: None, kept: None})
     for updates, words in (
-        (work.busy(Turns(), "picture"), "Working …"),
+        (work.busy(FairQueue(), "picture"), "Working …"),
         (work.without_results("Stopped."), "Stopped."),
         (work.no_results(), "Choose."),
         (work._drop_outdated("another picture", "picture"), "Choose."),

@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import HIGH_PASS_GAIN, high_pass
 

@@ -6,10 +6,10 @@ from PIL import Image
 from published_networks import random_convolutions, write_network, write_peers
 from scipy.ndimage import correlate
 
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.noise import gaussian_noise
 from train import peers
-from train.peers import PEERS, Peer
+from train.measures.peers import PEERS, Peer
 
 
 def convolved(image: np.ndarray, convolutions) -> np.ndarray:

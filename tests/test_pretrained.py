@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.models import AttentionUNet, PretrainedModel
 from fer_denoise.models.pretrained import read_config
 

@@ -16,11 +16,11 @@ from packaging.requirements import Requirement
 
 import fer_denoise
 from fer_denoise import Restorer
-from fer_denoise.hub import BUNDLE, bundled_models, weights_checksum
+from fer_denoise.hub.sources import BUNDLE, bundled_models, weights_checksum
 from fer_denoise.models import AttentionUNet
 from fer_denoise.zoo import CLASSIFIERS, bundled_restorers
 from train import publish
-from train.cards import is_unedited
+from train.reporting.cards import is_unedited
 
 ROOT = Path(__file__).parents[1]
 NAME = "attention-unet-low"
@@ -214,7 +214,7 @@ def test_offline_nothing_is_published(connected, monkeypatch):
 
 def test_a_silent_hub_is_given_up(connected, monkeypatch):
     monkeypatch.setattr(publish, "TIMEOUT", 1)
-    monkeypatch.setattr("fer_denoise.hub_writing.TIMEOUT", 1)
+    monkeypatch.setattr("fer_denoise.hub.writing.TIMEOUT", 1)
     connected.add_repo("somebody/low", {"a.txt": b"a"})
     connected.faults["somebody/low"] = Fault(hang=True)
     assert "does not answer within 1 seconds" in refusal("--model", NAME, "--repo", "somebody/low")

@@ -6,12 +6,13 @@ import pytest
 from fake_hub import TOKEN, Fault
 from huggingface_hub import DatasetCard
 
-from fer_denoise import Restorer, tables
+from fer_denoise import Restorer
 from fer_denoise.__main__ import main
+from fer_denoise.command import tables
+from fer_denoise.command.job import Corruption, Report
+from fer_denoise.command.push import make_card
 from fer_denoise.data import load_fer2013
-from fer_denoise.hub_writing import HubWriteError, writing
-from fer_denoise.push import make_card
-from fer_denoise.work import Corruption, Report
+from fer_denoise.hub.writing import HubWriteError, writing
 
 ROWS = 9
 

@@ -12,7 +12,7 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import specialists
 from train import benchmark, realism
-from train.detectability import detection_accuracy
+from train.measures.detectability import detection_accuracy
 
 IMAGES = 64
 
@@ -57,7 +57,7 @@ def results(tmp_path_factory, make_faces) -> dict:
         patch.setattr(realism, "STRENGTHS", (0.1, 0.5))
         # Threads share the patched number of epochs; processes would start without it.
         patch.setattr(realism, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
-        patch.setattr("train.detectability.EPOCHS", 1)
+        patch.setattr("train.measures.detectability.EPOCHS", 1)
         realism.main(["--data", str(folder), "--workers", "1", *options])
     assert (folder / "out" / "realism.png").read_bytes().startswith(b"\x89PNG")
     return json.loads((folder / "out" / "realism.json").read_text())

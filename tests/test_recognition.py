@@ -10,8 +10,16 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE
-from train import recognition
-from train.recognition import calibration_error, describe, gains_over, macro_f1, markdown_tables, score, summary
+from train.measures import recognition
+from train.measures.recognition import (
+    calibration_error,
+    describe,
+    gains_over,
+    macro_f1,
+    markdown_tables,
+    score,
+    summary,
+)
 
 LABELS = np.arange(70) % 7
 RESAMPLES = np.random.default_rng(0).integers(70, size=(200, 70))

@@ -11,7 +11,7 @@ from torch import nn
 
 from fer_denoise import Restorer
 from fer_denoise.classical import ClassicalFilter, available_filters
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet, PretrainedModel, UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from fer_denoise.hub import BUNDLE
+from fer_denoise.hub.sources import BUNDLE
 
 ROOT = Path(__file__).parents[1]
 

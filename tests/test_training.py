@@ -26,9 +26,10 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
-from train import benchmark, run, supervised, tune_classical
-from train.faces import VALIDATION_SEED, NoisyFaces
-from train.state import save_state
+from train import benchmark, tune_classical
+from train.shared import setup, supervised
+from train.shared.checkpoint import save_state
+from train.shared.faces import VALIDATION_SEED, NoisyFaces
 
 EPOCHS = 3
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
@@ -173,7 +174,7 @@ def test_no_face_is_trained_with_the_noise_of_one_that_must_not_be_seen(make_fac
     for seed in (0, VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
         cpu = torch.device("cpu")
         drawn = NoisyFaces(faces, TASKS["high"], cpu, seed=seed, fresh_noise=False, flips=False)
-        noisy, _ = drawn.draw(torch.arange(3), run.generator(0))
+        noisy, _ = drawn.draw(torch.arange(3), setup.generator(0))
         for other in (VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
             assert not np.allclose(noisy[:, 0], TASKS["high"](faces["train"].images, seed=other))
 
@@ -181,8 +182,8 @@ def test_no_face_is_trained_with_the_noise_of_one_that_must_not_be_seen(make_fac
 def test_a_face_and_its_fixed_noise_are_mirrored_together(make_faces):
     faces = {split: Faces(make_faces(8), np.zeros(8, int), "") for split in ("train", "validation")}
     drawn = NoisyFaces(faces, TASKS["low"], torch.device("cpu"), seed=0, fresh_noise=False, flips=True)
-    noisy, clean = drawn.draw(torch.arange(8), run.generator(0))
-    assert (clean[:, 0] != run.as_float(drawn.clean)[:, 0]).any()
+    noisy, clean = drawn.draw(torch.arange(8), setup.generator(0))
+    assert (clean[:, 0] != setup.as_float(drawn.clean)[:, 0]).any()
     assert (noisy - clean).abs().mean() < 0.03
 
 

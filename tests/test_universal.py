@@ -13,7 +13,7 @@ from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, scaled, unscaled
 from fer_denoise.models.universal import extremes, fill
 from fer_denoise.noise import TorchDraw, WorldNoise
-from train.supervised import log_mse
+from train.shared.supervised import log_mse
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
 
@@ -187,7 +187,7 @@ def interrupted(main, arguments: list[str], monkeypatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.run.write_log", interrupt)
+        patch.setattr("train.shared.setup.write_log", interrupt)
         with pytest.raises(KeyboardInterrupt):
             main(arguments)
 
@@ -222,7 +222,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
 @pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
 def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(tmp_path, make_faces, monkeypatch):
     # To draw the curves of each epoch would take longer than to train it.
-    monkeypatch.setattr("train.run.plot_curves", lambda *_: None)
+    monkeypatch.setattr("train.shared.setup.plot_curves", lambda *_: None)
     data, photographs = tmp_path / "data", tmp_path / "photographs"
     data.mkdir(), photographs.mkdir()
     write_faces(data, make_faces)

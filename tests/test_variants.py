@@ -5,7 +5,8 @@ import torch
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.universal import estimator_inputs
 from fer_denoise.noise import TorchDraw
-from train import universal, variants
+from train import universal
+from train.shared import variants
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
 

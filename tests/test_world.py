@@ -4,8 +4,8 @@ import pytest
 from fer_denoise.classical import tv
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import GaussianNoise, SaltAndPepperNoise
-from train import oracle, world
-from train.harmless import HARMLESS, PADDING, harmless
+from train.measures import oracle, world
+from train.measures.harmless import HARMLESS, PADDING, harmless
 
 
 def test_no_parameter_of_the_grid_is_better_than_that_of_the_oracle(make_faces):

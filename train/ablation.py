@@ -18,15 +18,16 @@ from typing import Any
 
 import torch
 
+from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.options import at_least
-from train import run, universal
-from train.faces import WorldFaces
-from train.report import update_readme
-from train.results import load_previous, save
-from train.supervised import train_restorer
-from train.variants import BASE, VARIANTS
+from train import universal
+from train.reporting.report import update_readme
+from train.reporting.results import load_previous, save
+from train.shared import setup
+from train.shared.faces import WorldFaces
+from train.shared.supervised import train_restorer
+from train.shared.variants import BASE, VARIANTS
 
 FILE = Path("results/ablation.json")
 README = Path("README.md")
@@ -36,7 +37,7 @@ EPOCHS = 1
 
 def parse_args(argv: list[str] | None = None) -> Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_data_options(parser)
+    setup.add_data_options(parser)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=at_least(0), default=[0, 1])
     parser.add_argument("--epochs", type=at_least(1), default=EPOCHS, help="default: %(default)s")
@@ -96,7 +97,7 @@ def measure(args: Namespace) -> None:
     data = {"images": len(faces.images), "sha256": faces.fingerprint}
     conditions = {"epochs": args.epochs, "data": data}
     results = load_previous(FILE, conditions) or {**conditions, "machines": {}}
-    rows = results["machines"].setdefault(run.hardware(run.pick_device(args)), [])
+    rows = results["machines"].setdefault(setup.hardware(setup.pick_device(args)), [])
     for seed in args.seeds:
         for name in args.variants:
             if any((row["variant"], row["seed"]) == (name, seed) for row in rows):
@@ -112,7 +113,7 @@ def measure(args: Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    run.with_message(measure, parse_args(argv))
+    setup.with_message(measure, parse_args(argv))
 
 
 if __name__ == "__main__":

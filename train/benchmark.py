@@ -10,15 +10,16 @@
     python -m train.benchmark --emotion                        # how well emotions are recognised, before and after
     python -m train.benchmark --speed                          # milliseconds per face
     python -m train.benchmark --throughput                     # a whole dataset, cleaned by the command
-    python -m train.benchmark --peers FOLDER                   # also networks that others published, see train/peers.py
+    python -m train.benchmark --peers FOLDER                   # also networks that others published
     python -m train.benchmark --peers FOLDER --models DnCNN-B  # of all methods only this one
-    python -m train.benchmark --pictures FOLDER --peers FOLDER # pictures that are no faces, see train/natural_images.py
+    python -m train.benchmark --pictures FOLDER --peers FOLDER # pictures that are no faces
     python -m train.benchmark --world --peers FOLDER           # the kinds of noise that pictures carry, on 500 faces
-    python -m train.benchmark --real PLACE --peers FOLDER      # noise of real sensors, see train/real_noise.py
+    python -m train.benchmark --real PLACE --peers FOLDER      # noise of real sensors
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
 networks work blind, but for published ones that take sigma. Grids of samples go to `outputs/`, which is ignored, since
-they show FER2013; the grid of faces that may be shown goes beside the JSON file.
+they show FER2013; the grid of faces that may be shown goes beside the JSON file. How the pictures of an option have to
+lie is said in the file of the same name in `train/measures/`.
 """
 
 import argparse
@@ -34,31 +35,31 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, available_filters
+from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, Faces, load_fer2013, stands_in
 from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, Method, restore_task, score
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, GaussianNoise
-from fer_denoise.options import at_least
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import CLASSIFIERS, MODELS, UNIVERSAL
-from train import (
+from train.measures import (
     generalisation,
     natural_images,
     oracle,
     real_noise,
     recognition,
-    run,
     speed,
     surface,
     throughput,
     world,
 )
-from train.peers import PEERS, Peer, load_peers
-from train.picture_sets import read_pairs, record_of
-from train.report import markdown_tables, plot_samples, update_readme
-from train.results import load_previous, save, weights_of
+from train.measures.peers import PEERS, Peer, load_peers
+from train.reporting.report import markdown_tables, plot_samples, update_readme
+from train.reporting.results import load_previous, save, weights_of
+from train.shared import setup
+from train.shared.picture_sets import read_pairs, record_of
 
 RESULTS = Path("results")
 TABLES = {RESULTS: "results", RESULTS / "first-400": "first-400"}
@@ -72,7 +73,7 @@ SEED = 3
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_data_options(parser)
+    setup.add_data_options(parser)
     parser.add_argument("--models", nargs="*", metavar="NAME", help="measure only these, and anew where one can go on")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="also measure the published networks in it")
     parser.add_argument(
@@ -125,7 +126,7 @@ def check_models(args: argparse.Namespace) -> None:
             "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"
         )
     if not args.peers and (others := [name for name in args.models if name in PEERS]):
-        raise SystemExit(f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/peers.py")
+        raise SystemExit(f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/measures/peers.py")
     if args.peers and (other := chosen_measurement(args)) and not other.with_peers:
         raise SystemExit("the published networks have no part in this measurement: leave out --peers")
     if (args.speed or args.throughput) and not args.models:

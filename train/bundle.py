@@ -11,10 +11,10 @@ from pathlib import Path
 
 from fer_denoise import Restorer
 from fer_denoise.files import write_whole
-from fer_denoise.hub import BUNDLE, CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, bundled_models
+from fer_denoise.hub.sources import BUNDLE, CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, bundled_models
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.zoo import CLASSIFIERS, MODELS
-from train.cards import CardError, is_unedited, make_card, model_name, results_file
+from train.reporting.cards import CardError, is_unedited, make_card, model_name, results_file
 
 
 def put_into_bundle(name: str, folder: Path) -> None:

@@ -25,13 +25,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from fer_denoise.command.options import at_least
 from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import RandomNoise
-from fer_denoise.options import at_least
 from fer_denoise.precision import on_device
-from train import run
-from train.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
+from train.shared import setup
+from train.shared.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
 
 TEMPERATURES = np.geomspace(0.25, 4, 121).round(4)
 
@@ -63,7 +63,7 @@ class Recipe:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_run_options(parser)
+    setup.add_run_options(parser)
     parser.add_argument("--epochs", type=at_least(1), default=Recipe.epochs, help="default: %(default)s")
     parser.add_argument("--batch-size", type=at_least(2), default=Recipe.batch_size, help="of all processes together")
     parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate, help="default: %(default)s")
@@ -119,7 +119,9 @@ class LabelledFaces:
     """Train and validation faces with their labels, on one device."""
 
     def __init__(self, faces: dict[str, Faces], device: torch.device) -> None:
-        self.images, self.validation = (run.as_batch(faces[split].images, device) for split in ("train", "validation"))
+        self.images, self.validation = (
+            setup.as_batch(faces[split].images, device) for split in ("train", "validation")
+        )
         self.labels, self.validation_labels = (
             torch.from_numpy(faces[split].labels).to(device) for split in ("train", "validation")
         )
@@ -129,7 +131,7 @@ class LabelledFaces:
 
     def draw(self, index: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
         """Augmented faces of a step, float (B, 1, 48, 48) in [0, 1]."""
-        faces = run.as_float(self.images[index])
+        faces = setup.as_float(self.images[index])
         if recipe.noise:
             noisy = RandomNoise().corrupt(faces, rng)
             chosen = torch.rand(len(faces), 1, 1, 1, generator=rng, device=faces.device) < 0.5
@@ -142,7 +144,7 @@ def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -
     """Over the validation split: the temperature that fits it best, the cross entropy with it, and the accuracy."""
     model.eval()
     with accelerator.autocast():
-        logits = torch.cat([model(run.as_float(images)).float() for images in faces.validation.split(256)])
+        logits = torch.cat([model(setup.as_float(images)).float() for images in faces.validation.split(256)])
     labels = faces.validation_labels
     losses = {float(t): F.cross_entropy(logits / t, labels).item() for t in TEMPERATURES}
     temperature = min(losses, key=lambda each: losses[each])
@@ -151,16 +153,16 @@ def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -
 
 
 def train(args: argparse.Namespace, recipe: Recipe) -> None:
-    accelerator, splits = run.start_run(args)
+    accelerator, splits = setup.start_run(args)
     device = accelerator.device
     faces = LabelledFaces(splits, device)
-    steps = run.batches_per_epoch(len(faces), recipe.batch_size)
+    steps = setup.batches_per_epoch(len(faces), recipe.batch_size)
     torch.manual_seed(args.seed)
     model = on_device(EmotionClassifier(widths=args.widths), device)
-    averaged = AveragedModel(model, multi_avg_fn=run.moving_average(recipe.ema))
+    averaged = AveragedModel(model, multi_avg_fn=setup.moving_average(recipe.ema))
     kept: Any = averaged.module
     optimizer = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    scheduler = LambdaLR(optimizer, lambda step: run.warm_up_then_cosine(step, WARM_UP_STEPS, recipe.epochs * steps))
+    scheduler = LambdaLR(optimizer, lambda step: setup.warm_up_then_cosine(step, WARM_UP_STEPS, recipe.epochs * steps))
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     settings = {
         "script": "train.emotion",
@@ -171,18 +173,18 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         "data": splits["train"].record,
     }
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "averaged": averaged}
-    log = run.resume(args.out, settings, parts)
+    log = setup.resume(args.out, settings, parts)
 
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
         # Dropout draws from torch's own generator.
-        torch.manual_seed(run.seed_of(args.seed, epoch, accelerator.process_index))
+        torch.manual_seed(setup.seed_of(args.seed, epoch, accelerator.process_index))
         wrapped.train()
         train_loss = torch.zeros((), device=device)
-        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
         progress = tqdm(indices, f"epoch {epoch + 1}/{recipe.epochs}", steps, disable=not accelerator.is_main_process)
         for step, index in enumerate(progress):
-            rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
+            rng = setup.generator(args.seed, epoch, step, accelerator.process_index, device=device)
             mixed, other, share = mix(faces.draw(index, recipe, rng), recipe, rng)
             logits, labels = wrapped(mixed).float(), faces.labels[index]
             of_each, of_other = (
@@ -197,23 +199,23 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
             scheduler.step()
             train_loss += loss.detach()
         train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps
-        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        rng = run.generator(args.seed, epoch, steps, accelerator.process_index, device=device)
+        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        rng = setup.generator(args.seed, epoch, steps, accelerator.process_index, device=device)
         with accelerator.autocast():
             seen = (faces.draw(index, recipe, rng) for index in islice(indices, CALIBRATION_BATCHES))
-            run.calibrate_batch_norm(kept, seen)
-        run.share_buffers(kept, accelerator)
+            setup.calibrate_batch_norm(kept, seen)
+        setup.share_buffers(kept, accelerator)
         temperature, validation_loss, accuracy = validate(kept, faces, accelerator)
         best = max((row["validation_accuracy"] for row in log), default=-1.0)
         losses = {"train_loss": train_loss, "validation_loss": validation_loss}
-        run.log_epoch(log, started, optimizer, **losses, validation_accuracy=accuracy)
+        setup.log_epoch(log, started, optimizer, **losses, validation_accuracy=accuracy)
         if accelerator.is_main_process:
             tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.4f}, accuracy {accuracy:.2%}")
             if accuracy > best:
                 scores = {"best_epoch": epoch + 1, "validation_accuracy": round(accuracy, 4)}
                 kept.config["temperature"] = temperature
-                run.keep_model(kept, args.out, settings, **scores)
-            run.save_progress(args.out, settings, parts, log, "validation_accuracy")
+                setup.keep_model(kept, args.out, settings, **scores)
+            setup.save_progress(args.out, settings, parts, log, "validation_accuracy")
     accelerator.end_training()
 
 
@@ -222,7 +224,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = replace(
         Recipe(), epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate, noise=args.noise
     )
-    run.with_message(train, args, recipe)
+    setup.with_message(train, args, recipe)
 
 
 if __name__ == "__main__":

@@ -28,13 +28,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from fer_denoise.command.options import at_least
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
-from fer_denoise.options import at_least
 from fer_denoise.precision import on_device
-from train import run
-from train.faces import NoisyFaces, validate
+from train.shared import setup
+from train.shared.faces import NoisyFaces, validate
 from train.unet import make_unet
 
 DISCRIMINATOR_FOLDER = "discriminator"
@@ -113,7 +113,7 @@ IMPROVED_INIT = {
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_run_options(parser)
+    setup.add_run_options(parser)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument(
         "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
@@ -241,10 +241,10 @@ class Adversaries:
 
 def train(args: argparse.Namespace) -> None:
     recipe, task = make_recipe(args), TASKS[args.task]
-    accelerator, splits = run.start_run(args)
+    accelerator, splits = setup.start_run(args)
     device = accelerator.device
     faces = NoisyFaces(splits, task, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
-    steps_per_epoch = run.batches_per_epoch(len(faces), recipe.batch_size)
+    steps_per_epoch = setup.batches_per_epoch(len(faces), recipe.batch_size)
 
     torch.manual_seed(args.seed)
     generator = on_device(make_generator(args, recipe), device)
@@ -258,14 +258,14 @@ def train(args: argparse.Namespace) -> None:
     on_device(discriminator, device)
     averaged = None
     if recipe.ema:
-        averaged = AveragedModel(generator, multi_avg_fn=run.moving_average(recipe.ema))
+        averaged = AveragedModel(generator, multi_avg_fn=setup.moving_average(recipe.ema))
     kept: Any = averaged.module if averaged else generator
     networks = Adversaries(generator, discriminator, recipe, accelerator)
     optimizers = (networks.generator_optimizer, networks.discriminator_optimizer)
     steps = recipe.epochs * steps_per_epoch
 
     def rate(step: int) -> float:
-        return 1.0 if recipe.schedule == "constant" else run.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
+        return 1.0 if recipe.schedule == "constant" else setup.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
 
     schedulers = [LambdaLR(optimizer.optimizer, rate) for optimizer in optimizers]
 
@@ -285,18 +285,18 @@ def train(args: argparse.Namespace) -> None:
         parts |= {f"{name}_optimizer": optimizer, f"{name}_scheduler": scheduler}
     if averaged:
         parts["averaged"] = averaged
-    log = run.resume(args.out, settings, parts)
+    log = setup.resume(args.out, settings, parts)
 
     for epoch in range(len(log), recipe.epochs):
         started = time.perf_counter()
         networks.train()
         sums = torch.zeros(3, device=device)
-        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
         progress = tqdm(
             indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
         )
         for step, index in enumerate(progress):
-            rng = run.generator(args.seed, epoch, step, accelerator.process_index, device=device)
+            rng = setup.generator(args.seed, epoch, step, accelerator.process_index, device=device)
             noisy, clean = faces.draw(index, rng)
             restored = networks.restore(noisy)
             due = (epoch * steps_per_epoch + step) % recipe.penalty_every == 0
@@ -309,12 +309,12 @@ def train(args: argparse.Namespace) -> None:
                 scheduler.step()
             sums += torch.stack([error, adversarial, judged])
         means = (accelerator.reduce(sums, reduction="mean") / steps_per_epoch).tolist()
-        indices = run.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        rng = run.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
+        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
+        rng = setup.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
         with accelerator.autocast():
-            seen = (faces.draw(index, rng)[0] for index in islice(indices, run.SILENCING_BATCHES))
-            run.silence_channels(kept, seen)
-        run.share_buffers(kept, accelerator)
+            seen = (faces.draw(index, rng)[0] for index in islice(indices, setup.SILENCING_BATCHES))
+            setup.silence_channels(kept, seen)
+        setup.share_buffers(kept, accelerator)
         validation_loss, validation_psnr = validate(kept, faces, F.mse_loss, accelerator)
         best = min((row["validation_loss"] for row in log), default=float("inf"))
         losses = {
@@ -323,7 +323,7 @@ def train(args: argparse.Namespace) -> None:
             "discriminator_loss": means[2],
             "validation_loss": validation_loss,
         }
-        run.log_epoch(log, started, networks.generator_optimizer, **losses, validation_psnr=validation_psnr)
+        setup.log_epoch(log, started, networks.generator_optimizer, **losses, validation_psnr=validation_psnr)
         if accelerator.is_main_process:
             tqdm.write(
                 f"epoch {epoch + 1}: PSNR {validation_psnr:.3f} dB, adversarial loss {means[1]:.3f}, "
@@ -331,15 +331,15 @@ def train(args: argparse.Namespace) -> None:
             )
             if recipe.keep == "last" or validation_loss < best:
                 scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
-                run.keep_model(kept, args.out, settings, **scores)
+                setup.keep_model(kept, args.out, settings, **scores)
                 discriminator.training_record = kept.training_record
                 discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)
-            run.save_progress(args.out, settings, parts, log, "validation_psnr")
+            setup.save_progress(args.out, settings, parts, log, "validation_psnr")
     accelerator.end_training()
 
 
 def main(argv: list[str] | None = None) -> None:
-    run.with_message(train, parse_args(argv))
+    setup.with_message(train, parse_args(argv))
 
 
 if __name__ == "__main__":

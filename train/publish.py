@@ -22,7 +22,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 import fer_denoise
-from fer_denoise.hub import (
+from fer_denoise.hub.sources import (
     BUNDLE,
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -32,11 +32,11 @@ from fer_denoise.hub import (
     is_repo_id,
     model_folder,
 )
-from fer_denoise.hub_writing import TIMEOUT, HubWriteError, writing
+from fer_denoise.hub.writing import TIMEOUT, HubWriteError, writing
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.restore import Restorer
 from fer_denoise.zoo import CLASSIFIERS
-from train.cards import CardError, is_unedited, make_card, model_name, results_file, sign
+from train.reporting.cards import CardError, is_unedited, make_card, model_name, results_file, sign
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"

@@ -22,20 +22,20 @@ import torch
 from tqdm import tqdm
 
 from fer_denoise import Restorer
+from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, Faces, load_fer2013
 from fer_denoise.evaluate import NOISY
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.images import to_dtype
 from fer_denoise.metrics import mean_psnr, psnr, ssim
 from fer_denoise.noise import TASKS
-from fer_denoise.options import at_least
 from fer_denoise.realism import blend, gradient_distance, sharpness, spectral_distance, unsharp
 from fer_denoise.zoo import specialists
-from train import run
 from train.benchmark import README, RESULTS, SEED
-from train.detectability import detection_accuracy
-from train.report import plot_realism, realism_tables, update_readme
-from train.results import load_previous, save
+from train.measures.detectability import detection_accuracy
+from train.reporting.report import plot_realism, realism_tables, update_readme
+from train.reporting.results import load_previous, save
+from train.shared import setup
 
 DETECTOR_SEED = 4
 """Of the noise on the validation faces that the classifier is trained on."""
@@ -46,7 +46,7 @@ STRENGTHS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_data_options(parser)
+    setup.add_data_options(parser)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--sweep", nargs="+", metavar="MODEL", default=[], help="models of other adversarial weights")
     parser.add_argument("--images", type=at_least(1), help="only the first so many images of each split")

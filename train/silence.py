@@ -4,7 +4,8 @@
     python -m train.silence runs/unet-low/model
 
 Overwrites the variances of those channels in `model.safetensors`, and nothing else; `silenced_channels` in
-`config.json` counts them. Measure the network anew afterwards. `train.run.silence_channels` says which these are.
+`config.json` counts them. `train.shared.setup.silence_channels` says which these are. Measure the network anew
+afterwards.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from safetensors.torch import load_file, save
 
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.files import write_whole
-from fer_denoise.hub import (
+from fer_denoise.hub.sources import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     ModelNotFoundError,
@@ -29,7 +30,7 @@ from fer_denoise.images import to_float
 from fer_denoise.models import ARCHITECTURES, EmotionClassifier, PretrainedModel
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASKS
-from train import run
+from train.shared import setup
 
 BATCH_SIZE = 32
 BATCHES = 5
@@ -46,7 +47,7 @@ def silence(folder: Path, faces: np.ndarray) -> int:
     model = architectures[record["architecture"]].from_pretrained(folder)
     task = TASKS.get(model.training_record.get("task", ""))
     seen = torch.from_numpy(task(faces, seed=0) if task else to_float(faces)).unsqueeze(1)
-    silenced = run.silence_channels(model, seen.split(BATCH_SIZE))
+    silenced = setup.silence_channels(model, seen.split(BATCH_SIZE))
     if silenced:
         variances = {name: buffer for name, buffer in model.named_buffers() if name.endswith("running_var")}
         tensors = load_file(folder / WEIGHTS_FILE) | variances
@@ -60,7 +61,7 @@ def silence(folder: Path, faces: np.ndarray) -> int:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a bundled name, or the folder model/ of a run")
-    run.add_data_options(parser)
+    setup.add_data_options(parser)
     args = parser.parse_args(argv)
     try:
         faces = load_fer2013(args.data, "train", args.revision).images[: BATCH_SIZE * BATCHES]

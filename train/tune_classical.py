@@ -24,12 +24,12 @@ from fer_denoise.classical import (
     available_filters,
     restore_with,
 )
+from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
-from fer_denoise.options import at_least
-from train import run
-from train.results import save
+from train.reporting.results import save
+from train.shared import setup
 
 SEED = 2
 GRIDS: dict[str, dict[str, list]] = {
@@ -130,7 +130,7 @@ def without_sigma(tuned: dict[str, Any], sigma: float | None) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_data_options(parser)
+    setup.add_data_options(parser)
     parser.add_argument(
         "--images", type=at_least(1), default=200, help="validation images to tune on (default: %(default)s)"
     )

@@ -14,12 +14,12 @@ from dataclasses import asdict, replace
 
 import torch
 
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.command.options import at_least
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
-from fer_denoise.options import at_least
-from train import run
-from train.supervised import Recipe, train_restorer
+from train.shared import setup
+from train.shared.supervised import Recipe, train_restorer
 
 IMPROVED = Recipe(
     loss="charbonnier", schedule="cosine", early_stop=None, fresh_noise=True, flips=True, ema=0.999, residual=True
@@ -31,7 +31,7 @@ ORIGIN_INIT = {"high": "low", "salt_pepper": "high"}
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_run_options(parser)
+    setup.add_run_options(parser)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument(
         "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
@@ -89,7 +89,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    run.with_message(train, parse_args(argv))
+    setup.with_message(train, parse_args(argv))
 
 
 if __name__ == "__main__":

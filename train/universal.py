@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fer_denoise.command.options import at_least
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import MAX_SIGMA, scaled
 from fer_denoise.noise import Truth, WorldNoise
-from fer_denoise.options import at_least
-from train import run
-from train.faces import WorldFaces
-from train.supervised import Recipe, train_restorer
+from train.shared import setup
+from train.shared.faces import WorldFaces
+from train.shared.supervised import Recipe, train_restorer
 
 NOISE = WorldNoise()
 
@@ -84,7 +84,7 @@ def true_levels(truth: Truth) -> Tensor:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    run.add_run_options(parser)
+    setup.add_run_options(parser)
     parser.add_argument(
         "--init", help="model to start from: a folder, a bundled name or a Hub repo; default: a new one"
     )
@@ -146,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
         "pictures": args.pictures and Path(args.pictures).name,
     }
     model = lambda: make_model(args)  # noqa: E731
-    run.with_message(train_restorer, args, recipe, model, NOISE, settings, RestoringAndEstimating, WorldFaces)
+    setup.with_message(train_restorer, args, recipe, model, NOISE, settings, RestoringAndEstimating, WorldFaces)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 
 MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit": 16}
-"""For events that may take long: they wait for each other by `Turns`, and not the faces of the task tabs for them."""
+"""For events that may take long: a `FairQueue` lets them take turns, and the faces of the task tabs go past them."""
 
 PREVIEW = 480
 """Pixels a side of an enlarged picture; a multiple of 48 keeps the pixels of a face of one size."""

@@ -2,17 +2,17 @@
 
 import gradio as gr
 
+from fer_denoise.command.job import Corruption
 from fer_denoise.demo.components import MUCH_WORK, NamedNumber, PictureInput, in_plain_words, picture_file
+from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.links import MAX_SEED
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import blend_pictures, picture_noise_level, restore_picture
-from fer_denoise.work import Corruption
 from fer_denoise.zoo import DEFAULT_MODEL, UNIVERSAL, list_models
 
 
-def build_endpoints(restorers: Restorers, turns: Turns) -> None:
+def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
     """Add the endpoints; nothing of them is seen on the page."""
 
     @in_plain_words
@@ -42,7 +42,7 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
         if strength is None:
             raise ValueError("strength: give a number from 0 to 1")
         picture = read_upload(image, model, not keep_colour, white)
-        with turns.take(visitor_of(request)):
+        with queue.take(visitor_of(request)):
             restored = restore_picture(restorers.get(model), picture, sigma or None)
         return picture_file(blend_pictures(picture, restored, strength))
 
@@ -89,7 +89,7 @@ def build_endpoints(restorers: Restorers, turns: Turns) -> None:
             impulses.
         """
         picture = read_upload(image, UNIVERSAL, white=white)
-        with turns.take(visitor_of(request)):
+        with queue.take(visitor_of(request)):
             level = picture_noise_level(restorers.get(UNIVERSAL), picture)
         return {name: round(value, 5) for name, value in level._asdict().items()} if level else {}
 

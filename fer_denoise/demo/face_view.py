@@ -11,7 +11,7 @@ from PIL import Image
 
 from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.emotions import emotion_table, note
-from fer_denoise.demo.heat import attention_picture, error_picture, impulse_picture
+from fer_denoise.demo.error_map import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.numbers import decibels, fixed
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import restore_known

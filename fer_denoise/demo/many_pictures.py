@@ -11,12 +11,12 @@ from typing import Any
 
 import gradio as gr
 
+from fer_denoise.demo.cancellable_job import Stopped, Stops
 from fer_denoise.demo.components import in_plain_words, white_number
+from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.gpu import with_lent_gpu
+from fer_denoise.demo.job_controls import StoppableWork
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.steps import Stopped, Stops
-from fer_denoise.demo.stoppable import StoppableWork
-from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import picture_noise_level, restore_picture
 from fer_denoise.pictures import SUFFIXES, Picture, PictureError, encode_picture, lossless_suffix
@@ -29,7 +29,7 @@ COLUMNS = ("file", "restored as", "width", "height", "sigma", "impulses", "secon
 WIDTHS: list[str | int] = ["17%", "17%", "9%", "9%", "10%", "12%", "11%", "15%"]
 
 
-def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> None:
+def build_many_pictures(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
     """Add the part of the tab for many pictures."""
     with gr.Accordion("Many pictures at once", open=False):
         gr.Markdown(
@@ -74,7 +74,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
         stopped = work.begin(request)
-        yield work.busy(turns, paths)
+        yield work.busy(queue, paths)
         rows: list[tuple[Any, ...]] = []
         verdict = ""
         # What is handed out is copied first, so nothing stays behind.
@@ -83,7 +83,7 @@ def build_many_pictures(restorers: Restorers, stops: Stops, turns: Turns) -> Non
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as restored:
                 for path in progress.tqdm(paths, desc="Restoring"):
                     try:
-                        with turns.take(visitor_of(request), stopped):
+                        with queue.take(visitor_of(request), stopped):
                             rows.append(restore_into(restored, Path(path), model, restorers, rows, restore, white))
                     except Stopped:
                         verdict = f"Stopped after {len(rows)} of {len(paths)}: "

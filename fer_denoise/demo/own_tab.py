@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from fer_denoise.demo.cancellable_job import Stopped, Stops, in_steps
 from fer_denoise.demo.components import (
     MUCH_WORK,
     BoundedSlider,
@@ -20,12 +21,11 @@ from fer_denoise.demo.components import (
     white_number,
 )
 from fer_denoise.demo.emotions import emotion_table, note
-from fer_denoise.demo.heat import noise_picture
+from fer_denoise.demo.error_map import noise_picture
+from fer_denoise.demo.fair_queue import FairQueue, visitor_of
+from fer_denoise.demo.job_controls import StoppableWork
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.steps import Stopped, Stops, in_steps
-from fer_denoise.demo.stoppable import StoppableWork
-from fer_denoise.demo.turns import Turns, visitor_of
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import mixed_noise
@@ -55,7 +55,7 @@ KEPT_SECONDS = 1800
 """How long a visitor's last picture stays in memory, for the strength to be changed."""
 
 
-def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
+def build_own_tab(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
     """Fill the current tab."""
     gr.Markdown(INTRODUCTION)
     last = gr.State(None, time_to_live=KEPT_SECONDS)
@@ -152,10 +152,10 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
     ) -> Iterator[dict[Any, Any]]:
         picture = read_upload(path, model, not keep_colour, white)
         stopped = work.begin(request)
-        yield work.busy(turns, path)
+        yield work.busy(queue, path)
 
         def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None, NoiseMap | None]:
-            with turns.take(visitor_of(request), stopped):
+            with queue.take(visitor_of(request), stopped):
                 restored = restore_picture(restorers.get(model), picture, sigma or None, report)
                 estimator = restorers.get(UNIVERSAL)
                 return restored, picture_noise_level(estimator, picture), picture_noise_map(estimator, picture)
@@ -217,7 +217,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, turns: Turns) -> None:
         **hidden,
         **MUCH_WORK,
     )
-    build_many_pictures(restorers, stops, turns)
+    build_many_pictures(restorers, stops, queue)
 
 
 def noisy_astronaut() -> np.ndarray:

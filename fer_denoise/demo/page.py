@@ -9,19 +9,19 @@ from typing import Any
 import gradio as gr
 
 import fer_denoise
+from fer_denoise.demo.cancellable_job import Stops
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_view import is_realist
+from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.links import read_link
 from fer_denoise.demo.numbers import DECIMAL_COMMA
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.results_tab import build_results_tab, has_results
-from fer_denoise.demo.steps import Stops
 from fer_denoise.demo.task_tab import TaskTab, build_task_tab
 from fer_denoise.demo.theme import THEME
-from fer_denoise.demo.turns import Turns
 
 TABS = {"low": "Low Gaussian noise", "high": "High Gaussian noise", "salt_pepper": "Salt and pepper"}
 
@@ -42,7 +42,7 @@ def build() -> gr.Blocks:
     """The app, its networks loaded."""
     restorers = Restorers()
     restorers.load_networks()
-    stops, turns, hub_faces = Stops(), Turns(), HubFaces()
+    stops, queue, hub_faces = Stops(), FairQueue(), HubFaces()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         unseen = gr.State()
@@ -53,7 +53,7 @@ def build() -> gr.Blocks:
                 with gr.Tab(title, id=task):
                     task_tabs.append(build_task_tab(task, restorers, hub_faces))
             with gr.Tab("Your own picture", id="own"):
-                build_own_tab(restorers, stops, turns)
+                build_own_tab(restorers, stops, queue)
             if has_results():
                 with gr.Tab("Results", id="results"):
                     build_results_tab()
@@ -65,7 +65,7 @@ def build() -> gr.Blocks:
         )
         if "SPACE_ID" in os.environ:
             gr.DuplicateButton(size="sm")
-        build_endpoints(restorers, turns)
+        build_endpoints(restorers, queue)
 
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)

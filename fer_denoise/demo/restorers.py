@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import torch
 
-from fer_denoise import hub
 from fer_denoise.demo.gpu import lends_gpus
-from fer_denoise.hub import ModelNotFoundError
+from fer_denoise.hub import sources
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.models import EmotionClassifier, PretrainedModel
 from fer_denoise.precision import fold_batch_norm, on_device
 from fer_denoise.restore import Restorer
@@ -81,7 +81,7 @@ class Restorers:
 
     def _prefer_hub(self, name: str, load: Callable[[str, str | None], Model]) -> Model:
         # One time-out is enough: after it the other repos are not tried.
-        if self.owner and not self._hub_failed and name in hub.bundled_models():
+        if self.owner and not self._hub_failed and name in sources.bundled_models():
             try:
                 return load(f"{self.owner}/fer-denoise-{name}", self.revision)
             except ModelNotFoundError as error:

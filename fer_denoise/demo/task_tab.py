@@ -21,8 +21,8 @@ from fer_denoise.demo.components import (
     pixel_gallery,
     pixel_image,
 )
+from fer_denoise.demo.error_map import error_legend, impulse_legend
 from fer_denoise.demo.face_view import attention_pictures, is_realist, measurements, restore_face
-from fer_denoise.demo.heat import error_legend, impulse_legend
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.links import COPY_LINK, MAX_SEED
 from fer_denoise.demo.noise_controls import CONTROLS, SaltAndPepperControls

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fer_denoise.devices import check_device
 from fer_denoise.files import write_whole
-from fer_denoise.hub import CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, model_folder
+from fer_denoise.hub.sources import CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, model_folder
 
 
 class PretrainedModel(nn.Module):

@@ -1,0 +1,326 @@
+"""Work on what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
+
+import json
+import mimetypes
+import multiprocessing
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import datasets
+from tqdm import tqdm
+
+from fer_denoise.command.job import Estimator, Report, Work
+from fer_denoise.command.tables import ALONE, Share, explained, forget_parts, process
+from fer_denoise.data import DataError
+from fer_denoise.data.fer2013 import NO_SPACE
+from fer_denoise.data.formats import open_table, table_of
+from fer_denoise.files import is_leftover, no_space_left, walk, write_whole
+from fer_denoise.hub.sources import is_repo_id
+from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
+
+TABLES = (".parquet", ".csv")
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"}
+# fmt: off
+OTHER_PICTURES = {
+    ".heic", ".heif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".dcm", ".npy",
+    ".npz", ".mat", ".h5", ".hdf5", ".nii", ".fits", ".exr", ".hdr", ".czi", ".nd2", ".lif",
+}
+# fmt: on
+"""Besides those that `mimetypes` knows."""
+JOB_FILE = ".fer-denoise.json"
+"""In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to go about the work.
+
+    Attributes:
+        processes: how many work at once.
+        stream: read Hub datasets as a stream, for what does not fit on the disk.
+        share: the part of this process, of several that were started together.
+    """
+
+    processes: int = 1
+    stream: bool = False
+    share: Share = ALONE
+
+    @classmethod
+    def of_environment(cls, processes: int = 1, stream: bool = False) -> "Options":
+        """With the share that `accelerate launch` or `torchrun` gave this process."""
+        return cls(processes, stream, Share(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))))
+
+
+def process_path(source: str, target: Path, work: Work, options: Options = Options()) -> Report:
+    """Do `work` to `source` and write the results to `target`, never into the source itself.
+
+    A picture gives a picture and a folder a folder, pictures in lossy formats as PNG. Parquet and CSV files in Kaggle's
+    layout keep their names and columns; a Hub dataset gives a Parquet file for each split. Damaged rows of a dataset
+    stay as they are, damaged pictures are left out; both are in the report. Called again after an interruption, it goes
+    on.
+
+    Raises:
+        PictureError, DataError, JobError: nothing can be done, or no more; the message says what to do.
+        OSError: the disk is full.
+    """
+    report = Report()
+    report.add(_process(source, target, work, options))
+    return report
+
+
+def _process(source: str, target: Path, work: Work, options: Options) -> Report:
+    path = Path(source)
+    if not path.exists():
+        if is_repo_id(source):
+            return _process_hub_dataset(source, target, work, options)
+        raise PictureError(f"{source}: no such file or folder; check the path")
+    _check_apart(path, target)
+    if path.is_file():
+        if path.suffix.lower() in TABLES:
+            report = _process_table(path, target, work, options)
+            forget_parts(target, options.share)
+            return report
+        if target.exists():
+            raise PictureError(f"{target}: is there already; choose another output, so that nothing is overwritten")
+        return _process_picture(path, target, 0, work=work, estimate=Estimator())
+    return _process_folder(path, target, work, options)
+
+
+def process_paths(sources: list[str], target: Path, work: Work, options: Options = Options()) -> Report:
+    """As `process_path`, of several pictures, folders, Parquet and CSV files, which all go into the folder `target`.
+
+    It may hold other files already. A folder gives a folder of its name.
+
+    Raises:
+        PictureError, DataError: nothing can be done; the message says what to do.
+    """
+    if target.is_file():
+        raise PictureError(f"{target}: is a file, and the results of several need a folder; name one at the end")
+    report = Report()
+    places: dict[Path, Path] = {}
+    for source in sources:
+        path = Path(source)
+        if not path.exists():
+            raise PictureError(f"{source}: no such file or folder; check the path")
+        _check_apart(path, target)
+        name = path.resolve().name
+        if path.is_file():
+            found = {path: Path(name)}
+        else:
+            below = walk(path, without=target)
+            report.skipped += [f"{place}: {why}" for place, why in below.closed.items()]
+            found = {file: Path(name, file.relative_to(path)) for file in below.files}
+        places |= found
+    return _process_files(places, target, sources, report, work, options)
+
+
+def output_of(source: str, target: Path, is_folder: bool = False) -> Path:
+    """Where the result of one source goes: of a file, into `target` where that is a folder, or is said to be one."""
+    path = Path(source)
+    if not (path.is_file() and (is_folder or target.is_dir())):
+        return target
+    return target / (path.name if path.suffix.lower() in TABLES else _output_name(Path(path.name)))
+
+
+def _process_folder(folder: Path, target: Path, work: Work, options: Options) -> Report:
+    below = walk(folder, without=target)
+    report = Report(skipped=[f"{place}: {why}" for place, why in below.closed.items()])
+    places = {file: file.relative_to(folder) for file in below.files}
+    return _process_files(places, target, str(folder), report, work, options)
+
+
+def _process_files(
+    places: dict[Path, Path], target: Path, source: str | list[str], report: Report, work: Work, options: Options
+) -> Report:
+    """Do `work` to files, each with its place below `target`; `report` tells already of what was not looked into."""
+    title = source if isinstance(source, str) else ", ".join(source)
+    files = [file for file in places if file.suffix.lower() in (*SUFFIXES, *TABLES)]
+    if not files:
+        held = ", ".join(sorted({file.suffix.lower() or file.name for file in places}))
+        only = f", only {held}" if held else ""
+        raise PictureError(f"{title}: holds no pictures and no Parquet or CSV files{only}; check the path")
+    for file, place in places.items():
+        if file.suffix.lower() in (*SUFFIXES, *TABLES):
+            continue
+        if remedy := _unread(file):
+            report.skipped.append(f"{file}: {remedy}")
+        else:
+            report.left.append(str(place))
+    tables: dict[Path, Path] = {}
+    pictures: dict[Path, Path] = {}
+    """Both by what they become."""
+    for file in files:
+        kind = tables if file.suffix.lower() in TABLES else pictures
+        output = target / (places[file] if kind is tables else _output_name(places[file]))
+        if output in kind:
+            report.skipped.append(f"{file}: another file already becomes {output.name}; rename one of them")
+        else:
+            kind[output] = file
+    into = None if isinstance(source, str) else [*pictures, *tables]
+    with _job(target, {**work.record, "source": source}, options.share, into) as job:
+        own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
+        with explained(title):
+            for part in _each(own, work, options):
+                report.add(part)
+        for output, file in tables.items():
+            try:
+                report.add(job.once(partial(_process_table, file, output, work, options), output))
+            except DataError as error:
+                report.skipped.append(str(error))
+                forget_parts(output, options.share)
+    return report
+
+
+def _check_apart(path: Path, target: Path) -> None:
+    if target.resolve().is_relative_to(path.resolve()):
+        raise PictureError(f"{target}: lies in {path}, whose files must not be overwritten; choose another place")
+
+
+def _output_name(place: Path) -> Path:
+    """What a picture is called when it is written again: a PNG, unless its format loses nothing."""
+    return place if place.suffix.lower() in LOSSLESS else place.with_suffix(".png")
+
+
+def _unread(file: Path) -> str:
+    """What to do with a file that may hold pictures and is not read; nothing for any other."""
+    suffix = file.suffix.lower()
+    kind = mimetypes.guess_type(file.name)[0] or ""
+    if suffix in ARCHIVES:
+        return "archives are not opened; unpack it"
+    if suffix in OTHER_PICTURES or kind.startswith(("image/", "video/")):
+        return f"{suffix} is not read; save it as PNG or TIFF"
+    return ""
+
+
+def _each(pictures: list[tuple[int, tuple[Path, Path]]], work: Work, options: Options) -> Iterator[Report]:
+    """The report on each picture, several of them at work at once."""
+    do = partial(_process_numbered, work=work, estimate=Estimator())
+    if options.processes == 1:
+        yield from tqdm(map(do, pictures), "pictures", len(pictures), disable=not pictures)
+        return
+    # A fork of a process in which torch has computed may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.processes, context) as pool:
+        yield from tqdm(pool.map(do, pictures, chunksize=8), "pictures", len(pictures), disable=not pictures)
+
+
+def _process_numbered(picture: tuple[int, tuple[Path, Path]], work: Work, estimate: Estimator) -> Report:
+    row, (output, file) = picture
+    if output.exists():
+        return Report(done=1).from_before()
+    try:
+        return _process_picture(file, output, row, work, estimate)
+    except PictureError as error:
+        return Report(skipped=[str(error)])
+
+
+def _process_picture(file: Path, output: Path, row: int, work: Work, estimate: Estimator) -> Report:
+    picture = read_picture(file, work.reading.gray, work.reading.white)
+    (changed,) = work([picture], [row])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(output, changed)
+    before, after = estimate(picture, row), estimate(changed, row)
+    return Report(1, [], [before] if before else [], [after] if after else [], notes=Counter(picture.notes))
+
+
+class _Job:
+    """A folder that is being filled: a file in it says with what, and keeps the reports on the tables that are done."""
+
+    def __init__(self, target: Path, work: dict[str, Any], share: Share) -> None:
+        self._target, self._share, self._file = target, share, share.name(target / JOB_FILE)
+        self._work: dict[str, Any] = json.loads(json.dumps(work))
+        self._tables: dict[str, Any] = {}
+
+    def open(self, into: list[Path] | None = None) -> None:
+        """Begin, or go on if what an earlier run left is of the same work.
+
+        At first the folder is empty, or where it is told what goes `into` it, holds nothing of that.
+
+        Of several processes, each leaves its file there, so that one which starts late knows what it finds.
+        """
+        stem = Path(JOB_FILE).stem
+        present = list(self._target.iterdir()) if self._target.is_dir() else []
+        jobs = [file for file in present if file.name.startswith(stem)]
+        for file in jobs:
+            job = json.loads(file.read_text(encoding="utf-8"))
+            begun = job.get("work")
+            if begun != self._work:
+                raise PictureError(
+                    f"{self._target}: was begun with {begun}; repeat that, empty it, or choose another output"
+                )
+            if file == self._file:
+                self._tables = job["tables"]
+        if not jobs and into is not None:
+            if taken := next(filter(Path.exists, into), None):
+                raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
+        elif not jobs and any(not is_leftover(file) for file in present):
+            raise PictureError(f"{self._target}: is not empty; choose another output, so that nothing is overwritten")
+        self._save()
+
+    def once(self, do: Callable[[], Report], output: Path) -> Report:
+        """The report on a table: of doing it, or as it was when an earlier run did so."""
+        name = str(output.relative_to(self._target))
+        if name in self._tables and self._share.name(output).exists():
+            report = Report.of(self._tables[name]).from_before()
+        else:
+            report = do()
+            self._tables[name] = report.as_dict()
+            self._save()
+        forget_parts(output, self._share)
+        return report
+
+    def close(self) -> None:
+        """All is done: leave nothing that is not a result."""
+        if self._share.of == 1:
+            for path in filter(is_leftover, [*self._target.rglob("*")]):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            self._file.unlink()
+
+    def _save(self) -> None:
+        write_whole(self._file, json.dumps({"work": self._work, "tables": self._tables}).encode())
+
+
+@contextmanager
+def _job(target: Path, work: dict[str, Any], share: Share, into: list[Path] | None = None) -> Iterator[_Job]:
+    """While `target` is filled; what is interrupted can go on."""
+    job = _Job(target, work, share)
+    job.open(into)
+    yield job
+    job.close()
+
+
+def _process_table(file: Path, output: Path, work: Work, options: Options) -> Report:
+    if output.suffix.lower() != file.suffix.lower():
+        raise DataError(f"{output}: give it the suffix {file.suffix}, since {file} comes out in its own layout")
+    return process(open_table(file), output, str(file), work, options.processes, options.share)
+
+
+def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) -> Report:
+    try:
+        found = datasets.load_dataset(repo, streaming=options.stream)
+        splits = {split: table_of(dataset, f"{repo} ({split})") for split, dataset in found.items()}
+    except DataError:
+        raise
+    except Exception as error:
+        remedy = NO_SPACE if no_space_left(error) else "check the name, your network and HF_TOKEN"
+        raise DataError(
+            f"{repo}: no such path here, and it cannot be loaded from the Hub ({error}); {remedy}"
+        ) from error
+    report = Report()
+    with _job(target, {**work.record, "source": repo}, options.share) as job:
+        for split, table in splits.items():
+            output, name = target / f"{split}.parquet", f"{repo} ({split})"
+            do = partial(process, table, output, name, work, options.processes, options.share, repo=repo)
+            report.add(job.once(do, output))
+    return report

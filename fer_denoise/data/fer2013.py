@@ -1,0 +1,263 @@
+"""FER2013 through `datasets`: from the Hub, from Parquet, from Kaggle's CSV, or from images by class.
+
+Goodfellow et al. 2013, "Challenges in Representation Learning: A Report on Three Machine Learning Contests",
+https://arxiv.org/abs/1307.0414
+"""
+
+import hashlib
+import io
+import logging
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import datasets
+import httpx2
+import numpy as np
+from datasets.utils.file_utils import xopen
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.file_download import repo_folder_name
+
+from fer_denoise.data.columns import EMOTIONS, SPLITS, DataError, canonical_split, match_split
+from fer_denoise.data.formats import table_of
+from fer_denoise.data.layouts import Rows, TableRows, find_rows
+from fer_denoise.data.pixels import is_base64, read_base64, read_pixels
+from fer_denoise.files import no_space_left
+from fer_denoise.hub.sources import is_repo_id
+from fer_denoise.pictures import FACE, Picture, PictureError, read_picture
+
+__all__ = [
+    "EMOTIONS",
+    "SPLITS",
+    "DataError",
+    "Faces",
+    "canonical_split",
+    "decode_image",
+    "decode_picture",
+    "load_fer2013",
+    "stands_in",
+]
+
+HUB_DATASET = "AutumnQiu/fer2013"
+HUB_REVISION = "main"
+"""What is loaded where no revision is named; `Faces.fingerprint` tells which pixels it held."""
+
+SIZE = FACE[0]
+NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
+ARCHIVES = {"zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
+"""In what an image may lie that a dataset names by its path."""
+VALIDATION = 8
+"""One in so many training images makes up the validation split where there is none, as in FER2013 itself."""
+SEED = b"0"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A split of FER2013: images uint8 (N, 48, 48); labels int64 (N,), indices into `EMOTIONS`; its source."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the pixels in order: tells which copy of the data a result was made with."""
+        return hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()
+
+    @property
+    def record(self) -> dict[str, str | int]:
+        """What a training record says of them."""
+        return {"name": "FER2013", "images": len(self), "sha256": self.fingerprint}
+
+
+def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revision: str | None = None) -> Faces:
+    """Load one split, decoded once to uint8.
+
+    Columns, splits and emotions may have the names of any of the common copies. Where there are train and test but no
+    validation split, one in eight of the training images makes one up, always the same, and is not among the others.
+
+    Args:
+        source: a Hub dataset id; a Parquet or CSV file; or a folder of those, of one file for each split, of Kaggle's
+            `fer2013.csv` or `icml_face_data.csv`, or of pictures by class (`train/happy/1.png`).
+        split: "train", "validation" or "test", or what the copies call them ("PublicTest", "valid", ...).
+        revision: commit, tag or branch of a Hub dataset. A branch is looked up once in a process, so that all splits
+            are of one commit, which `Faces.source` tells.
+
+    Raises:
+        DataError: a wrong path, a missing column, a damaged row or an unknown split.
+    """
+    split = canonical_split(split)
+    path = Path(source).expanduser()
+    repo = None
+    if path.exists():
+        if revision is not None:
+            raise DataError(f"{source}: is not on the Hub and has no revision {revision}; leave the revision out")
+        groups, where = find_rows(path), str(path)
+    elif is_repo_id(str(source)):
+        repo = str(source)
+        groups, where = _download(repo, revision or HUB_REVISION)
+    else:
+        raise DataError(
+            f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
+        )
+    present = {name for group in groups for name in group.splits}
+    if split != "test" and present == {"train", "test"}:
+        return _part_of_train(_collect(groups, "train", where, repo), split, where)
+    if split not in present:
+        listed = ", ".join(sorted(present)) or "none"
+        raise DataError(
+            f"{where}: has no {split!r} split, only {listed}; name files or folders after it, or add a column Usage"
+        )
+    return _collect(groups, split, where, repo)
+
+
+def stands_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of `images` (N, H, W) also stand in `others`, pixel for pixel: a mask (N,)."""
+    known = {image.tobytes() for image in others}
+    return np.array([image.tobytes() in known for image in images])
+
+
+@cache
+def _dataset_commit(repo: str, revision: str) -> str:
+    """The commit that a revision was when it was first asked for; what fails is asked for again."""
+    info = HfApi().dataset_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    return info.sha or revision
+
+
+def _download(repo: str, revision: str) -> tuple[list[Rows], str]:
+    """The faces of a Hub dataset, and what to call it."""
+    # Where the Hub does not answer, `datasets` may have a copy, or tells why.
+    with suppress(HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError):
+        revision = _dataset_commit(repo, revision)
+    where = f"{repo}@{revision}"
+    try:
+        found = datasets.load_dataset(repo, revision=revision)
+    except Exception as error:
+        check = "check the id, the revision, your network and HF_TOKEN, or give --data a local copy"
+        remedy = NO_SPACE if no_space_left(error) else check
+        raise DataError(f"{where}: cannot be loaded from the Hub ({error}); {remedy}") from error
+    splits = {name: split for name in found if (split := match_split(name))}
+    if not splits:
+        raise DataError(f"{where}: has no split of a known name, only {', '.join(found)}; choose another copy")
+    rows: list[Rows] = [
+        TableRows(table_of(found[name], f"{where} ({name})"), split, f"{where} ({name})")
+        for name, split in splits.items()
+    ]
+    return rows, where
+
+
+def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Faces:
+    images, labels = [], []
+    for group in groups:
+        for row in group.of(split):
+            images.append(_face(row.image, row.place, repo))
+            labels.append(row.label)
+    source = f"{where} ({split})"
+    if not images:
+        raise DataError(f"{source}: is empty; choose another split or file")
+    return Faces(np.stack(images), np.array(labels, dtype=np.int64), source)
+
+
+def _part_of_train(train: Faces, split: str, where: str) -> Faces:
+    """The training images that make up the validation split, or those that are left.
+
+    They are chosen by their pixels, so that neither the order of files matters nor copies of an image are parted.
+    """
+    digests = [hashlib.sha256(SEED + image.tobytes()).digest() for image in train.images]
+    last = sorted(digests)[max(1, round(len(train) / VALIDATION)) - 1]
+    validation = np.array([digest <= last for digest in digests])
+    chosen = validation if split == "validation" else ~validation
+    logger.warning(
+        "%s: has no validation split, so %d of the %d training images are set apart as one",
+        where,
+        validation.sum(),
+        len(train),
+    )
+    return Faces(train.images[chosen], train.labels[chosen], f"{where} ({split}, of the training images)")
+
+
+def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
+    """One image of a dataset as uint8 (H, W); arguments and errors as those of `decode_picture`."""
+    return decode_picture(value, place, repo, gray=True).in_8_bits()
+
+
+def decode_picture(
+    value: Any, place: str, repo: str | None = None, gray: bool = False, white: float | None = None
+) -> Picture:
+    """One image of a dataset in its own depth and colours, with all its frames.
+
+    Args:
+        value: a picture file as bytes or base64, the record of an undecoded `datasets.Image`, or 2,304 pixels as text
+            or list, whole numbers in [0, 255] or fractions in [0, 1].
+        place: where it stands, for the error.
+        repo: the Hub dataset that it comes from, whose author is not to choose which other files are read.
+        gray, white: as those of `read_picture`.
+
+    Raises:
+        DataError: it is damaged, missing, or has another number of pixels.
+    """
+    if isinstance(value, dict):
+        value = value.get("bytes") or _fetch(value.get("path"), place, repo)
+    if value is None or value == "":
+        raise DataError(f"{place}: has no image; add it, or remove the row")
+    if isinstance(value, str) and is_base64(value):
+        try:
+            value = read_base64(value)
+        except ValueError as error:
+            raise DataError(f"{place}: the image is {error}; replace or remove it") from error
+    if isinstance(value, bytes):
+        try:
+            return read_picture(io.BytesIO(value), gray, white, name="it")
+        except PictureError as error:
+            raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
+    try:
+        pixels = read_pixels(value)
+    except ValueError as error:
+        raise DataError(f"{place}: the pixels {error}, or remove the row") from error
+    if pixels.size != SIZE * SIZE:
+        raise DataError(f"{place}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
+    pixels = pixels.reshape(SIZE, SIZE)
+    return Picture.of(pixels) if pixels.dtype == np.uint8 else Picture((pixels,), white=1)
+
+
+def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
+    """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
+    *archives, file_or_url = (path or "").split("::")
+    try:
+        # Whoever made the dataset is not to choose whom this machine calls.
+        known = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
+        if not known or not (file_or_url.startswith("hf://") or Path(file_or_url).is_file()):
+            raise ValueError(f"{path or 'nothing'} is no file here or on the Hub")
+        if repo is not None and not _belongs_to(repo, file_or_url):
+            raise ValueError(f"{path} did not come with {repo}, which is not to choose what else is read")
+        with xopen(path, "rb") as opened:
+            return opened.read()
+    except Exception as error:
+        raise DataError(f"{place}: the image cannot be read ({error}); replace or remove it") from error
+
+
+def _belongs_to(repo: str, file: str) -> bool:
+    """Whether `file` came with the Hub dataset `repo`: it is there, or where it is downloaded or unpacked to."""
+    if file.startswith("hf://"):
+        # This machine's token may open other repos, which are not to be shown or published.
+        return bool(re.match(rf"hf://datasets/{re.escape(repo)}[@/]", file)) and ".." not in file.split("/")
+    own = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="dataset"))
+    caches = own, datasets.config.HF_DATASETS_CACHE, datasets.config.DOWNLOADED_DATASETS_PATH
+    return any(Path(file).resolve().is_relative_to(Path(cache).resolve()) for cache in caches)
+
+
+def _face(value: Any, place: str, repo: str | None = None) -> np.ndarray:
+    image = decode_image(value, place, repo)
+    if image.shape != (SIZE, SIZE):
+        height, width = image.shape
+        raise DataError(f"{place}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")
+    return image

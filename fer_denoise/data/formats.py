@@ -1,0 +1,295 @@
+"""Tables with images in a column: read in parts, and written with other images and everything else as it was."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fer_denoise.data.columns import IMAGE_COLUMNS, DataError, find_column
+from fer_denoise.data.csv_file import CsvFile, Record
+
+CELL_ROWS = 1024
+Reader = Callable[["Share", int], Iterator[tuple[int, pa.Table]]]
+"""Gives so many rows of a share at a time, and the number of the first of them."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of the work this process does, of all that were started together."""
+
+    rank: int = 0
+    of: int = 1
+
+    def name(self, path: Path) -> Path:
+        """`path`, or where there are several processes, the file of this one."""
+        return path if self.of == 1 else path.with_name(f"{path.stem}-{self.rank:05}-of-{self.of:05}{path.suffix}")
+
+    def rows(self, count: int) -> range:
+        """The rows of this process, of so many: as many as any other has, or one more."""
+        whole, rest = divmod(count, self.of)
+        first = self.rank * whole + min(self.rank, rest)
+        return range(first, first + whole + (self.rank < rest))
+
+
+class Part(Protocol):
+    """Some rows of a table."""
+
+    @property
+    def images(self) -> pa.Array:
+        """Their values in the column of images."""
+        ...
+
+    def with_images(self, images: pa.Array) -> bytes:
+        """The rows with other images, in the format of the table."""
+        ...
+
+
+class Table(Protocol):
+    """Rows in some format."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        ...
+
+    @property
+    def column(self) -> str:
+        """Which holds the images."""
+        ...
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What tells the table from others, and from what it was at another time; JSON."""
+        ...
+
+    def parts(self, share: Share, size: int) -> Iterator[tuple[int, Part]]:
+        """The parts of a process's share, of `size` rows, each with the number of its first row.
+
+        Raises:
+            DataError: the table is damaged.
+        """
+        ...
+
+    def join(self, parts: list[Path], output: Path) -> None:
+        """Write a file of all parts, which lie in files of their own."""
+        ...
+
+    def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
+        """The values of some columns, and where they stand, row by row.
+
+        Raises:
+            DataError: the table is damaged.
+        """
+        ...
+
+    def class_names(self, column: str) -> list[str] | None:
+        """What the numbers in a column stand for, if the table tells."""
+        ...
+
+
+class CsvTable:
+    """A CSV file: what is no image keeps its bytes, with quotes, line ends and a byte order mark."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = CsvFile(path)
+        self.names = self._file.names
+        self.column = find_column(self.names, IMAGE_COLUMNS, str(path))
+        self._index = self.names.index(self.column)
+        self.record = _version(path)
+
+    def parts(self, share: Share, size: int) -> Iterator[tuple[int, Part]]:
+        first, end = 0, None
+        with _explained(self._file.path):
+            if share.of > 1:
+                own = share.rows(sum(1 for _ in self._file.records()))
+                first, end = own.start, own.stop
+            records = islice(self._file.records(), first, end)
+            while chosen := list(islice(records, size)):
+                yield first, CsvPart(chosen, self._index)
+                first += len(chosen)
+
+    def join(self, parts: list[Path], output: Path) -> None:
+        with output.open("wb") as target:
+            target.write(self._file.header)
+            for part in parts:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, target)
+
+    def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
+        indices = [self.names.index(column) for column in columns]
+        with _explained(self._file.path):
+            for record in self._file.records():
+                place = f"line {record.line}"
+                if len(record.fields) > len(self.names):
+                    raise DataError(
+                        f"{self._file.path}, {place}: has {len(record.fields)} fields, and the header "
+                        f"{len(self.names)}; put what holds commas in quotes"
+                    )
+                yield place, [record[index] for index in indices]
+
+    def class_names(self, column: str) -> None:
+        return None
+
+
+class CsvPart:
+    """Some rows of a CSV file."""
+
+    def __init__(self, records: list[Record], index: int) -> None:
+        self._records, self._index = records, index
+        self.images = pa.array([record[index] for record in records], pa.large_string())
+
+    def with_images(self, images: pa.Array) -> bytes:
+        pairs = zip(self._records, self.images.to_pylist(), images.to_pylist(), strict=True)
+        return b"".join(
+            record.content if new == old else record.with_field(self._index, new) for record, old, new in pairs
+        )
+
+
+@dataclass(frozen=True)
+class ArrowTable:
+    """Columns of the types of Arrow, which come out in the same types, with all that the schema says of them."""
+
+    schema: pa.Schema
+    column: str
+    record: dict[str, Any]
+    read: Reader
+
+    @property
+    def names(self) -> list[str]:
+        return self.schema.names
+
+    def parts(self, share: Share, size: int) -> Iterator[tuple[int, Part]]:
+        for first, rows in self.read(share, size):
+            yield first, ArrowPart(rows, self.column)
+
+    def join(self, parts: list[Path], output: Path) -> None:
+        with pq.ParquetWriter(output, self.schema) as writer:
+            for part in parts:
+                writer.write_table(pq.read_table(part))
+
+    def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
+        for first, rows in self.read(Share(), CELL_ROWS):
+            values = [_plain(rows.column(column)).to_pylist() for column in columns]
+            for offset, row in enumerate(zip(*values, strict=True)):
+                yield f"row {first + offset}", row
+
+    def class_names(self, column: str) -> list[str] | None:
+        field = self.schema.field(column)
+        if not pa.types.is_integer(field.type):
+            return None
+        features = datasets.Features.from_arrow_schema(pa.schema([field], metadata=self.schema.metadata))
+        return getattr(features[column], "names", None)
+
+
+class ArrowPart:
+    """Some rows of columns with types."""
+
+    def __init__(self, rows: pa.Table, column: str) -> None:
+        self._rows, self._index = rows, rows.schema.get_field_index(column)
+        self._type = rows.schema.field(self._index).type
+        self.images = _plain(rows.column(self._index))
+
+    def with_images(self, images: pa.Array) -> bytes:
+        if isinstance(self._type, pa.BaseExtensionType):
+            column = self._type.wrap_array(images.cast(self._type.storage_type))
+        else:
+            column = images.cast(self._type)
+        content = BytesIO()
+        # To memory first, for Arrow ends the whole process where a disk is full.
+        pq.write_table(self._rows.set_column(self._index, self._rows.schema.field(self._index), column), content)
+        return content.getvalue()
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    """The values themselves, of a type of Python or of `datasets` and of categories."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    elif pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.combine_chunks()
+
+
+def open_table(path: Path) -> Table:
+    """A Parquet or CSV file, by its suffix.
+
+    Raises:
+        DataError: it cannot be read, or no column holds images.
+    """
+    with _explained(path):
+        if path.suffix.lower() == ".csv":
+            return CsvTable(path)
+        schema = pq.read_schema(path)
+    return ArrowTable(
+        schema, find_column(schema.names, IMAGE_COLUMNS, str(path)), _version(path), partial(_rows_of_parquet, path)
+    )
+
+
+def table_of(dataset: datasets.Dataset | datasets.IterableDataset, source: str) -> Table:
+    """A dataset of `datasets`, whose images are not decoded, so that no file is read that they name.
+
+    Raises:
+        DataError: no column holds images.
+    """
+    # A stream of CSV knows its columns only once it has been looked into.
+    dataset = dataset._resolve_features() if dataset.features is None else dataset
+    column = find_column(list(dataset.features), IMAGE_COLUMNS, source)
+    # The parts of a stream are other rows than those of a dataset of known length.
+    streamed = isinstance(dataset, datasets.IterableDataset)
+    read: Reader = partial(_rows_of_stream if streamed else _rows_of_dataset, dataset)
+    return ArrowTable(dataset.features.arrow_schema, column, {"stream": streamed}, read)
+
+
+def _rows_of_parquet(path: Path, share: Share, size: int) -> Iterator[tuple[int, pa.Table]]:
+    with _explained(path), pq.ParquetFile(path) as file:
+        wanted = share.rows(file.metadata.num_rows)
+        position, first, pending = 0, wanted.start, file.schema_arrow.empty_table()
+        for batch in file.iter_batches(size):
+            begin, end = (min(max(row - position, 0), len(batch)) for row in (wanted.start, wanted.stop))
+            position += len(batch)
+            pending = pa.concat_tables([pending, pa.Table.from_batches([batch.slice(begin, end - begin)])])
+            while pending.num_rows >= size or (pending.num_rows and position >= wanted.stop):
+                yield first, pending.slice(0, size).unify_dictionaries()
+                first, pending = first + size, pending.slice(size)
+            if position >= wanted.stop:
+                return
+
+
+def _rows_of_dataset(dataset: datasets.Dataset, share: Share, size: int) -> Iterator[tuple[int, pa.Table]]:
+    wanted = share.rows(len(dataset))
+    for first in range(wanted.start, wanted.stop, size):
+        yield first, dataset.with_format("arrow")[first : min(first + size, wanted.stop)]
+
+
+def _rows_of_stream(dataset: datasets.IterableDataset, share: Share, size: int) -> Iterator[tuple[int, pa.Table]]:
+    # Rows of a stream are only known by counting: each process takes every so many-th part.
+    for number, rows in enumerate(dataset.with_format("arrow").iter(batch_size=size)):
+        if number % share.of == share.rank:
+            yield number * size, rows
+
+
+def _version(path: Path) -> dict[str, Any]:
+    """What tells whether a file is still as it was when a job began."""
+    found = path.stat()
+    return {"bytes": found.st_size, "modified": found.st_mtime_ns}
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what Arrow and the system say of a file into a message.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read ({error}); download or export it again") from error

@@ -1,0 +1,92 @@
+import threading
+import time
+
+import pytest
+
+from fer_denoise.demo.cancellable_job import Stopped
+from fer_denoise.demo.fair_queue import MOST, FairQueue
+
+
+def start(queue: FairQueue, visitor: str, served: list[str], release: threading.Event) -> threading.Thread:
+    """Take a turn in a thread, and wait until it stands in the queue or is served."""
+    waits = queue.busy
+    before = len(queue._waiting.get(visitor, ())) if waits else len(served)
+
+    def work() -> None:
+        with queue.take(visitor):
+            served.append(visitor)
+            release.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while (len(queue._waiting.get(visitor, ())) if waits else len(served)) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return thread
+
+
+def test_turns_go_round_among_the_visitors():
+    queue, served, release = FairQueue(), [], threading.Event()
+    threads = [start(queue, visitor, served, release) for visitor in ("heavy", *["heavy"] * 3, "light", "other")]
+    assert queue.busy and served == ["heavy"]
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    # "heavy" stood first with three, and each time it was served it went to the end.
+    assert served == ["heavy", "heavy", "light", "other", "heavy", "heavy"]
+    assert not queue.busy
+
+
+def test_only_one_piece_of_work_is_done_at_a_time():
+    queue, at_work, most = FairQueue(), [], []
+
+    def work(visitor: str) -> None:
+        for _ in range(20):
+            with queue.take(visitor):
+                at_work.append(visitor)
+                most.append(len(at_work))
+                at_work.pop()
+
+    threads = [threading.Thread(target=work, args=(f"visitor {number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert most == [1] * 120
+
+
+def test_a_visitor_with_too_much_waiting_is_refused_and_others_are_not():
+    queue, served, release = FairQueue(), [], threading.Event()
+    threads = [start(queue, "heavy", served, release) for _ in range(1 + MOST)]
+    with pytest.raises(ValueError, match="waiting already"), queue.take("heavy"):
+        pass
+    threads.append(start(queue, "light", served, release))
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    assert served == ["heavy", "heavy", "light", *["heavy"] * (MOST - 1)]
+
+
+def test_work_that_fails_gives_its_turn_on():
+    queue = FairQueue()
+    with pytest.raises(ZeroDivisionError), queue.take("one"):
+        _ = 1 / 0
+    with queue.take("two"):
+        assert queue.busy
+
+
+def test_who_does_not_want_to_wait_any_more_is_let_go():
+    queue, served, release, stopped = FairQueue(), [], threading.Event(), threading.Event()
+    thread = start(queue, "heavy", served, release)
+    threading.Timer(0.1, stopped.set).start()
+    with pytest.raises(Stopped), queue.take("light", stopped):
+        served.append("light")
+    release.set()
+    thread.join(10)
+    assert served == ["heavy"] and not queue.busy
+    with queue.take("light"):
+        served.append("light")
+    with pytest.raises(Stopped), queue.take("light", stopped):
+        served.append("never")
+    assert served == ["heavy", "light"]

@@ -1,0 +1,1 @@
+"""What `train.benchmark` measures, one file each, and the rivals it measures against."""

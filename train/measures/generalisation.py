@@ -1,0 +1,223 @@
+"""Past the training: other faces, pictures that are no faces, and kinds of noise that no network here has seen.
+
+`python -m train.benchmark --generalisation` runs it. On pictures, the filters are told the true sigma and have the
+parameters tuned for the task. Against unseen noise nobody is told anything: the filters estimate sigma. With
+`--models`, only those are measured anew.
+"""
+
+import io
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2gray
+from skimage.util import random_noise
+from tqdm import tqdm
+
+from fer_denoise import Restorer
+from fer_denoise.classical import FILTERS, tuned_parameters
+from fer_denoise.evaluate import NOISY, in_chunks, restore_task
+from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
+from fer_denoise.images import to_dtype, to_float
+from fer_denoise.metrics import mean_psnr, psnr
+from fer_denoise.noise import TASKS
+from fer_denoise.origin import TITLES
+from fer_denoise.photos import restore_luminance, restore_photo
+from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
+from train.reporting.report import bold_best
+
+FILE = "generalisation.json"
+IMAGES = 500
+BEST_FILTER = "best filter"
+
+
+def pictures() -> dict[str, np.ndarray]:
+    """What scikit-image ships, uint8 (N, H, W): faces first, then pictures that are none."""
+    astronaut = np.rint(rgb2gray(data.astronaut()) * 255).astype(np.uint8)
+    return {
+        "100 faces of LFW, 25x25": np.rint(data.lfw_subset()[:100] * 255).astype(np.uint8),
+        "astronaut, 512x512": astronaut[None],
+        "camera, 512x512": data.camera()[None],
+        "coins, 303x384": data.coins()[None],
+        "brick, 512x512": data.brick()[None],
+    }
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """What is left of a float image (H, W) in [0, 1] when it was saved as JPEG."""
+    file = io.BytesIO()
+    Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return to_float(np.asarray(Image.open(file)))
+
+
+def poisson(image: np.ndarray, rng: np.random.Generator, photons: float) -> np.ndarray:
+    """Shot noise of a float image whose white is `photons` photons a pixel."""
+    return np.clip(rng.poisson(image * photons) / photons, 0, 1)
+
+
+def uniform(image: np.ndarray, rng: np.random.Generator, width: float) -> np.ndarray:
+    """Noise spread evenly from -width to width."""
+    return np.clip(image + rng.uniform(-width, width, image.shape), 0, 1)
+
+
+def speckle(image: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """Gaussian noise in proportion to the brightness."""
+    return random_noise(image, "speckle", rng=rng, var=sigma**2)
+
+
+def in_8_bits(image: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """Gaussian noise, rounded to gray levels as files are."""
+    return np.rint(np.clip(image + sigma * rng.standard_normal(image.shape), 0, 1) * 255) / 255
+
+
+UNSEEN: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "Gaussian, sigma 0.06, in 8 bits": lambda image, rng: in_8_bits(image, rng, 0.06),
+    "Poisson, 1000 photons": lambda image, rng: poisson(image, rng, 1000),
+    "Poisson, 100 photons": lambda image, rng: poisson(image, rng, 100),
+    "Poisson, 30 photons": lambda image, rng: poisson(image, rng, 30),
+    "speckle, sigma 0.1": lambda image, rng: speckle(image, rng, 0.1),
+    "speckle, sigma 0.3": lambda image, rng: speckle(image, rng, 0.3),
+    "uniform, up to 0.05": lambda image, rng: uniform(image, rng, 0.05),
+    "uniform, up to 0.2": lambda image, rng: uniform(image, rng, 0.2),
+    "JPEG, quality 80": lambda image, rng: jpeg(image, 80),
+    "JPEG, quality 40": lambda image, rng: jpeg(image, 40),
+    "JPEG, quality 10": lambda image, rng: jpeg(image, 10),
+}
+
+
+def measure(
+    clean: np.ndarray, restorers: dict[str, Restorer], seed: int, workers: int | None, before: dict[str, Any]
+) -> dict[str, Any]:
+    """All of it, on scikit-image's pictures and on faces (N, 48, 48).
+
+    Args:
+        before: what was measured earlier on the same faces. Its figures of others than `restorers` are taken over,
+            where their weights or parameters are still the same.
+
+    Ends with a message where the tables would lack a method.
+    """
+    made_of = {name: _made_of(name) for name in restorers}
+    kept = {
+        name: made
+        for name, made in before.get("made_of", {}).items()
+        if name not in restorers and made == _made_of(name)
+    }
+    needed = [UNIVERSAL, *(specialists(task)[0] for task in TASKS), "median"]
+    if missing := [name for name in needed if name not in {**made_of, **kept}]:
+        raise SystemExit(f"this needs {', '.join(missing)} among the --models")
+    with ProcessPoolExecutor(workers) as pool:
+        pictures = list(tqdm(measure_pictures(restorers, seed, pool), "pictures"))
+        unseen = list(tqdm(measure_unseen(clean, restorers, seed, pool), "unseen noise"))
+    colour = list(measure_colour(restorers[UNIVERSAL], seed)) if UNIVERSAL in restorers else before["colour"]
+    return {
+        "made_of": {**kept, **made_of},
+        "pictures": _joined(before.get("pictures", []), pictures, kept, ("task", "pictures")),
+        "colour": colour,
+        "unseen": _joined(before.get("unseen", []), unseen, kept, ("noise",)),
+    }
+
+
+def _made_of(name: str) -> Any:
+    """What decides how a method restores: the weights of a network, the parameters of a filter."""
+    if name in FILTERS:
+        return {task: tuned_parameters(name, task) for task in TASKS}
+    return weights_checksum(model_folder(name)) if name in bundled_models() else None
+
+
+def _joined(
+    before: list[dict[str, Any]], rows: list[dict[str, Any]], kept: Collection[str], keys: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """The rows with what `before` says of the same, of the methods that are `kept`, and with their best filter."""
+    known = {tuple(row[key] for key in keys): row for row in before}
+    earlier = [known.get(tuple(row[key] for key in keys), {}) for row in rows]
+    return [
+        _with_best_filter({**row, **{name: old[name] for name in kept if name in old}})
+        for row, old in zip(rows, earlier, strict=True)
+    ]
+
+
+def measure_pictures(restorers: dict[str, Restorer], seed: int, pool: Executor) -> Iterator[dict[str, Any]]:
+    """A row per task and picture: PSNR of the noisy input, of the networks made for it, and of the best filter."""
+    for task, noise in TASKS.items():
+        for title, clean in pictures().items():
+            noisy = noise(clean, seed=seed)
+            row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
+            for name, restorer in restorers.items():
+                if MODELS[name].serves(task):
+                    row[name] = mean_psnr(psnr(restore_task(restorer, task, noisy, pool), clean))
+            yield {"task": task, "pictures": title, **_rounded(row)}
+
+
+def measure_colour(restorer: Restorer, seed: int) -> Iterator[dict[str, Any]]:
+    """A row per task: PSNR over all channels of a photo whose every channel is noisy, restored in two ways."""
+    channels = np.moveaxis(data.astronaut(), -1, 0)
+    for task, noise in TASKS.items():
+        photo = np.moveaxis(to_dtype(noise(channels, seed=seed), np.dtype(np.uint8)), 0, -1)
+        shown = {
+            NOISY: photo,
+            "each channel": restore_photo(restorer, photo),
+            "luminance only": restore_luminance(restorer, photo),
+        }
+        errors = {
+            name: np.mean((to_float(np.moveaxis(each, -1, 0)) - to_float(channels)) ** 2)
+            for name, each in shown.items()
+        }
+        yield {"task": task, **{name: round(float(-10 * np.log10(error)), 4) for name, error in errors.items()}}
+
+
+def measure_unseen(
+    clean: np.ndarray, restorers: dict[str, Restorer], seed: int, pool: Executor
+) -> Iterator[dict[str, Any]]:
+    """A row per kind of noise: PSNR of the noisy input, of the networks, and of the best filter, all of them blind."""
+    for title, corrupt in UNSEEN.items():
+        images = to_float(clean)
+        noisy = np.stack([corrupt(image, np.random.default_rng([seed, i])) for i, image in enumerate(images)])
+        noisy = noisy.astype(np.float32)
+        row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
+        for name, restorer in restorers.items():
+            restored = in_chunks(restorer, noisy, pool) if name in FILTERS else restorer(noisy)
+            row[name] = mean_psnr(psnr(restored, clean))
+        yield {"noise": title, **_rounded(row)}
+
+
+def markdown_tables(results: dict[str, Any]) -> str:
+    """The pictures, colour, and the unseen noise, as three tables."""
+    pictures = [
+        "| noise | pictures | noisy | `universal` | specialist U-Net | best filter, told sigma |",
+        "| --- | --- | --: | --: | --: | --- |",
+    ]
+    for row in results["pictures"]:
+        specialist = row[specialists(row["task"])[0]]
+        values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
+        pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
+    unseen = [
+        "| other noise | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
+        "| --- | --: | --: | --: | --- |",
+    ]
+    for row in results["unseen"]:
+        values = (row[NOISY], row["universal"], row["attention-unet-high"], row[BEST_FILTER][1])
+        unseen.append(f"| {row['noise']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
+    colour = ["| noise in every channel | noisy | each channel | luminance only |", "| --- | --: | --: | --: |"]
+    for row in results["colour"]:
+        colour.append(
+            f"| {TITLES[row['task']]} | {bold_best((row[NOISY], row['each channel'], row['luminance only']))} |"
+        )
+    in_colour = "The astronaut in colour, restored by `universal` channel by channel or in its luminance only:"
+    on_faces = f"And on {results['data']['images']} test faces:"
+    return "\n".join([*pictures, "", in_colour, "", *colour, "", on_faces, "", *unseen])
+
+
+def _rounded(row: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in row.items()}
+
+
+def _with_best_filter(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its best filter's name and PSNR beside the rest."""
+    filters = [name for name in row if name in FILTERS]
+    if filters:
+        best = max(filters, key=row.__getitem__)
+        row[BEST_FILTER] = [best, row[best]]
+    return row

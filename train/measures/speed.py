@@ -1,0 +1,118 @@
+"""How fast every method is on a processor: milliseconds for one face, alone and in a batch of 64; no GPU takes part.
+
+`python -m train.benchmark --speed` runs it. The methods take turns, several rounds of them, and each is given by its
+median round, so that a machine that slows down slows all of them. Networks use every core; so do filters in a batch,
+as one process per core.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from fer_denoise.classical import FILTERS
+from fer_denoise.evaluate import Method, true_sigma
+from fer_denoise.noise import GaussianNoise
+from train.measures.peers import Peer
+from train.reporting.report import heading
+from train.shared import setup
+
+ROOT = Path(__file__).parents[2]
+FILE = "speed.json"
+BATCH = 64
+ROUNDS = 5
+LEAST_SECONDS = 0.3
+"""A fast method is called this long in each round."""
+NOISE = GaussianNoise(sigma=0.06)
+
+START = """
+import time
+started = time.perf_counter()
+from fer_denoise import Restorer
+imported = time.perf_counter()
+restorer = Restorer.from_pretrained({name!r}, device="cpu")
+loaded = time.perf_counter()
+import numpy as np
+restorer(np.zeros((48, 48), np.uint8))
+print(imported - started, loaded - imported, time.perf_counter() - loaded)
+"""
+
+
+def measure(
+    clean: np.ndarray, methods: dict[str, Method], seed: int, pool: Executor, workers: int
+) -> list[dict[str, Any]]:
+    """A row per method: milliseconds per face, singly and in batches; `clean` are at least 64 faces, uint8."""
+    noisy = NOISE(clean[:BATCH], seed=seed)
+    # A face per process at a time would spend more on passing faces than a fast filter does on restoring them.
+    parts = np.array_split(noisy, workers)
+
+    def singly(method: Method) -> Callable[[], Any]:
+        return lambda: method(noisy[0], true_sigma(method, NOISE))
+
+    def in_batch(method: Method) -> Callable[[], Any]:
+        if method.name in FILTERS:
+            return lambda: list(pool.map(method, parts, [NOISE.sigma] * workers))
+        return lambda: method(noisy, true_sigma(method, NOISE))
+
+    rows: list[dict[str, Any]] = [
+        {"model": name, **(method.record if isinstance(method, Peer) else {})} for name, method in methods.items()
+    ]
+    for key, make, faces in (("single_ms", singly, 1), ("batch_ms", in_batch, BATCH)):
+        calls = [make(method) for method in methods.values()]
+        for call in calls:
+            call()
+        times = [[seconds_per_call(call) for call in calls] for _ in range(ROUNDS)]
+        for row, of_one in zip(rows, zip(*times, strict=True), strict=True):
+            row[key] = float(f"{median(of_one) / faces * 1000:.3g}")
+    return rows
+
+
+def seconds_per_call(call: Callable[[], Any]) -> float:
+    calls, started = 0, time.perf_counter()
+    while calls == 0 or time.perf_counter() - started < LEAST_SECONDS:
+        call()
+        calls += 1
+    return (time.perf_counter() - started) / calls
+
+
+def measure_start(name: str, times: int = 3) -> dict[str, float]:
+    """Seconds to import the package, load a model and restore a first face, in a fresh process: the median of some."""
+    runs = []
+    for _ in range(times):
+        command = [sys.executable, "-c", START.format(name=name)]
+        result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        runs.append([float(value) for value in result.stdout.split()])
+    steps = zip(("import_s", "load_s", "first_result_s"), zip(*runs, strict=True), strict=True)
+    return {step: round(median(values), 2) for step, values in steps}
+
+
+def machine() -> str:
+    """What a result says of the processor."""
+    cores = setup.hardware(torch.device("cpu"))
+    return f"{cores}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """Milliseconds per face, and how many times as fast as the slowest method each one is; then the time to start."""
+    slowest = {key: max(row[key] for row in results["models"]) for key in ("single_ms", "batch_ms")}
+    lines = [
+        "| method | one face, ms | times as fast as the slowest | in a batch of 64, ms each | times as fast |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    for row in sorted(results["models"], key=lambda row: row["batch_ms"]):
+        cells = [f"{row[key]:g} | {slowest[key] / row[key]:.0f}" for key in ("single_ms", "batch_ms")]
+        lines.append(f"| {heading(row['model'], row)} | {' | '.join(cells)} |")
+    lines += ["", f"Measured on {results['machine']}."]
+    if start := results.get("start"):
+        lines += [
+            f"In a fresh process, `universal` takes {start['import_s']:g} s to be imported, {start['load_s']:g} s to "
+            f"be loaded and {start['first_result_s']:g} s for its first face.",
+        ]
+    return "\n".join(lines)

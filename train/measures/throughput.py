@@ -1,0 +1,93 @@
+"""How fast a whole dataset is cleaned by the command: FER2013's training images, restored by one method after another.
+
+`python -m train.benchmark --throughput` runs it. What is timed is `python -m fer_denoise restore noisy.parquet ...`
+from start to end, with a process per core: loading the model, decoding, restoring, estimating the noise of some images
+before and after, and encoding.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import datasets
+import numpy as np
+from PIL import Image
+
+from fer_denoise.classical import FILTERS
+from fer_denoise.data import Faces
+from fer_denoise.images import to_dtype
+from fer_denoise.noise import GaussianNoise
+from fer_denoise.zoo import UNIVERSAL
+
+ROOT = Path(__file__).parents[2]
+FILE = "throughput.json"
+NOISE = GaussianNoise(sigma=0.06)
+METHODS = (UNIVERSAL, "nl-means", "bm3d")
+"""Those measured where nobody chooses others."""
+SLOW = {"bm3d": 1000}
+"""Of how many images a slow method restores only the first."""
+
+
+def measure(faces: Faces, models: list[str], seed: int, processes: int) -> list[dict[str, Any]]:
+    """A row for each of `models`: how many images, seconds, and images per second."""
+    noisy = to_dtype(NOISE(faces.images, seed=seed), np.dtype(np.uint8))
+    rows = []
+    with TemporaryDirectory() as folder:
+        for name in models:
+            count = min(SLOW.get(name, len(noisy)), len(noisy))
+            source, target = Path(folder, f"{name}.parquet"), Path(folder, f"{name}-restored.parquet")
+            write(noisy[:count], source)
+            seconds = time_command(name, source, target, processes)
+            rows.append(
+                {
+                    "model": name,
+                    "images": count,
+                    "seconds": round(seconds, 1),
+                    "per_second": float(f"{count / seconds:.3g}"),
+                }
+            )
+    return rows
+
+
+def write(images: np.ndarray, file: Path) -> None:
+    """Images (N, H, W), uint8, as a Parquet file of PNGs, as the Hub has them."""
+    rows = {"image": [Image.fromarray(image) for image in images]}
+    datasets.Dataset.from_dict(rows, datasets.Features({"image": datasets.Image()})).to_parquet(file)
+
+
+def time_command(name: str, source: Path, target: Path, processes: int) -> float:
+    """Seconds that the command takes.
+
+    Raises:
+        RuntimeError: it failed; the message is its own.
+    """
+    command = [sys.executable, "-m", "fer_denoise", "restore", str(source), str(target), "--model", name]
+    # Filters are told the noise level; networks work blind.
+    told = ["--sigma", str(NOISE.sigma)] if name in FILTERS else []
+    started = time.perf_counter()
+    result = subprocess.run(
+        [*command, *told, "--processes", str(processes)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - started
+    if result.returncode:
+        raise RuntimeError(result.stderr)
+    return seconds
+
+
+def markdown_table(results: dict[str, Any]) -> str:
+    """Images per second, and how many times as fast as the slowest."""
+    slowest = min(row["per_second"] for row in results["models"])
+    lines = [
+        "| method | images | seconds | images per second | times as fast as the slowest |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    for row in results["models"]:
+        cells = (
+            f"{row['images']:,} | {row['seconds']:.0f} | {row['per_second']:.0f} | {row['per_second'] / slowest:.0f}"
+        )
+        lines.append(f"| `{row['model']}` | {cells} |")
+    lines += ["", f"Measured on {results['machine']}."]
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""What the benchmark shows: the README's tables and the grids of samples."""
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from fer_denoise.evaluate import NOISY, credit
+from fer_denoise.metrics import psnr
+from fer_denoise.origin import ORIGIN_REPORTED, TITLES
+from fer_denoise.zoo import MODELS, specialists
+
+matplotlib.use("Agg")
+
+
+def update_readme(file: Path, name: str, text: str) -> None:
+    """Put `text` between the marks `<!-- name:start -->` and `<!-- name:end -->`, where the file has them."""
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    before, begun, rest = file.read_text(encoding="utf-8").partition(start)
+    _, ended, after = rest.partition(end)
+    if begun and ended:
+        file.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def markdown_tables(results: dict[str, Any]) -> str:
+    """A table per task: ours, the filters and the input, from best to worst, then what the origin reports."""
+    return "\n\n".join(
+        f"**{TITLES[task]}**\n\n{_table(task, rows, results['data'])}" for task, rows in results["tasks"].items()
+    )
+
+
+def _table(task: str, rows: list[dict[str, Any]], data: dict[str, Any]) -> str:
+    lines = [
+        f"| method | PSNR | SSIM | PSNR, {data['unseen']:,} unseen | SSIM, {data['unseen']:,} unseen "
+        "| origin's convention: PSNR | SSIM |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].serves(task)]
+    best = max(row["psnr"] for row in shown)
+    for row in sorted(shown, key=lambda row: -row["psnr"]):
+        mark = "**" if row["psnr"] == best else ""
+        name = heading(row["model"], row)
+        lines.append(
+            f"| {mark}{name}{mark} | {mark}{row['psnr']:.2f}{mark} | {row['ssim']:.3f} | {row['psnr_unseen']:.2f} "
+            f"| {row['ssim_unseen']:.3f} | {row['origin_psnr']:.2f} | {row['origin_ssim']:.3f} |"
+        )
+    for model, (reported_psnr, reported_ssim) in ORIGIN_REPORTED.get(task, {}).items():
+        note = "" if model == "Attention U-Net" else ", data_range 1"
+        lines.append(f"| *origin, reported: {model}{note}* | | | | | {reported_psnr:.4f} | {reported_ssim:.4f} |")
+    return "\n".join(lines)
+
+
+def heading(name: str, record: dict[str, Any]) -> str:
+    """What a method is called in a table; of a published network also by whom it is, and what it is told."""
+    if name in MODELS:
+        return f"`{name}`" + (f", told {record['told']}" if "told" in record else "")
+    return f"[{name}]({record['paper']}), {credit(record)}" if "paper" in record else name
+
+
+def by_method(heads: Sequence[str], rows: dict[tuple[str, ...], str], methods: dict[str, dict[str, Any]]) -> str:
+    """A table of PSNR with a column per method, the best in bold.
+
+    Args:
+        heads: of the columns that say what a row is.
+        rows: the cell that a row shows, by its texts in those columns.
+        methods: as `train.reporting.results.Scores` keeps them.
+    """
+    names = [*heads, *(heading(name, record) for name, record in methods.items())]
+    lines = [f"| {' | '.join(names)} |", "| --- " * len(heads) + "| --: " * len(methods) + "|"]
+    for texts, cell in rows.items():
+        values = [record["cells"].get(cell) for record in methods.values()]
+        lines.append(f"| {' | '.join(texts)} | {bold_best(values)} |")
+    return "\n".join(lines)
+
+
+def bold_best(values: Sequence[float | None], notes: Sequence[str] = ()) -> str:
+    """Values of a row of a table, the highest in bold, each with its note behind it; None is left empty."""
+    best = max((value for value in values if value is not None), default=None)
+    shown = ("" if value is None else f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values)
+    return " | ".join(value + note for value, note in zip_longest(shown, notes, fillvalue=""))
+
+
+def plot_samples(clean: np.ndarray, noisy: np.ndarray, restored: dict[str, np.ndarray], path: Path) -> None:
+    """A grid of enlarged faces, a row per method, each but the clean one with its PSNR; faces are (N, 48, 48)."""
+    from matplotlib import pyplot as plt
+
+    rows = {"clean": clean, NOISY: noisy, **restored}
+    figure, grid = plt.subplots(
+        len(rows), len(clean), figsize=(1.6 * len(clean), 1.85 * len(rows)), layout="constrained", squeeze=False
+    )
+    for line, (name, faces) in zip(grid, rows.items(), strict=True):
+        values = None if name == "clean" else psnr(faces, clean)
+        for column, axes in enumerate(line):
+            axes.imshow(
+                faces[column], cmap="gray", vmin=0, vmax=255 if faces.dtype == np.uint8 else 1, interpolation="nearest"
+            )
+            axes.set(xticks=[], yticks=[])
+            if values is not None:
+                axes.set_title(f"{values[column]:.1f} dB", fontsize=8)
+        line[0].set_ylabel(name, fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def realism_tables(results: dict[str, Any]) -> str:
+    """A table per task of distortion beside realism: the input, the U-Net, its tuned sharpening, blends, the GAN."""
+    return "\n\n".join(f"**{TITLES[task]}**\n\n{_realism_table(rows)}" for task, rows in results["tasks"].items())
+
+
+def _realism_table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| method | PSNR | SSIM | spectrum, dB off | gradients, off by | sharpness | told from clean |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for row in rows:
+        if not row["shown"]:
+            continue
+        lines.append(
+            f"| {_realism_name(row)} | {row['psnr']:.2f} | {row['ssim']:.3f} | {row['spectral_distance']:.2f} "
+            f"| {row['gradient_distance']:.2f} | {row['sharpness']:.3f} | {row['detection_accuracy']:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+def _realism_name(row: dict[str, Any]) -> str:
+    match row:
+        case {"method": "sharpened", "strength": strength}:
+            return f"U-Net, sharpened (strength {strength:g})"
+        case {"method": "blend", "share": share}:
+            return f"blend, {share:.0%} PatchGAN"
+        case {"method": "noisy"}:
+            return NOISY
+    return f"`{row['method']}`"
+
+
+LIMITS = {"spectral_distance": (0, 1.3), "detection_accuracy": (0.45, 1)}
+"""Of the axes of realism, the same for every task."""
+
+
+def plot_realism(results: dict[str, Any], path: Path) -> None:
+    """Distortion against realism, a column per task: PSNR against the distance of spectra and the detection accuracy.
+
+    Lines are what one dial can reach: the adversarial weight, the blend of U-Net and PatchGAN, sharpening.
+    """
+    from matplotlib import pyplot as plt
+
+    measures = {"spectral_distance": "spectrum, dB off clean", "detection_accuracy": "told from clean (0.5: cannot)"}
+    tasks = results["tasks"]
+    figure, grid = plt.subplots(
+        len(measures), len(tasks), figsize=(5 * len(tasks), 7), layout="constrained", squeeze=False
+    )
+    for column, (task, rows) in enumerate(tasks.items()):
+        fidelity, realism = specialists(task)
+        plain = [row for row in rows if row["method"] == fidelity]
+        gan = [row for row in rows if row["method"] == realism]
+        lines = {
+            "adversarial weight": sorted(
+                [*gan, *(row for row in rows if row["method"] == "sweep")], key=lambda row: row["weight"]
+            ),
+            "blend of U-Net and PatchGAN": [*plain, *(row for row in rows if row["method"] == "blend"), *gan],
+            "U-Net, sharpened": [*plain, *(row for row in rows if row["method"] == "sharpened")],
+        }
+        for axes, (measure, label) in zip(grid[:, column], measures.items(), strict=True):
+            for name, line in lines.items():
+                points = [row for row in line if measure in row]
+                axes.plot(
+                    [row["psnr"] for row in points], [row[measure] for row in points], marker="o", ms=4, label=name
+                )
+            for row in lines["adversarial weight"]:
+                axes.annotate(
+                    f"{row['weight']:g}",
+                    (row["psnr"], row[measure]),
+                    fontsize=7,
+                    xytext=(4, 4),
+                    textcoords="offset points",
+                )
+            for points, marker, name in ((plain, "s", "U-Net"), (gan, "*", "PatchGAN")):
+                axes.plot(points[0]["psnr"], points[0][measure], marker, color="black", ms=9, label=name, zorder=5)
+            # Where sharpening goes from there is of no interest.
+            axes.set_xlim(plain[0]["psnr"] - 1.1, plain[0]["psnr"] + 0.15)
+            axes.set_ylim(LIMITS[measure])
+            axes.set(xlabel="PSNR, dB: truer to the right", ylabel=label, title=TITLES[task])
+            axes.grid(alpha=0.3)
+    grid[0, 0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,1 @@
+"""What the training scripts share: their options and device, checkpoints, loops, and the pictures they learn from."""
