@@ -20,6 +20,8 @@ DEFLATE = (COMPRESSION.DEFLATE, COMPRESSION.ADOBE_DEFLATE)
 LARGEST_TILE = 2**24
 """Pixels."""
 USUAL_WHITES = {2**bits - 1 for bits in range(9, 17)}
+AVIF_BITS = {0x00: 8, 0x20: 8, 0x40: 10, 0x60: 12}
+"""By two flags: more than 8, and then 12."""
 MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
 
@@ -60,6 +62,13 @@ def deep_picture(file: BinaryIO) -> DeepPicture | None:
         if bits == 16 and colour_type in PNG_COLOUR_TYPES:
             return _png(file, (width, height), PNG_COLOUR_TYPES[colour_type])
     return None
+
+
+def avif_bits(content: bytes) -> int:
+    """The most bits of a channel in any of the pictures of an AVIF, which Pillow reads in 8 whatever they are."""
+    # The flags stand in the record of AV1's configuration, behind its marker and version, and profile and level.
+    flags = [found[1][0] for found in re.finditer(rb"av1C\x81.(.)", content, re.DOTALL)]
+    return max((AVIF_BITS[byte & 0x60] for byte in flags), default=8)
 
 
 def encode_tiff(frames: list[np.ndarray], white: float, info: dict[str, Any]) -> bytes:
@@ -178,8 +187,8 @@ def _pnm(file: BinaryIO) -> DeepPicture | None:
     """A PGM or PPM of more than 8 bits, plain or binary."""
     content = file.read()
     file.seek(0)
-    between = rb"(?:\s|#[^\n]*\n)+"
-    head = re.match(rb"P([2356])" + 3 * (between + rb"(\d{1,9})"), content[:1000])
+    between = rb"(?:\s|#[^\r\n]*[\r\n])+"
+    head = re.match(rb"P([2356])" + 3 * (between + rb"(\d{1,9})"), content)
     if head is None or not 255 < int(head[4]) < 65536:
         return None
     width, height, white = map(int, head.groups()[1:])
@@ -188,7 +197,7 @@ def _pnm(file: BinaryIO) -> DeepPicture | None:
     def decode() -> list[np.ndarray]:
         body = content[head.end() :]
         if content[1] in b"23":
-            pixels = np.array(re.sub(rb"#[^\n]*", b"", body).split(), np.uint16)
+            pixels = np.array(re.sub(rb"#[^\r\n]*", b"", body).split(), np.uint16)
         else:
             pixels = np.frombuffer(body, ">u2", int(np.prod(shape)), offset=1).astype(np.uint16)
         return [pixels.reshape(shape)]

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from fer_denoise.deep_pictures import DeepPicture, deep_picture, encode_png, encode_pnm, encode_tiff
+from fer_denoise.deep_pictures import DeepPicture, avif_bits, deep_picture, encode_png, encode_pnm, encode_tiff
 from fer_denoise.files import no_space_left, part_of
 
 MIN_SIDE = 8
@@ -266,14 +267,16 @@ def _read_deep(opened: DeepPicture, gray: bool, white: float | None, name: str) 
 
 
 def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name: str) -> Picture:
-    bits = _bits(opened)
-    if bits > 8 and opened.mode not in DEEP_MODES:
+    bits, notes = _bits(opened), set()
+    if bits > 8 and opened.format == "AVIF":
+        notes.add(f"{bits} bits became 8")
+    elif bits > 8 and opened.mode not in DEEP_MODES:
         raise PictureError(
             f"{name} has more than 8 bits in several channels, compressed in a way that is not read; save it without "
             "compression, or with deflate (zlib)"
         )
     info = _kept_info(opened)
-    frames, durations, notes = [], [], set()
+    frames, durations = [], []
     for index in range(_frame_count(opened)):
         opened.seek(index)
         _check_sizes([opened.size], name)
@@ -392,7 +395,10 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _bits(picture: Image.Image) -> int:
-    """Of a channel, as a TIFF says; what other formats hold, Pillow says by its modes."""
+    """Of a channel, as a TIFF or an AVIF says; what other formats hold, Pillow says by its modes."""
+    if isinstance(picture, AvifImageFile) and picture.fp:
+        picture.fp.seek(0)
+        return avif_bits(picture.fp.read())
     return max(picture.tag_v2.get(258, (8,))) if isinstance(picture, TiffImageFile) else 8
 
 

@@ -304,11 +304,12 @@ def test_numbers_without_a_usual_white_need_it(tmp_path):
         np.testing.assert_array_equal(read_picture(tmp_path / "again.tif", white=8191).frames[0], pixels)
 
 
+@pytest.mark.parametrize("comment", [b"# a word\n", b"# a word\r", b"#" + 2000 * b" " + b"\n"])
 @pytest.mark.parametrize("text", [False, True])
-def test_a_ppm_of_12_bits_tells_its_white(tmp_path, text):
+def test_a_ppm_of_12_bits_tells_its_white(tmp_path, text, comment):
     pixels = np.rint(np.stack([DEEP, DEEP[::-1], DEEP], axis=-1) * 4095 / 65535).astype(np.uint16)
     body = " ".join(map(str, pixels.ravel())).encode() if text else pixels.astype(">u2").tobytes()
-    (tmp_path / "a.ppm").write_bytes((b"P3" if text else b"P6") + b"\n# a word\n20 8\n4095\n" + body)
+    (tmp_path / "a.ppm").write_bytes((b"P3" if text else b"P6") + b"\n" + comment + b"20 8\n4095\n" + body)
     picture = read_picture(tmp_path / "a.ppm")
     assert picture.white == 4095
     np.testing.assert_array_equal(picture.frames[0], pixels)
@@ -383,6 +384,21 @@ def test_what_is_changed_in_reading_is_said(save_image):
     )
     assert read_picture(save_image("print.jpg", Image.new("CMYK", (8, 8)))).notes == ("CMYK became RGB",)
     assert read_picture(save_image("solid.png", Image.new("RGBA", (8, 8), (1, 2, 3, 255)))).notes == ()
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_an_avif_of_more_than_8_bits_says_that_they_became_8(save_image, mode, bits):
+    path = save_image("deep.avif", Image.fromarray(GRADIENT).convert(mode))
+    content = bytearray(path.read_bytes())
+    # Pillow writes 8 bits alone, so the file is made to say otherwise: in its flags, and for each channel.
+    for box in re.finditer(rb"av1C", content):
+        content[box.end() + 1] |= 0x40 if bits == 12 else 0
+        content[box.end() + 2] |= {8: 0, 10: 0x40, 12: 0x60}[bits]
+    for box in re.finditer(rb"pixi\0{4}(.)", content):
+        content[box.end() : box.end() + box[1][0]] = bytes([bits] * box[1][0])
+    path.write_bytes(content)
+    assert read_picture(path).notes == (() if bits == 8 else (f"{bits} bits became 8",))
 
 
 def test_colours_are_not_lost_to_a_suffix(tmp_path):
