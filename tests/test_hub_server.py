@@ -4,6 +4,7 @@ import json
 import pickle
 import time
 from pathlib import Path
+from threading import Event
 from unittest.mock import Mock
 
 import numpy as np
@@ -38,8 +39,8 @@ FAULTS = {
     "silent": (Fault(hang=True), "does not answer within 1 seconds"),
     "files-busy": (Fault(status=429, headers={"Retry-After": "300"}, where="resolve"), "wait some minutes"),
     "files-broken": (Fault(status=500, where="resolve"), "try again later"),
-    "files-silent": (Fault(hang=True, where="cdn"), "does not answer within 1 seconds"),
-    "cut-off": (Fault(truncate=True, where="cdn"), "broke off after"),
+    "files-silent": (Fault(hang=True, where="cdn"), "had not come whole after 3 seconds"),
+    "cut-off": (Fault(truncate=True, where="cdn"), "had not come whole after 3 seconds"),
     "altered": (Fault(corrupt=True, where="cdn"), "does not match the Hub's checksum"),
     "config-altered": (Fault(corrupt=True, where="resolve.*config"), "does not match the Hub's checksum"),
     "trickling": (Fault(trickle=True, where="cdn"), "had not come whole after 3 seconds"),
@@ -70,6 +71,12 @@ def refusal(source: str, **options) -> str:
 
 def contents(folder: Path, *names: str) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names}
+
+
+def left_in(cache: Path) -> set[bytes]:
+    """What is in the cache, which has nothing that is half done."""
+    assert not [*cache.rglob("*.incomplete"), *cache.rglob(".fer-denoise-*"), *cache.rglob("*.partial")]
+    return {file.read_bytes() for file in blobs(cache)}
 
 
 def blobs(cache: Path) -> list[Path]:
@@ -197,7 +204,7 @@ def test_the_cache_is_one_that_huggingface_hub_knows(connected, tmp_path):
     Restorer.from_pretrained("somebody/model")
     folder = snapshot_download("somebody/model", local_files_only=True)
     assert sorted(file.name for file in Path(folder).iterdir()) == ["config.json", "model.safetensors"]
-    assert not list(tmp_path.rglob("*.incomplete"))
+    assert left_in(tmp_path)
 
 
 def test_what_huggingface_hub_has_cached_is_not_fetched_again(connected):
@@ -219,9 +226,7 @@ def test_every_fault_ends_within_seconds_with_a_remedy_and_keeps_nothing_bad(con
     assert expected in message
     assert ("bundled model" in message) == (name in WITH_BUNDLE_AS_REMEDY)
     assert "\n" not in message and "Traceback" not in message
-    left = {file.read_bytes() for file in blobs(tmp_path)}
-    assert left <= {file.read_bytes() for file in model_files.iterdir()}
-    assert not list(tmp_path.rglob("*.incomplete"))
+    assert left_in(tmp_path) <= {file.read_bytes() for file in model_files.iterdir()}
 
 
 def test_after_a_fault_the_same_model_loads(connected):
@@ -241,7 +246,7 @@ def test_where_the_hub_does_not_answer_the_cached_copy_is_taken_and_said_so(conn
 
 
 @pytest.mark.parametrize("error", [KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError])
-@pytest.mark.parametrize("where", ["_ask", "_fetch_file", "hf_raise_for_status", "_checksum"])
+@pytest.mark.parametrize("where", ["_ask", "_fetch_file", "_move", "_matches"])
 def test_a_fault_of_our_own_looks_like_one_and_no_cached_copy_hides_it(
     connected, model_files, monkeypatch, caplog, where, error
 ):
@@ -255,7 +260,7 @@ def test_a_fault_of_our_own_looks_like_one_and_no_cached_copy_hides_it(
     monkeypatch.setattr(download, where, fail)
     with pytest.raises(error, match="a slip of the pen") as caught:
         Restorer.from_pretrained("somebody/moving")
-    assert type(caught.value) is error and "cache" not in caplog.text
+    assert type(caught.value) is error and "Taking the copy" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -267,8 +272,10 @@ def test_a_fault_of_our_own_looks_like_one_and_no_cached_copy_hides_it(
         b"{}",
         b'{"sha": null}',
         b'{"sha": "main", "siblings": []}',
-        b'{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [1]}',
-        b'{"sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"name": "config.json"}]}',
+        b'{"id": "somebody/roaming", "sha": null}',
+        b'{"id": "somebody/roaming", "sha": "main", "siblings": []}',
+        b'{"id": "somebody/roaming", "sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [1]}',
+        b'{"id": "somebody/roaming", "sha": "0123456789abcdef0123456789abcdef01234567", "siblings": [{"name": "a"}]}',
     ],
 )
 def test_an_answer_that_is_not_the_hubs_is_told_and_the_cached_copy_is_taken(connected, model_files, caplog, answer):
@@ -299,6 +306,53 @@ def test_a_token_of_strange_letters_is_told_and_not_shown(connected, monkeypatch
     assert "HF_TOKEN holds letters that no token has" in message and "hëim" not in message
 
 
+def test_what_takes_too_long_does_not_keep_the_program_from_its_end(run_python):
+    code = """if True:
+        from threading import Event
+        from fer_denoise import download
+        download.PATIENCE = 0.1
+        try:
+            download._in_time("somebody/model", Event().wait)
+        except download.HubDownError as error:
+            print(error)
+    """
+    assert "had not come whole after 0.1 seconds" in run_python("-c", code).stdout
+
+
+def test_what_takes_too_long_tidies_up_when_it_ends_at_last(monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE", 0.01)
+    goes_on, tidied = Event(), Event()
+    with pytest.raises(download.HubDownError, match="had not come whole"):
+        download._in_time("somebody/model", goes_on.wait, tidy=tidied.set)
+    assert not tidied.is_set()
+    goes_on.set()
+    assert tidied.wait(SECONDS)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, ConnectionError, TimeoutError, OSError])
+def test_a_fault_of_xet_is_told_and_the_cached_copy_is_taken(connected, model_files, monkeypatch, caplog, error):
+    repo = connected.add_repo("somebody/over-xet", model_files)
+    Restorer.from_pretrained("somebody/over-xet")
+    newer = connected.commit(repo, {"config.json": (model_files / "config.json").read_bytes() + b" "})
+    monkeypatch.setattr(download, "hf_hub_download", Mock(side_effect=error("the network is unreachable")))
+    assert f"({error.__name__})" in refusal("somebody/over-xet", revision=newer.oid)
+    Restorer.from_pretrained("somebody/over-xet")
+    assert "Taking the copy in the cache" in caplog.text
+
+
+def test_what_came_over_xet_goes_into_the_cache_without_the_store_that_it_came_from(tmp_path):
+    staging, cache = tmp_path / "staging", tmp_path / "cache"
+    for folder in ("blobs/ab", "models--a--b/blobs", "models--a--b/snapshots/c"):
+        (staging / folder).mkdir(parents=True)
+    (staging / "blobs/ab/xet").write_bytes(b"weights")
+    (staging / "models--a--b/blobs/sha256").symlink_to("../../blobs/ab/xet")
+    (staging / "models--a--b/snapshots/c/model.safetensors").symlink_to("../../blobs/sha256")
+    download._move(staging, cache)
+    assert (cache / "models--a--b/snapshots/c/model.safetensors").read_bytes() == b"weights"
+    assert not (cache / "models--a--b/blobs/sha256").is_symlink()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_where_a_newer_commit_breaks_off_the_cached_one_is_taken(connected, model_files):
     repo = connected.add_repo("somebody/growing", model_files)
     Restorer.from_pretrained("somebody/growing")
