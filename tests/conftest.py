@@ -26,7 +26,7 @@ from huggingface_hub import constants
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from fer_denoise.hub.sources import download
+from fer_denoise.hub import download
 from fer_denoise.samples import sample_faces
 
 SLOW_FIXTURES = {"fresh_accelerator", "run_python", "impatient", "app_url", "visit"}

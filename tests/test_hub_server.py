@@ -309,7 +309,7 @@ def test_a_token_of_strange_letters_is_told_and_not_shown(connected, monkeypatch
 def test_what_takes_too_long_does_not_keep_the_program_from_its_end(run_python):
     code = """if True:
         from threading import Event
-        from fer_denoise import download
+        from fer_denoise.hub import download
         download.PATIENCE = 0.1
         try:
             download._in_time("somebody/model", Event().wait)

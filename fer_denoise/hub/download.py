@@ -31,8 +31,8 @@ from huggingface_hub import (
 from huggingface_hub.errors import HFValidationError
 from tqdm import tqdm
 
-from fer_denoise.download_errors import OR_BUNDLED, DownloadError, HubDownError, explain, no_model, not_the_hub
 from fer_denoise.files import write_whole
+from fer_denoise.hub.errors import OR_BUNDLED, DownloadError, HubDownError, explain, no_model, not_the_hub
 
 Result = TypeVar("Result")
 
