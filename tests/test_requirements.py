@@ -37,8 +37,10 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def pins() -> dict[str, Requirement]:
-    lines = [line for file in ("requirements.txt", "tests/requirements.txt") for line in (ROOT / file).open()]
-    return {canonicalize_name(pin.name): pin for pin in map(Requirement, (line for line in lines if line[0] != "-"))}
+    """The requirements of the tests, and of all else, by distribution."""
+    files = (ROOT / name for name in ("requirements.txt", "tests/requirements.txt"))
+    lines = [line for file in files for line in file.read_text().splitlines() if not line.startswith("-")]
+    return {canonicalize_name(pin.name): pin for pin in map(Requirement, lines)}
 
 
 @pytest.mark.parametrize(
