@@ -70,7 +70,7 @@ def test_every_method_is_judged_on_the_same_noise(make_faces, monkeypatch):
     restorers = {name: Restorer.from_pretrained(name) for name in ("median", "attention-unet-low", "universal")}
     test = Faces(make_faces(12), np.arange(12) % 7, "")
     with ThreadPoolExecutor(2) as pool:
-        rows = list(recognition.measure(test, restorers, classifiers, 3, pool))
+        rows = list(recognition.measure_rows(test, restorers, classifiers, 3, pool))
     seen = [(row["sigma"], row["method"], row["classifier"]) for row in rows]
     noisy, after = [(NOISY, EMOTION), (NOISY, EMOTION_IN_NOISE)], [("median", EMOTION), ("universal", EMOTION)]
     specialist = [("median", EMOTION), ("attention-unet-low", EMOTION), ("universal", EMOTION)]

@@ -1,1 +1,12 @@
-"""What `train.benchmark` measures, one file each, and the rivals it measures against."""
+"""What `train.benchmark` measures, one file each, and the rivals it measures against.
+
+A measurement is a module with this face:
+
+- `FILE`: the name of its results in the folder of results;
+- `HELP`: what it measures, in words;
+- `WITH_PEERS`: whether published networks take part;
+- `PLACE`: what its option takes, where it needs pictures of its own, else None;
+- `methods()`: names of the methods of this package that it measures where none are chosen;
+- `measure(request)`: measures what a `train.measures.request.Request` asks for, keeps it in `FILE`, and returns it;
+- `tables(results)`: Markdown of the results, each by the name of its marks in the README.
+"""

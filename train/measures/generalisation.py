@@ -17,7 +17,7 @@ from skimage.color import rgb2gray
 from skimage.util import random_noise
 from tqdm import tqdm
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, tuned_parameters
 from fer_denoise.evaluate import NOISY, in_chunks, restore_task
 from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
@@ -27,9 +27,16 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import TITLES
 from fer_denoise.photos import restore_luminance, restore_photo
 from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
+from train.measures.request import Request
 from train.reporting.report import bold_best
+from train.reporting.results import load_previous, save
 
 FILE = "generalisation.json"
+HELP = "other pictures, and noise that no network has seen, on 500 faces"
+WITH_PEERS = False
+PLACE: str | None = None
+methods = list_models
+
 IMAGES = 500
 BEST_FILTER = "best filter"
 
@@ -88,7 +95,21 @@ UNSEEN: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 }
 
 
-def measure(
+def measure(request: Request) -> dict[str, Any]:
+    """All of it, on scikit-image's pictures and on faces."""
+    clean = request.faces(most=IMAGES).images
+    conditions = request.conditions(clean)
+    before = load_previous(request.out / FILE, conditions)
+    results = {**conditions, **measure_all(clean, request.restorers, request.seed, request.workers, before)}
+    save(request.out / FILE, results)
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"generalisation": markdown_tables(results)}
+
+
+def measure_all(
     clean: np.ndarray, restorers: dict[str, Restorer], seed: int, workers: int | None, before: dict[str, Any]
 ) -> dict[str, Any]:
     """All of it, on scikit-image's pictures and on faces (N, 48, 48).

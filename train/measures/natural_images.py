@@ -10,22 +10,28 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from tqdm import tqdm
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, list_models
 from fer_denoise.classical import bm3d
 from fer_denoise.evaluate import NOISY, Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, jpeg_compression
 from train.measures.peers import Peer
+from train.measures.request import Request
 from train.reporting.report import by_method
 from train.reporting.results import Scores, weights_of
-from train.shared.picture_sets import SetNotFoundError, find_set, read_set
+from train.shared.picture_sets import SetNotFoundError, find_set, read_set, record_of
 
 FILE = "pictures.json"
+HELP = "pictures that are no faces: Set12, BSD68, Kodak24, Classic5"
+WITH_PEERS = True
+PLACE: str | None = "FOLDER"
+methods = list_models
+
 BM3D = "bm3d"
 SIGMAS = (15, 25, 50)
 """Of 255."""
@@ -92,7 +98,19 @@ def cells(sets: dict[str, list[np.ndarray]], seed: int) -> Iterator[Cell]:
                 yield Cell(f"{name}, sigma {sigma}", clean, noisy, sigma / 255)
 
 
-def measure(
+def measure(request: Request) -> dict[str, Any]:
+    """Mean PSNR of every method made for any level, on each set that the place holds."""
+    sets = load_sets(cast(Path, request.place))
+    conditions = {"data": {name: record_of(pictures) for name, pictures in sets.items()}, "seed": request.seed}
+    methods = (request.blind_networks, request.peers, request.has_bm3d())
+    return measure_cells(sets, *methods, request.out / FILE, conditions, request.workers, request.anew)
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"pictures": markdown_table(results)}
+
+
+def measure_cells(
     sets: dict[str, list[np.ndarray]],
     networks: dict[str, Restorer],
     peers: dict[str, Peer],

@@ -12,30 +12,49 @@ import warnings
 from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from skimage.restoration import estimate_sigma
 from tqdm import tqdm
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, list_models
 from fer_denoise.evaluate import NOISY
 from fer_denoise.images import Batch, to_dtype
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.photos import restore_photo
 from train.measures.natural_images import BM3D, restore_with_bm3d
 from train.measures.peers import Peer
+from train.measures.request import Request
 from train.reporting.report import heading
 from train.reporting.results import Scores, weights_of
+from train.shared.picture_sets import read_pairs, record_of
 
 FILE = "real.json"
+HELP = "noise of real sensors, on pairs of noisy and clean pictures"
+WITH_PEERS = True
+PLACE: str | None = "PLACE"
+methods = list_models
+
 TOLD = "an estimate of sigma"
 """What is told to a method that has to be told sigma."""
 Pair = tuple[np.ndarray, np.ndarray]
 """Noisy and clean."""
 
 
-def measure(
+def measure(request: Request) -> dict[str, Any]:
+    """PSNR of every method made for any level, on each pair that the place holds."""
+    pairs = read_pairs(cast(Path, request.place))[: request.images]
+    data = record_of(picture for pair in pairs for picture in pair) | {"pictures": len(pairs)}
+    methods = (request.blind_networks, request.peers, request.has_bm3d())
+    return measure_cells(pairs, *methods, request.out / FILE, {"data": data}, request.workers, request.anew)
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"real": markdown_table(results)}
+
+
+def measure_cells(
     pairs: list[Pair],
     networks: dict[str, Restorer],
     peers: dict[str, Peer],

@@ -7,12 +7,13 @@ replacement (Efron 1979, https://doi.org/10.1214/aos/1176344552), the same draws
 """
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS
 from fer_denoise.data import EMOTIONS, Faces
 from fer_denoise.evaluate import NOISY, restore_levels
@@ -20,9 +21,16 @@ from fer_denoise.hub.sources import model_folder, weights_checksum
 from fer_denoise.images import to_float
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise
-from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
+from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
+from train.measures.request import Request
+from train.reporting.results import save
 
 FILE = "emotion.json"
+HELP = "how well emotions are recognised in noisy and in restored faces"
+WITH_PEERS = False
+PLACE: str | None = None
+methods = list_models
+
 LEVELS = (
     (0, 0),
     (0.02, 0),
@@ -47,7 +55,26 @@ BINS = 15
 """Of the confidence, for the calibration error."""
 
 
-def measure(
+def measure(request: Request) -> dict[str, Any]:
+    """What both classifiers make of the test faces: clean, noisy, and restored by every method."""
+    faces = request.faces()
+    request.lose_nothing(request.out / FILE, len(faces.images))
+    classifiers = {name: EmotionClassifier.from_pretrained(name) for name in CLASSIFIERS}
+    results: dict[str, Any] = request.conditions(faces.images)
+    results["classifiers"] = {name: describe(name, classifier, faces) for name, classifier in classifiers.items()}
+    with ProcessPoolExecutor(request.workers) as pool:
+        rows = measure_rows(faces, request.restorers, classifiers, request.seed, pool)
+        results["rows"] = list(tqdm(rows, "emotion"))
+    results["levels"] = summary(results["rows"])
+    save(request.out / FILE, results)
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"emotion": markdown_tables(results)}
+
+
+def measure_rows(
     test: Faces, restorers: dict[str, Restorer], classifiers: dict[str, EmotionClassifier], seed: int, pool: Executor
 ) -> Iterator[dict[str, Any]]:
     """A row for each noise level and method: what the classifiers make of the faces; that of `UNIVERSAL` against each

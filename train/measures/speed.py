@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,15 +18,24 @@ from typing import Any
 import numpy as np
 import torch
 
+from fer_denoise import list_models
 from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import Method, true_sigma
 from fer_denoise.noise import GaussianNoise
+from fer_denoise.zoo import UNIVERSAL
 from train.measures.peers import Peer
+from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.reporting.report import heading
+from train.reporting.results import save
 from train.shared import setup
 
 ROOT = Path(__file__).parents[2]
 FILE = "speed.json"
+HELP = "milliseconds per face"
+WITH_PEERS = True
+PLACE: str | None = None
+methods = list_models
+
 BATCH = 64
 ROUNDS = 5
 LEAST_SECONDS = 0.3
@@ -45,7 +55,27 @@ print(imported - started, loaded - imported, time.perf_counter() - loaded)
 """
 
 
-def measure(
+def measure(request: Request) -> dict[str, Any]:
+    """Milliseconds per face of every method on the processor, and how long the command takes to start."""
+    request = replace(request, device="cpu")
+    request.lose_nothing(request.out / FILE)
+    methods: dict[str, Method] = {**request.restorers, **request.peers}
+    if not methods:
+        raise SystemExit(NOTHING_TO_MEASURE)
+    with ProcessPoolExecutor(request.processes) as pool:
+        rows = measure_rows(request.faces().images, methods, request.seed, pool, request.processes)
+    results: dict[str, Any] = {"machine": machine(), "models": rows}
+    if UNIVERSAL in request.restorers:
+        results["start"] = measure_start(UNIVERSAL)
+    save(request.out / FILE, results)
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"speed": markdown_table(results)}
+
+
+def measure_rows(
     clean: np.ndarray, methods: dict[str, Method], seed: int, pool: Executor, workers: int
 ) -> list[dict[str, Any]]:
     """A row per method: milliseconds per face, singly and in batches; `clean` are at least 64 faces, uint8."""

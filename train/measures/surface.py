@@ -16,19 +16,26 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, level_parameters
 from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, mixed_noise
+from fer_denoise.zoo import UNIVERSAL
 from train.measures.peers import Peer
+from train.measures.request import Request
 from train.reporting.report import by_method
 from train.reporting.results import load_previous, save
 
 SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 FILE = "surface.json"
+HELP = "every pair of levels of Gaussian noise and impulses, on 500 faces"
+WITH_PEERS = True
+PLACE: str | None = None
+methods = list_models
+
 IMAGES = 500
 ESTIMATED = 100
 
@@ -38,7 +45,31 @@ def cells() -> Iterator[tuple[float, float]]:
     return ((sigma, amount) for sigma in SIGMAS for amount in AMOUNTS)
 
 
-def measure(
+def measure(request: Request) -> dict[str, Any]:
+    """Mean PSNR of every method in each cell, and the errors of the estimated noise level."""
+    clean = request.faces(most=IMAGES).images
+    file, conditions = request.out / FILE, request.conditions(clean)
+    results = measure_grid(clean, request.restorers, request.peers, file, conditions, request.workers)
+    if UNIVERSAL in request.restorers:
+        results["noise_level"] = measure_noise_level(clean, request.restorers[UNIVERSAL], request.seed)
+        save(file, results, indent=None)
+    if UNIVERSAL in results["models"]:
+        print_tables(results, UNIVERSAL)
+        plot(results, UNIVERSAL, request.out / "surface.png")
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """PSNR of `UNIVERSAL` over the grid, beside published networks, and the errors of its estimate."""
+    if UNIVERSAL not in results["models"]:
+        return {}
+    shown = {"surface": markdown_table(results, UNIVERSAL), "peers": peers_table(results, UNIVERSAL)}
+    if "noise_level" in results:
+        shown["noise-level"] = noise_level_table(results)
+    return shown
+
+
+def measure_grid(
     clean: np.ndarray,
     restorers: dict[str, Restorer],
     peers: dict[str, Peer],

@@ -16,14 +16,22 @@ import datasets
 import numpy as np
 from PIL import Image
 
+from fer_denoise import list_models
 from fer_denoise.classical import FILTERS
 from fer_denoise.data import Faces
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import GaussianNoise
 from fer_denoise.zoo import UNIVERSAL
+from train.measures.request import NOTHING_TO_MEASURE, Request
+from train.measures.speed import machine
+from train.reporting.results import save
 
 ROOT = Path(__file__).parents[2]
 FILE = "throughput.json"
+HELP = "how fast the command cleans the training images"
+WITH_PEERS = False
+PLACE: str | None = None
+
 NOISE = GaussianNoise(sigma=0.06)
 METHODS = (UNIVERSAL, "nl-means", "bm3d")
 """Those measured where nobody chooses others."""
@@ -31,7 +39,28 @@ SLOW = {"bm3d": 1000}
 """Of how many images a slow method restores only the first."""
 
 
-def measure(faces: Faces, models: list[str], seed: int, processes: int) -> list[dict[str, Any]]:
+def methods() -> list[str]:
+    """The best of ours, and two that people know; the others would take hours."""
+    return [name for name in list_models() if name in METHODS]
+
+
+def measure(request: Request) -> dict[str, Any]:
+    """Images per second of every method."""
+    faces = request.faces("train")
+    request.lose_nothing(request.out / FILE, len(faces.images))
+    if not request.models:
+        raise SystemExit(NOTHING_TO_MEASURE)
+    rows = measure_rows(faces, request.models, request.seed, request.processes)
+    results = {"machine": machine(), "models": rows}
+    save(request.out / FILE, results)
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"throughput": markdown_table(results)}
+
+
+def measure_rows(faces: Faces, models: list[str], seed: int, processes: int) -> list[dict[str, Any]]:
     """A row for each of `models`: how many images, seconds, and images per second."""
     noisy = to_dtype(NOISE(faces.images, seed=seed), np.dtype(np.uint8))
     rows = []

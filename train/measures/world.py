@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, list_models
+from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import NOISY, Method
 from fer_denoise.images import to_float
 from fer_denoise.metrics import PSNR_CAP, mean_psnr, psnr
@@ -38,10 +39,15 @@ from fer_denoise.zoo import MODELS, UNIVERSAL
 from train.measures import oracle
 from train.measures.harmless import HARMLESS, harmless
 from train.measures.peers import Peer
+from train.measures.request import Request
 from train.reporting.report import bold_best, heading
 from train.reporting.results import Scores, weights_of
 
 FILE = "world.json"
+HELP = "the kinds of noise that pictures carry, and harmless pictures, on 500 faces"
+WITH_PEERS = True
+PLACE: str | None = None
+
 IMAGES = 500
 FIRST = 100
 """Of the images, those that BM3D is measured on; of the others the mean over them is kept too."""
@@ -115,7 +121,35 @@ def cells(faces: np.ndarray, seed: int) -> Iterator[Cell]:
             yield Cell(kind, level, clean, of_clean)
 
 
-def measure(
+def methods() -> list[str]:
+    """What can be listed, and the filters that are simple enough to need no entry there."""
+    return [*list_models(), *(name for name in oracle.FILTERS if name not in MODELS)]
+
+
+def measure(request: Request) -> dict[str, Any]:
+    """Mean PSNR of every blind method, and of each filter at its best, in each kind and level."""
+    faces = request.faces(most=IMAGES).images
+    request.has_bm3d()
+    results = measure_cells(
+        faces,
+        {name: restorer for name, restorer in request.restorers.items() if name not in FILTERS},
+        {name: peer for name, peer in request.peers.items() if not peer.published.told},
+        [name for name in request.models if name in oracle.FILTERS],
+        request.out / FILE,
+        request.conditions(faces),
+        request.workers,
+        request.anew,
+    )
+    if UNIVERSAL in results["methods"]:
+        print_summary(results)
+    return results
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    return {"world": markdown_table(results)} if UNIVERSAL in results["methods"] else {}
+
+
+def measure_cells(
     faces: np.ndarray,
     networks: dict[str, Restorer],
     peers: dict[str, Peer],
