@@ -202,7 +202,8 @@ def nearest_task(name: str, sigma: float) -> str:
     """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
     if name in IMPULSE_FILTERS:
         return "salt_pepper"
-    levels = {task: noise.sigma for task, noise in TASKS.items() if isinstance(noise, GaussianNoise)}
+    tuned = _tuned()["filters"][name]
+    levels = {task: noise.sigma for task, noise in TASKS.items() if isinstance(noise, GaussianNoise) and task in tuned}
     return min(levels, key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
 
 

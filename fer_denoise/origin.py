@@ -1,14 +1,8 @@
-"""What the origin of this project reports, and how its tasks are called.
+"""What the origin of this project reports.
 
 Its PSNR was computed on images normalised twice, with `data_range=2` (`data_range=1` for its PatchGAN) and pooled over
 batches of 64: compare it with `metrics.origin_convention` alone.
 """
-
-TITLES = {
-    "low": "Task 1, low Gaussian (sigma 0.02, 5.1 of 255)",
-    "high": "Task 2, high Gaussian (sigma 0.06, 15.3 of 255)",
-    "salt_pepper": "Task 3, salt-and-pepper (amount 0.1)",
-}
 
 ORIGIN_RECIPE = "attention-unet, origin's recipe"
 """The name of our own network trained by its recipe."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fer_denoise import classical
 from fer_denoise.hub import sources
+from fer_denoise.noise import TASK_RECORDS, Task
 
 UNIVERSAL = "universal"
 DEFAULT_MODEL = UNIVERSAL
@@ -18,31 +19,32 @@ class ModelInfo:
     task: str | None = None
 
     def serves(self, task: str | None) -> bool:
-        """Whether it is at home on `task`, None for noise of no task: its specialist, or a model of no task at all."""
+        """Whether it is trained for `task`, None for noise of no task: its specialist, or a model of no task at all."""
         return self.task in (None, task)
 
 
 _PATCHGAN = (
-    "Attention U-Net trained against a PatchGAN discriminator for {}; texture more like that of a real photo, "
+    "Attention U-Net trained against a PatchGAN discriminator for {} noise; texture more like that of a real photo, "
     "a little less true pixel by pixel."
 )
-_UNET = "Attention U-Net trained on FER2013 for {}; blind, and a specialist: best at the level it was trained at."
+_UNET = "Attention U-Net trained on FER2013 for {} noise; blind, and a specialist: best at the level it was trained at."
+
+
+def _attention_unet(task: Task) -> ModelInfo:
+    return ModelInfo(f"Attention U-Net, {task.name}", _UNET.format(task.name), task.key)
+
+
+def _patchgan(task: Task) -> ModelInfo:
+    return ModelInfo(f"PatchGAN, {task.name}", _PATCHGAN.format(task.name), task.key)
+
 
 MODELS: dict[str, ModelInfo] = {
     UNIVERSAL: ModelInfo(
         "Universal",
         "One network for the noise that pictures carry, of many kinds and every level, alone and together; blind.",
     ),
-    "attention-unet-low": ModelInfo("Attention U-Net, low Gaussian", _UNET.format("low Gaussian noise"), "low"),
-    "attention-unet-high": ModelInfo("Attention U-Net, high Gaussian", _UNET.format("high Gaussian noise"), "high"),
-    "attention-unet-salt-pepper": ModelInfo(
-        "Attention U-Net, salt-and-pepper", _UNET.format("salt-and-pepper noise"), "salt_pepper"
-    ),
-    "patchgan-low": ModelInfo("PatchGAN, low Gaussian", _PATCHGAN.format("low Gaussian noise"), "low"),
-    "patchgan-high": ModelInfo("PatchGAN, high Gaussian", _PATCHGAN.format("high Gaussian noise"), "high"),
-    "patchgan-salt-pepper": ModelInfo(
-        "PatchGAN, salt-and-pepper", _PATCHGAN.format("salt-and-pepper noise"), "salt_pepper"
-    ),
+    **{task.networks[0]: _attention_unet(task) for task in TASK_RECORDS.values()},
+    **{task.networks[1]: _patchgan(task) for task in TASK_RECORDS.values()},
     "median": ModelInfo("Median filter", "Replaces each pixel by the median of its neighbourhood."),
     "switching-median": ModelInfo(
         "Switching median", "Replaces only black and white pixels, by the median of the others around."
@@ -63,8 +65,7 @@ CLASSIFIERS: dict[str, ModelInfo] = {
 
 def specialists(task: str) -> tuple[str, str]:
     """The two networks of a task: the one that is truest to the pixels, and the one with the most natural texture."""
-    suffix = task.replace("_", "-")
-    return f"attention-unet-{suffix}", f"patchgan-{suffix}"
+    return TASK_RECORDS[task].networks
 
 
 def bundled_restorers() -> list[str]:

@@ -10,12 +10,11 @@ from huggingface_hub.utils import validate_repo_id
 from fer_denoise.data import HUB_DATASET
 from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.models import AttentionUNet
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
 from train import bundle
 from train import gan as train_gan
 from train.reporting.cards import (
-    NOISE,
     CardError,
     describe_recipe,
     is_unedited,
@@ -83,7 +82,7 @@ def test_a_card_stands_huggingface_hubs_own_checks(name):
     assert len(measured) == 4 * len(tasks)
     for task in tasks:
         row = next(row for row in RESULTS["tasks"][task] if row["model"] == name)
-        result = measured[f"Restoring faces from {NOISE[task]}", "PSNR, dB"]
+        result = measured[f"Restoring faces from {TASK_RECORDS[task].description}", "PSNR, dB"]
         assert result.metric_value == pytest.approx(row["psnr"], abs=1e-4)
     for result in measured.values():
         # A branch says nothing of the data once it has moved: the fingerprint does.

@@ -24,7 +24,9 @@ from train.shared.supervised import Recipe, train_restorer
 IMPROVED = Recipe(
     loss="charbonnier", schedule="cosine", early_stop=None, fresh_noise=True, flips=True, ema=0.999, residual=True
 )
-ORIGIN = {"low": Recipe(), "high": Recipe(learning_rate=1e-4), "salt_pepper": Recipe()}
+ORIGIN = Recipe()
+ORIGIN_RATES = {"high": 1e-4}
+"""The origin's learning rate, on tasks where it is another."""
 ORIGIN_INIT = {"high": "low", "salt_pepper": "high"}
 """The task whose weights the origin's recipe starts from."""
 
@@ -56,7 +58,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def make_recipe(args: argparse.Namespace) -> Recipe:
-    recipe = IMPROVED if args.preset == "improved" else ORIGIN[args.task]
+    rate = ORIGIN_RATES.get(args.task, ORIGIN.learning_rate)
+    recipe = IMPROVED if args.preset == "improved" else replace(ORIGIN, learning_rate=rate)
     given = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate")}
     return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 

@@ -1,12 +1,13 @@
 """The controls of each kind of noise, and the noise they stand for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import gradio as gr
 
 from fer_denoise.demo.components import BoundedSlider
-from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise, sigma_from_std
+from fer_denoise.noise import TASK_RECORDS, GaussianNoise, Noise, SaltAndPepperNoise, sigma_from_std
 
 NO_NOISE = "Without noise there is nothing to gain: a good restorer leaves the face as it is."
 
@@ -125,8 +126,11 @@ class SaltAndPepperControls:
         return [(amount, SaltAndPepperNoise(amount, salt_vs_pepper)) for amount in amounts]
 
 
-CONTROLS: dict[str, NoiseControls] = {
-    "low": GaussianControls(std=0.2, factor=0.2),
-    "high": GaussianControls(std=0.4, factor=0.3),
-    "salt_pepper": SaltAndPepperControls(amount=0.1, salt_vs_pepper=0.5),
+KINDS: dict[type[Noise], Callable[..., NoiseControls]] = {
+    GaussianNoise: GaussianControls,
+    SaltAndPepperNoise: SaltAndPepperControls,
 }
+"""The controls of each kind of noise that a task can be of."""
+
+CONTROLS = {key: KINDS[type(task.noise)](*task.sliders) for key, task in TASK_RECORDS.items()}
+"""The controls of each task, where its own noise has them."""

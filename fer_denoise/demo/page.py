@@ -22,8 +22,7 @@ from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.results_tab import build_results_tab, has_results
 from fer_denoise.demo.task_tab import TaskTab, build_task_tab
 from fer_denoise.demo.theme import THEME
-
-TABS = {"low": "Low Gaussian noise", "high": "High Gaussian noise", "salt_pepper": "Salt and pepper"}
+from fer_denoise.noise import TASK_RECORDS
 
 HEADER = """
 <div class="header">
@@ -49,9 +48,9 @@ def build() -> gr.Blocks:
         gr.HTML(header(), padding=False)
         task_tabs = []
         with gr.Tabs() as tabs:
-            for task, title in TABS.items():
-                with gr.Tab(title, id=task):
-                    task_tabs.append(build_task_tab(task, restorers, hub_faces))
+            for key, task in TASK_RECORDS.items():
+                with gr.Tab(task.tab, id=key):
+                    task_tabs.append(build_task_tab(key, restorers, hub_faces))
             with gr.Tab("Your own picture", id="own"):
                 build_own_tab(restorers, stops, queue)
             if has_results():

@@ -10,7 +10,8 @@ import gradio as gr
 from fer_denoise.classical import FILTERS
 from fer_denoise.demo.numbers import fixed
 from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, credit
-from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET, TITLES
+from fer_denoise.noise import TASK_RECORDS
+from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -60,7 +61,7 @@ def build_results_tab() -> None:
     benchmark = _read("benchmark.json")
     gr.Markdown(INTRODUCTION.format(images=benchmark["data"]["images"]))
     for task, rows in benchmark["tasks"].items():
-        gr.Markdown(f"### {TITLES[task]}")
+        gr.Markdown(f"### {TASK_RECORDS[task].title}")
         gr.HTML(benchmark_table(task, rows), padding=False)
     gr.Markdown(ORIGIN_NOTE)
     if (RESULTS / "surface.json").is_file() and is_whole(surface := _read("surface.json")):
@@ -76,7 +77,7 @@ def build_results_tab() -> None:
     if (RESULTS / "realism.json").is_file():
         gr.Markdown(f"## Truth against texture\n{REALISM}")
         for task, rows in _read("realism.json")["tasks"].items():
-            gr.Markdown(f"### {TITLES[task]}")
+            gr.Markdown(f"### {TASK_RECORDS[task].title}")
             gr.HTML(realism_table(rows), padding=False)
         gr.Image(
             str(RESULTS / "realism.png"),

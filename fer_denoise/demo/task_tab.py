@@ -168,6 +168,7 @@ def build_task_tab(task: str, restorers: Restorers, hub_faces: HubFaces) -> Task
         compare_button = gr.Button("Compare all", variant="primary")
         compare_table = gr.HTML(padding=False)
         compare_gallery = pixel_gallery(columns=5, visible=False)
+    at_first = (UNIVERSAL, specialists(task)[0], "switching-median" if with_impulses else "nl-means")
     with gr.Accordion("Quality at every noise level", open=False):
         gr.Markdown(
             "PSNR on this face, from weak noise to strong. Higher is better; *noisy* is the face as it came. "
@@ -175,7 +176,7 @@ def build_task_tab(task: str, restorers: Restorers, hub_faces: HubFaces) -> Task
         )
         chosen = gr.Dropdown(
             [(MODELS[name].title, name) for name in list_models()],
-            value=[UNIVERSAL, specialists(task)[0], "switching-median" if with_impulses else "nl-means"],
+            value=[name for name in at_first if name in list_models()],
             multiselect=True,
             label="Restorers to draw",
             info="BM3D is slow: about five seconds more.",

@@ -15,7 +15,6 @@ from fer_denoise.noise.camera import CameraNoise
 from fer_denoise.noise.impulses import DeadLines, ImpulseNoise
 from fer_denoise.noise.kind import Composition, Kind, Noise, TorchDraw, as_function
 from fer_denoise.noise.laboratory import (
-    TASKS,
     GaussianNoise,
     RandomNoise,
     SaltAndPepperNoise,
@@ -26,6 +25,7 @@ from fer_denoise.noise.laboratory import (
 )
 from fer_denoise.noise.sensor import CorrelatedNoise, LocalNoise, PoissonNoise, SpeckleNoise, StripeNoise
 from fer_denoise.noise.storage import JpegCompression, Quantization
+from fer_denoise.noise.tasks import TASK_RECORDS, TASKS, Task, task_at
 from fer_denoise.noise.world import Truth, WorldNoise
 
 KINDS: dict[str, type[Kind]] = {
@@ -92,6 +92,7 @@ def _value(text: str) -> int | float | str | tuple[str, float]:
 __all__ = [
     "KINDS",
     "TASKS",
+    "TASK_RECORDS",
     "CameraNoise",
     "Composition",
     "CorrelatedNoise",
@@ -108,6 +109,7 @@ __all__ = [
     "SaltAndPepperNoise",
     "SpeckleNoise",
     "StripeNoise",
+    "Task",
     "TorchDraw",
     "Truth",
     "WorldNoise",
@@ -126,4 +128,5 @@ __all__ = [
     "sigma_from_std",
     "speckle_noise",
     "stripe_noise",
+    "task_at",
 ]

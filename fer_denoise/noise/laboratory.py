@@ -1,4 +1,4 @@
-"""Noise of the laboratory: additive Gaussian and salt-and-pepper, and the three tasks made of them."""
+"""Noise of the laboratory: additive Gaussian, salt-and-pepper, and both together."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -131,13 +131,6 @@ class RandomNoise:
 def sigma_from_std(std: float, factor: float) -> float:
     """`sigma` on [0, 1] of the origin's noise `factor * N(0, std)`, which it adds on [-1, 1]."""
     return std * factor / 2
-
-
-TASKS: dict[str, GaussianNoise | SaltAndPepperNoise] = {
-    "low": GaussianNoise(sigma=0.02),
-    "high": GaussianNoise(sigma=0.06),
-    "salt_pepper": SaltAndPepperNoise(amount=0.1),
-}
 
 
 def _add_gaussian(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

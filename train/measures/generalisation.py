@@ -23,8 +23,7 @@ from fer_denoise.evaluate import NOISY, in_chunks, restore_task
 from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import TASKS
-from fer_denoise.origin import TITLES
+from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.photos import restore_luminance, restore_photo
 from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
 from train.measures.request import Request
@@ -213,7 +212,9 @@ def markdown_tables(results: dict[str, Any]) -> str:
     for row in results["pictures"]:
         specialist = row[specialists(row["task"])[0]]
         values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
-        pictures.append(f"| {TITLES[row['task']]} | {row['pictures']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
+        pictures.append(
+            f"| {TASK_RECORDS[row['task']].title} | {row['pictures']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |"
+        )
     unseen = [
         "| other noise | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
         "| --- | --: | --: | --: | --- |",
@@ -223,9 +224,8 @@ def markdown_tables(results: dict[str, Any]) -> str:
         unseen.append(f"| {row['noise']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
     colour = ["| noise in every channel | noisy | each channel | luminance only |", "| --- | --: | --: | --: |"]
     for row in results["colour"]:
-        colour.append(
-            f"| {TITLES[row['task']]} | {bold_best((row[NOISY], row['each channel'], row['luminance only']))} |"
-        )
+        shown = bold_best((row[NOISY], row["each channel"], row["luminance only"]))
+        colour.append(f"| {TASK_RECORDS[row['task']].title} | {shown} |")
     in_colour = "The astronaut in colour, restored by `universal` channel by channel or in its luminance only:"
     on_faces = f"And on {results['data']['images']} test faces:"
     return "\n".join([*pictures, "", in_colour, "", *colour, "", on_faces, "", *unseen])

@@ -20,7 +20,7 @@ from fer_denoise.evaluate import NOISY, restore_levels
 from fer_denoise.hub.sources import model_folder, weights_checksum
 from fer_denoise.images import to_float
 from fer_denoise.models import EmotionClassifier
-from fer_denoise.noise import mixed_noise
+from fer_denoise.noise import mixed_noise, task_at
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
 from train.measures.request import Request
 from train.reporting.results import save
@@ -48,7 +48,6 @@ LEVELS = (
     (0.2, 0.3),
 )
 """Sigma and amount of impulses; clean faces, the three tasks, and beyond."""
-TASK_OF_LEVEL = {(0.02, 0): "low", (0.06, 0): "high", (0, 0.1): "salt_pepper"}
 
 RESAMPLES = 1000
 BINS = 15
@@ -87,7 +86,7 @@ def measure_rows(
     on_clean = {name: classifier(test.images) for name, classifier in classifiers.items()}
     for sigma, amount in LEVELS:
         noisy = mixed_noise(test.images, sigma, amount, seed=seed)
-        task = TASK_OF_LEVEL.get((sigma, amount))
+        task = task_at(sigma, amount)
         level = {"sigma": sigma, "amount": amount}
         on_noisy = {name: classifier(to_float(noisy)) for name, classifier in classifiers.items()}
         for name, answers in on_noisy.items():
@@ -193,7 +192,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         levels.setdefault((row["sigma"], row["amount"]), {})[row["method"], row["classifier"]] = row
     shown = []
     for (sigma, amount), level in levels.items():
-        task = TASK_OF_LEVEL.get((sigma, amount))
+        task = task_at(sigma, amount)
         filters = [row for (method, _), row in level.items() if method in FILTERS]
         best = max(filters, key=lambda row: row["accuracy"], default=None)
         universal = level.get((UNIVERSAL, EMOTION), {})

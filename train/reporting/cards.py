@@ -17,8 +17,7 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.hub.sources import CODE_URL, weights_checksum
 from fer_denoise.models import ARCHITECTURES, EmotionClassifier
 from fer_denoise.models.pretrained import read_config
-from fer_denoise.noise import TASKS
-from fer_denoise.origin import TITLES
+from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL
 
 ANY = UNIVERSAL
@@ -26,9 +25,7 @@ ANY = UNIVERSAL
 
 TEMPLATES = Path(__file__).parents[2] / "hub_cards"
 NOISE = {
-    "low": "low Gaussian noise (sigma 0.02 on [0, 1], 5.1 of 255)",
-    "high": "high Gaussian noise (sigma 0.06 on [0, 1], 15.3 of 255)",
-    "salt_pepper": "salt-and-pepper noise (amount 0.1)",
+    **{key: task.description for key, task in TASK_RECORDS.items()},
     ANY: "the noise that pictures carry: Gaussian, shot, speckle, correlated or local noise, impulses, stripes, dead "
     "lines, few gray levels and JPEG, alone or together",
 }
@@ -135,7 +132,7 @@ class _Measured:
 
 
 def _restorer(name: str, folder: Path, task: str, results: dict[str, Any] | None) -> _Measured:
-    tasks = list(TASKS) if task == ANY else [task]
+    tasks = list(TASK_RECORDS) if task == ANY else [task]
     metadata = {"pipeline_tag": "image-to-image", "metrics": ["psnr", "ssim"]}
     tags = ["image-denoising", "image-restoration"]
     if not results:
@@ -306,7 +303,7 @@ def _results(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, 
     for task in tasks:
         for model, label in ((NOISY, "noisy input"), (name, "this model")):
             row = _row(results["tasks"].get(task, []), model, task)
-            label = label if len(tasks) == 1 else f"{TITLES[task]}: {label}"
+            label = label if len(tasks) == 1 else f"{TASK_RECORDS[task].title}: {label}"
             rows.append([label, *(f"{row[metric]:.{digits}f}" for metric, digits in places.items())])
     return {
         "rows": rows,

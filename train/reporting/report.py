@@ -10,7 +10,8 @@ import numpy as np
 
 from fer_denoise.evaluate import NOISY, credit
 from fer_denoise.metrics import psnr
-from fer_denoise.origin import ORIGIN_REPORTED, TITLES
+from fer_denoise.noise import TASK_RECORDS
+from fer_denoise.origin import ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, specialists
 
 matplotlib.use("Agg")
@@ -28,7 +29,8 @@ def update_readme(file: Path, name: str, text: str) -> None:
 def markdown_tables(results: dict[str, Any]) -> str:
     """A table per task: ours, the filters and the input, from best to worst, then what the origin reports."""
     return "\n\n".join(
-        f"**{TITLES[task]}**\n\n{_table(task, rows, results['data'])}" for task, rows in results["tasks"].items()
+        f"**{TASK_RECORDS[task].title}**\n\n{_table(task, rows, results['data'])}"
+        for task, rows in results["tasks"].items()
     )
 
 
@@ -108,7 +110,9 @@ def plot_samples(clean: np.ndarray, noisy: np.ndarray, restored: dict[str, np.nd
 
 def realism_tables(results: dict[str, Any]) -> str:
     """A table per task of distortion beside realism: the input, the U-Net, its tuned sharpening, blends, the GAN."""
-    return "\n\n".join(f"**{TITLES[task]}**\n\n{_realism_table(rows)}" for task, rows in results["tasks"].items())
+    return "\n\n".join(
+        f"**{TASK_RECORDS[task].title}**\n\n{_realism_table(rows)}" for task, rows in results["tasks"].items()
+    )
 
 
 def _realism_table(rows: list[dict[str, Any]]) -> str:
@@ -183,7 +187,7 @@ def plot_realism(results: dict[str, Any], path: Path) -> None:
             # Where sharpening goes from there is of no interest.
             axes.set_xlim(plain[0]["psnr"] - 1.1, plain[0]["psnr"] + 0.15)
             axes.set_ylim(LIMITS[measure])
-            axes.set(xlabel="PSNR, dB: truer to the right", ylabel=label, title=TITLES[task])
+            axes.set(xlabel="PSNR, dB: truer to the right", ylabel=label, title=TASK_RECORDS[task].title)
             axes.grid(alpha=0.3)
     grid[0, 0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
