@@ -16,7 +16,7 @@ from PIL import Image
 
 from fer_denoise import Restorer
 from fer_denoise.data import DataError, Faces
-from fer_denoise.demo.cancellable_job import Stops
+from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.compare import compare
 from fer_denoise.demo.components import preview
 from fer_denoise.demo.face_view import restore_face
@@ -609,18 +609,18 @@ class Held:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.stopped, self._go_on = threading.Event(), threading.Event()
-        forward, stop = Restorer._forward, Stops.stop
+        forward, cancel = Restorer._forward, Cancellations.cancel
 
         def wait(restorer, *inputs):
             assert self._go_on.wait(WAIT / 1000)
             return forward(restorer, *inputs)
 
-        def tell(stops, *work):
-            stop(stops, *work)
+        def tell(cancellations, *job):
+            cancel(cancellations, *job)
             self.stopped.set()
 
         patch.setattr(Restorer, "_forward", wait)
-        patch.setattr(Stops, "stop", tell)
+        patch.setattr(Cancellations, "cancel", tell)
 
     def go_on_once_stopped(self, here: Visit, stop: Callable[[], None]) -> None:
         # What begins stops what was there before, too.

@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from fer_denoise.demo.cancellable_job import Stopped
-from fer_denoise.demo.fair_queue import MOST, FairQueue
+from fer_denoise.demo.cancellable_job import Cancelled
+from fer_denoise.demo.fair_queue import MAX_WAITING, FairQueue
 
 
 def start(queue: FairQueue, visitor: str, served: list[str], release: threading.Event) -> threading.Thread:
@@ -12,12 +12,12 @@ def start(queue: FairQueue, visitor: str, served: list[str], release: threading.
     waits = queue.busy
     before = len(queue._waiting.get(visitor, ())) if waits else len(served)
 
-    def work() -> None:
+    def job() -> None:
         with queue.take(visitor):
             served.append(visitor)
             release.wait(10)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=job)
     thread.start()
     deadline = time.monotonic() + 10
     while (len(queue._waiting.get(visitor, ())) if waits else len(served)) == before:
@@ -38,17 +38,17 @@ def test_turns_go_round_among_the_visitors():
     assert not queue.busy
 
 
-def test_only_one_piece_of_work_is_done_at_a_time():
-    queue, at_work, most = FairQueue(), [], []
+def test_only_one_job_runs_at_a_time():
+    queue, running, most = FairQueue(), [], []
 
-    def work(visitor: str) -> None:
+    def job(visitor: str) -> None:
         for _ in range(20):
             with queue.take(visitor):
-                at_work.append(visitor)
-                most.append(len(at_work))
-                at_work.pop()
+                running.append(visitor)
+                most.append(len(running))
+                running.pop()
 
-    threads = [threading.Thread(target=work, args=(f"visitor {number}",)) for number in range(6)]
+    threads = [threading.Thread(target=job, args=(f"visitor {number}",)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -58,17 +58,17 @@ def test_only_one_piece_of_work_is_done_at_a_time():
 
 def test_a_visitor_with_too_much_waiting_is_refused_and_others_are_not():
     queue, served, release = FairQueue(), [], threading.Event()
-    threads = [start(queue, "heavy", served, release) for _ in range(1 + MOST)]
+    threads = [start(queue, "heavy", served, release) for _ in range(1 + MAX_WAITING)]
     with pytest.raises(ValueError, match="waiting already"), queue.take("heavy"):
         pass
     threads.append(start(queue, "light", served, release))
     release.set()
     for thread in threads:
         thread.join(10)
-    assert served == ["heavy", "heavy", "light", *["heavy"] * (MOST - 1)]
+    assert served == ["heavy", "heavy", "light", *["heavy"] * (MAX_WAITING - 1)]
 
 
-def test_work_that_fails_gives_its_turn_on():
+def test_a_job_that_fails_gives_its_turn_on():
     queue = FairQueue()
     with pytest.raises(ZeroDivisionError), queue.take("one"):
         _ = 1 / 0
@@ -77,16 +77,16 @@ def test_work_that_fails_gives_its_turn_on():
 
 
 def test_who_does_not_want_to_wait_any_more_is_let_go():
-    queue, served, release, stopped = FairQueue(), [], threading.Event(), threading.Event()
+    queue, served, release, cancelled = FairQueue(), [], threading.Event(), threading.Event()
     thread = start(queue, "heavy", served, release)
-    threading.Timer(0.1, stopped.set).start()
-    with pytest.raises(Stopped), queue.take("light", stopped):
+    threading.Timer(0.1, cancelled.set).start()
+    with pytest.raises(Cancelled), queue.take("light", cancelled):
         served.append("light")
     release.set()
     thread.join(10)
     assert served == ["heavy"] and not queue.busy
     with queue.take("light"):
         served.append("light")
-    with pytest.raises(Stopped), queue.take("light", stopped):
+    with pytest.raises(Cancelled), queue.take("light", cancelled):
         served.append("never")
     assert served == ["heavy", "light"]

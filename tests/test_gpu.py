@@ -47,9 +47,9 @@ def test_only_small_things_are_sent_to_the_process_with_the_gpu(zero_gpu, monkey
 
 def test_what_shows_a_face_at_once_runs_on_the_processor_there(zero_gpu):
     assert Restorers().get("universal").device.type == "cpu"
-    assert Restorers().get_for_much_work("median").name == "median"
+    assert Restorers().get_on_gpu("median").name == "median"
 
 
-def test_much_work_takes_the_same_restorer_elsewhere():
+def test_a_heavy_job_takes_the_same_restorer_elsewhere():
     restorers = Restorers()
-    assert restorers.get_for_much_work("universal") is restorers.get("universal")
+    assert restorers.get_on_gpu("universal") is restorers.get("universal")

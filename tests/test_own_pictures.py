@@ -17,10 +17,10 @@ from skimage import data
 
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces
-from fer_denoise.demo.cancellable_job import Stopped, Stops, in_steps
+from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
-from fer_denoise.demo.job_controls import StoppableWork
+from fer_denoise.demo.job_controls import JobControls
 from fer_denoise.demo.links import read_link
 from fer_denoise.demo.many_pictures import COLUMNS, as_csv, picture_restorer, restore_into
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
@@ -31,98 +31,98 @@ from fer_denoise.pictures import Picture, PictureError
 from fer_denoise.restore import NoiseLevel
 
 
-def test_work_in_steps_gives_its_progress_and_then_its_result():
-    def work(report):
-        for share in (0.25, 0.5, 1):
-            report(share)
+def test_a_job_gives_its_progress_and_then_its_result():
+    def job(report):
+        for progress in (0.25, 0.5, 1):
+            report(progress)
         return "done"
 
-    stopped = threading.Event()
-    assert list(in_steps(work, stopped)) == [(0.25, None), (0.5, None), (1, "done")]
-    # Who asks afterwards whether the result is still wanted is told that nobody stopped it.
-    assert not stopped.is_set()
+    cancelled = threading.Event()
+    assert list(run_with_progress(job, cancelled)) == [(0.25, None), (0.5, None), (1, "done")]
+    # Who asks afterwards whether the result is still wanted is told that nobody cancelled it.
+    assert not cancelled.is_set()
 
 
-def test_what_the_work_raises_is_raised_to_the_one_who_waits():
-    def work(report):
+def test_what_a_job_raises_is_raised_to_the_one_who_waits():
+    def job(report):
         report(0.5)
         raise ValueError("broken")
 
-    steps = in_steps(work, threading.Event())
+    steps = run_with_progress(job, threading.Event())
     assert next(steps) == (0.5, None)
     with pytest.raises(ValueError, match="broken"):
         next(steps)
 
 
-def test_work_ends_when_nobody_waits_any_more():
+def test_a_job_ends_when_nobody_waits_any_more():
     ended: list[type] = []
 
-    def work(report):
+    def job(report):
         try:
             for _ in range(1000):
                 report(0.1)
                 time.sleep(0.005)
-        except Stopped as error:
+        except Cancelled as error:
             ended.append(type(error))
             raise
 
-    stopped = threading.Event()
-    steps = in_steps(work, stopped)
+    cancelled = threading.Event()
+    steps = run_with_progress(job, cancelled)
     next(steps)
-    assert not stopped.is_set()
+    assert not cancelled.is_set()
     steps.close()
     deadline = time.monotonic() + 5
     while not ended and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert ended == [Stopped]
+    assert ended == [Cancelled]
 
 
-def test_a_visitor_stops_only_what_they_started_last_of_a_kind():
-    stops = Stops()
-    one, kind, other = stops.start("one", "a"), stops.start("one", "b"), stops.start("other", "a")
-    stops.stop("one", "a")
+def test_a_visitor_cancels_only_what_they_started_last_of_a_kind():
+    cancellations = Cancellations()
+    one, kind, other = (cancellations.start(*job) for job in (("one", "a"), ("one", "b"), ("other", "a")))
+    cancellations.cancel("one", "a")
     assert one.is_set() and not kind.is_set() and not other.is_set()
-    again = stops.start("one", "a")
+    again = cancellations.start("one", "a")
     assert not again.is_set()
-    last = stops.start("one", "a")
+    last = cancellations.start("one", "a")
     assert again.is_set() and not last.is_set()
-    stops.stop("nobody", "a")
-    stops.stop_all("one")
+    cancellations.cancel("nobody", "a")
+    cancellations.cancel_all("one")
     assert last.is_set() and kind.is_set() and not other.is_set()
 
 
-def test_stopped_work_raises_to_the_one_who_waits():
-    stopped = threading.Event()
+def test_a_cancelled_job_raises_to_the_one_who_waits():
+    cancelled = threading.Event()
 
-    def work(report):
+    def job(report):
         for _ in range(1000):
             report(0.1)
             time.sleep(0.005)
 
-    steps = in_steps(work, stopped)
+    steps = run_with_progress(job, cancelled)
     next(steps)
-    stopped.set()
-    with pytest.raises(Stopped):
+    cancelled.set()
+    with pytest.raises(Cancelled):
         list(steps)
 
 
-def test_no_result_is_left_when_work_begins_fails_or_is_stopped():
+def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():
     with gr.Blocks():
-        work = StoppableWork(Stops(), "Restore")
-        work.add_status("Choose.")
+        job = JobControls(Cancellations(), "Restore")
+        job.add_status("Choose.")
         shown, kept = gr.Image(visible=False), gr.State()
         source = gr.Textbox()
-        work.listen(lambda path: iter(()), [source], {shown: None, kept: None})
+        job.listen(lambda path: iter(()), [source], {shown: None, kept: None})
     for updates, words in (
-        (work.busy(FairQueue(), "picture"), "Working …"),
-        (work.without_results("Stopped."), "Stopped."),
-        (work.no_results(), "Choose."),
-        (work._drop_outdated("another picture", "picture"), "Choose."),
-        (work._drop_outdated(None, "picture"), "Choose."),
+        (job.busy(FairQueue(), "picture"), "Working …"),
+        (job.without_results("Stopped."), "Stopped."),
+        (job.no_results(), "Choose."),
+        (job._drop_outdated("another picture", "picture"), "Choose."),
+        (job._drop_outdated(None, "picture"), "Choose."),
     ):
-        assert updates[work.status] == words
+        assert updates[job.status] == words
         assert updates[shown]["visible"] is False and updates[shown]["value"] is None and updates[kept] is None
-    assert work._drop_outdated("picture", "picture") == gr.skip()
+    assert job._drop_outdated("picture", "picture") == gr.skip()
 
 
 def save(path: Path, picture: np.ndarray) -> Path:

@@ -24,8 +24,8 @@ from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 
-MUCH_WORK: dict[str, Any] = {"concurrency_id": "much work", "concurrency_limit": 16}
-"""For events that may take long: a `FairQueue` lets them take turns, and the faces of the task tabs go past them."""
+HEAVY_JOB: dict[str, Any] = {"concurrency_id": "heavy job", "concurrency_limit": 16}
+"""Options of events that may take long: a `FairQueue` lets them take turns, and the faces of the task tabs go past."""
 
 PREVIEW = 480
 """Pixels a side of an enlarged picture; a multiple of 48 keeps the pixels of a face of one size."""

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from fer_denoise.command.job import Corruption
-from fer_denoise.demo.components import MUCH_WORK, NamedNumber, PictureInput, in_plain_words, picture_file
+from fer_denoise.demo.components import HEAVY_JOB, NamedNumber, PictureInput, in_plain_words, picture_file
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.links import MAX_SEED
 from fer_denoise.demo.restorers import Restorers
@@ -131,4 +131,4 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
             ),
             (estimate_noise, [picture("Picture"), white()], gr.JSON(label="Noise level")),
         ):
-            gr.Button().click(function, inputs, output, api_name=function.__name__, **MUCH_WORK)
+            gr.Button().click(function, inputs, output, api_name=function.__name__, **HEAVY_JOB)

@@ -1,4 +1,4 @@
-"""Visitors with much work take queue, so that none of them keeps the others waiting for long."""
+"""A fair queue: heavy jobs run one at a time, and visitors take turns, so that nobody keeps the others waiting."""
 
 import threading
 from collections import OrderedDict, deque
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 import gradio as gr
 
-from fer_denoise.demo.cancellable_job import Stopped
+from fer_denoise.demo.cancellable_job import Cancelled
 from fer_denoise.precision import ALL_CORES, on_cores
 
-MOST = 4
-"""Pieces of work that one visitor may have waiting."""
-LOOK_SECONDS = 0.2
-"""How often who waits looks whether they still should."""
+MAX_WAITING = 4
+"""How many jobs of one visitor may wait."""
+POLL_SECONDS = 0.2
+"""How often a waiting job looks whether it was cancelled."""
 
 
 class FairQueue:
-    """One piece of work is done at a time, on all cores; whose is next goes round among the visitors."""
+    """Runs one job at a time, on all cores; the next is that of the visitor who was served the longest ago."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -26,34 +26,36 @@ class FairQueue:
 
     @property
     def busy(self) -> bool:
-        """Whether somebody's work is being done, so that others wait."""
+        """Whether a job is running, so that others wait."""
         return self._busy
 
     @contextmanager
-    def take(self, visitor: str, stopped: threading.Event | None = None) -> Iterator[None]:
+    def take(self, visitor: str, cancelled: threading.Event | None = None) -> Iterator[None]:
         """Wait for the visitor's turn, and give it on at the end.
 
         Args:
-            stopped: set once the visitor does not want to wait any more.
+            cancelled: set once the visitor does not want to wait any more.
 
         Raises:
-            ValueError: as much of theirs is waiting as one visitor may have.
-            Stopped: `stopped` was set before the turn came.
+            ValueError: as many of their jobs wait as one visitor may have.
+            Cancelled: `cancelled` was set before the turn came.
         """
         ticket = object()
         with self._changed:
             own = self._waiting.setdefault(visitor, deque())
-            if len(own) >= MOST:
-                raise ValueError(f"{MOST} pictures of yours are waiting already: wait until one of them is done.")
+            if len(own) >= MAX_WAITING:
+                raise ValueError(
+                    f"{MAX_WAITING} pictures of yours are waiting already: wait until one of them is done."
+                )
             own.append(ticket)
-            while (self._busy or self._next() is not ticket) and not (stopped and stopped.is_set()):
-                self._changed.wait(LOOK_SECONDS)
+            while (self._busy or self._next() is not ticket) and not (cancelled and cancelled.is_set()):
+                self._changed.wait(POLL_SECONDS)
             own.remove(ticket)
             self._waiting.move_to_end(visitor)
             if not own:
                 del self._waiting[visitor]
-            if stopped and stopped.is_set():
-                raise Stopped
+            if cancelled and cancelled.is_set():
+                raise Cancelled
             self._busy = True
         try:
             with on_cores(ALL_CORES):

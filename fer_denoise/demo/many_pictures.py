@@ -11,11 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from fer_denoise.demo.cancellable_job import Stopped, Stops
+from fer_denoise.demo.cancellable_job import Cancellations, Cancelled
 from fer_denoise.demo.components import in_plain_words, white_number
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.gpu import with_lent_gpu
-from fer_denoise.demo.job_controls import StoppableWork
+from fer_denoise.demo.job_controls import JobControls
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import picture_noise_level, restore_picture
@@ -29,7 +29,7 @@ COLUMNS = ("file", "restored as", "width", "height", "sigma", "impulses", "secon
 WIDTHS: list[str | int] = ["17%", "17%", "9%", "9%", "10%", "12%", "11%", "15%"]
 
 
-def build_many_pictures(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
+def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queue: FairQueue) -> None:
     """Add the part of the tab for many pictures."""
     with gr.Accordion("Many pictures at once", open=False):
         gr.Markdown(
@@ -43,9 +43,9 @@ def build_many_pictures(restorers: Restorers, stops: Stops, queue: FairQueue) ->
                     [(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer"
                 )
                 white = white_number()
-                work = StoppableWork(stops, "Restore all")
+                job = JobControls(cancellations, "Restore all")
             with gr.Column(scale=4, min_width=300):
-                work.add_status("Choose pictures and press *Restore all*.")
+                job.add_status("Choose pictures and press *Restore all*.")
                 archive = gr.File(label="Restored pictures (ZIP)", visible=False)
                 table = gr.Dataframe(
                     headers=list(COLUMNS),
@@ -73,8 +73,8 @@ def build_many_pictures(restorers: Restorers, stops: Stops, queue: FairQueue) ->
                 f"These are {len(paths)} pictures; {MAX_FILES} go at once. "
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
-        stopped = work.begin(request)
-        yield work.busy(queue, paths)
+        cancelled = job.begin(request)
+        yield job.busy(queue, paths)
         rows: list[tuple[Any, ...]] = []
         verdict = ""
         # What is handed out is copied first, so nothing stays behind.
@@ -83,26 +83,26 @@ def build_many_pictures(restorers: Restorers, stops: Stops, queue: FairQueue) ->
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as restored:
                 for path in progress.tqdm(paths, desc="Restoring"):
                     try:
-                        with queue.take(visitor_of(request), stopped):
+                        with queue.take(visitor_of(request), cancelled):
                             rows.append(restore_into(restored, Path(path), model, restorers, rows, restore, white))
-                    except Stopped:
+                    except Cancelled:
                         verdict = f"Stopped after {len(rows)} of {len(paths)}: "
                         break
-                    yield {work.status: f"{len(rows)} of {len(paths)} done."}
+                    yield {job.status: f"{len(rows)} of {len(paths)} done."}
                 restored.writestr("restored.csv", as_csv(rows))
             failed = sum(not row[1] for row in rows)
             left_out = f", {failed} left out: see the remarks." if failed else "."
             said = f"{verdict}{len(rows) - failed} restored by *{MODELS[model].title}*{left_out}"
             if not rows:
-                yield work.without_results(said)
+                yield job.without_results(said)
                 return
             yield {
-                **work.done(said),
+                **job.done(said),
                 archive: gr.File(str(target), visible=True),
                 table: gr.Dataframe(rows, visible=True),
             }
 
-    work.listen(restore_all, [files, model, white], {archive: None, table: None})
+    job.listen(restore_all, [files, model, white], {archive: None, table: None})
 
 
 def restore_into(
@@ -151,7 +151,7 @@ def picture_restorer(restorers: Restorers) -> Callable[[str, Picture], Picture]:
 
     @with_lent_gpu
     def restore(model: str, picture: Picture) -> Picture:
-        return restore_picture(restorers.get_for_much_work(model), picture)
+        return restore_picture(restorers.get_on_gpu(model), picture)
 
     return restore
 

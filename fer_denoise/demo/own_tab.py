@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from fer_denoise.demo.cancellable_job import Stopped, Stops, in_steps
+from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.components import (
-    MUCH_WORK,
+    HEAVY_JOB,
     BoundedSlider,
     NamedNumber,
     PictureInput,
@@ -23,7 +23,7 @@ from fer_denoise.demo.components import (
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.error_map import noise_picture
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
-from fer_denoise.demo.job_controls import StoppableWork
+from fer_denoise.demo.job_controls import JobControls
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_upload
@@ -51,14 +51,14 @@ WHOLE, FACES = "Whole picture", "Faces in it"
 FEW_IMPULSES = 0.015
 """An estimate below this also stands for somewhat more: the network tells few impulses as hardly any."""
 
-KEPT_SECONDS = 1800
+MEMORY_SECONDS = 1800
 """How long a visitor's last picture stays in memory, for the strength to be changed."""
 
 
-def build_own_tab(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
+def build_own_tab(restorers: Restorers, cancellations: Cancellations, queue: FairQueue) -> None:
     """Fill the current tab."""
     gr.Markdown(INTRODUCTION)
-    last = gr.State(None, time_to_live=KEPT_SECONDS)
+    last = gr.State(None, time_to_live=MEMORY_SECONDS)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
             image = PictureInput(
@@ -93,9 +93,9 @@ def build_own_tab(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
                     step=0.01,
                 )
                 white = white_number()
-            work = StoppableWork(stops, "Restore")
+            job = JobControls(cancellations, "Restore")
         with gr.Column(scale=4, min_width=300):
-            work.add_status("Choose a picture and press *Restore*.")
+            job.add_status("Choose a picture and press *Restore*.")
             before_after = gr.ImageSlider(
                 label="Drag: noisy | restored",
                 format="png",
@@ -151,32 +151,32 @@ def build_own_tab(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[dict[Any, Any]]:
         picture = read_upload(path, model, not keep_colour, white)
-        stopped = work.begin(request)
-        yield work.busy(queue, path)
+        cancelled = job.begin(request)
+        yield job.busy(queue, path)
 
         def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None, NoiseMap | None]:
-            with queue.take(visitor_of(request), stopped):
+            with queue.take(visitor_of(request), cancelled):
                 restored = restore_picture(restorers.get(model), picture, sigma or None, report)
                 estimator = restorers.get(UNIVERSAL)
                 return restored, picture_noise_level(estimator, picture), picture_noise_map(estimator, picture)
 
         try:
-            for share, done in in_steps(restore_and_estimate, stopped):
+            for fraction, done in run_with_progress(restore_and_estimate, cancelled):
                 if done is None:
-                    progress(share, desc="Restoring")
+                    progress(fraction, desc="Restoring")
             restored, level, where = done
             boxes = find_faces(restored.in_8_bits()) if part == FACES else None
-            kept = restored if boxes is None else keep_faces(picture, restored)
+            outcome = restored if boxes is None else keep_faces(picture, restored)
             pairs = small_faces(boxes or [], picture.in_8_bits(), restorers, model)
-            if stopped.is_set():
-                raise Stopped
-        except Stopped:
-            yield work.without_results("Stopped.")
+            if cancelled.is_set():
+                raise Cancelled
+        except Cancelled:
+            yield job.without_results("Stopped.")
             return
         yield {
-            last: (picture, kept),
-            **work.done(f"Restored by *{MODELS[model].title}*. {describe(picture, level, boxes)}"),
-            **mixed(picture, kept, strength, visible=True),
+            last: (picture, outcome),
+            **job.done(f"Restored by *{MODELS[model].title}*. {describe(picture, level, boxes)}"),
+            **mixed(picture, outcome, strength, visible=True),
             strength_slider: gr.Slider(value=strength, visible=True),
             noise: gr.Image(None if where is None else preview(np.asarray(noise_picture(where))), visible=bool(where)),
             faces: gr.Gallery(face_gallery(pairs), visible=bool(boxes)),
@@ -198,7 +198,7 @@ def build_own_tab(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
     def change_strength(pictures: tuple[Picture, Picture] | None, strength: float) -> dict[Any, Any]:
         if pictures is None:
             gr.Warning("That picture is no longer in memory: restore it again.")
-            return work.no_results()
+            return job.no_results()
         # Not "visible": another run may have begun meanwhile.
         return mixed(*pictures, strength)
 
@@ -206,18 +206,18 @@ def build_own_tab(restorers: Restorers, stops: Stops, queue: FairQueue) -> None:
     example.click(noisy_astronaut, None, image, **hidden)
     results = {last: None, before_after: None, strength_slider: 1, result: None, whole: None}
     results |= {noise: None, faces: None, emotions_html: None}
-    work.listen(restore_own, [image, model, part, colour, sigma, white, strength_slider], results)
+    job.listen(restore_own, [image, model, part, colour, sigma, white, strength_slider], results)
     # Not "change", which the app itself raises as well. A slider that is put back is only released.
     gr.on(
         [strength_slider.input, strength_slider.release],
         change_strength,
         [last, strength_slider],
-        [*results, work.status],
+        [*results, job.status],
         trigger_mode="always_last",
         **hidden,
-        **MUCH_WORK,
+        **HEAVY_JOB,
     )
-    build_many_pictures(restorers, stops, queue)
+    build_many_pictures(restorers, cancellations, queue)
 
 
 def noisy_astronaut() -> np.ndarray:
@@ -229,11 +229,11 @@ def noisy_astronaut() -> np.ndarray:
 
 def keep_faces(picture: Picture, restored: Picture) -> Picture:
     """`picture` with the faces of each frame restored."""
-    kept = []
+    outcomes = []
     for number, (before, after) in enumerate(zip(picture.images, restored.images, strict=True)):
         boxes = find_faces(restored.in_8_bits(number))
-        kept.append(keep_only(boxes, after, before))
-    return picture.with_images(kept)
+        outcomes.append(keep_only(boxes, after, before))
+    return picture.with_images(outcomes)
 
 
 def describe(picture: Picture, level: NoiseLevel | None, boxes: list[Box] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 import fer_denoise
-from fer_denoise.demo.cancellable_job import Stops
+from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_view import is_realist
@@ -41,7 +41,7 @@ def build() -> gr.Blocks:
     """The app, its networks loaded."""
     restorers = Restorers()
     restorers.load_networks()
-    stops, queue, hub_faces = Stops(), FairQueue(), HubFaces()
+    cancellations, queue, hub_faces = Cancellations(), FairQueue(), HubFaces()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         unseen = gr.State()
@@ -52,7 +52,7 @@ def build() -> gr.Blocks:
                 with gr.Tab(task.tab, id=key):
                     task_tabs.append(build_task_tab(key, restorers, hub_faces))
             with gr.Tab("Your own picture", id="own"):
-                build_own_tab(restorers, stops, queue)
+                build_own_tab(restorers, cancellations, queue)
             if has_results():
                 with gr.Tab("Results", id="results"):
                     build_results_tab()
@@ -76,7 +76,7 @@ def build() -> gr.Blocks:
         page.load(follow_link, None, [tabs, *linked], api_visibility="private", **hidden)
 
         def leave(request: gr.Request) -> None:
-            stops.stop_all(request.session_hash)
+            cancellations.cancel_all(request.session_hash)
 
         page.unload(leave)
     # Gradio would sum up all events anew after each, for a page that only developers see.

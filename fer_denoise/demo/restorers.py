@@ -52,8 +52,8 @@ class Restorers:
             self.get(name)
         self.classifier()
 
-    def get_for_much_work(self, name: str) -> Restorer:
-        """As `get`, on a GPU where one is lent; for functions that are marked `with_lent_gpu`."""
+    def get_on_gpu(self, name: str) -> Restorer:
+        """The restorer of `get`, on a GPU where one is lent; for functions that are marked `with_lent_gpu`."""
         restorer = self.get(name)
         if lends_gpus() and isinstance(restorer.model, PretrainedModel):
             return Restorer(copy.deepcopy(restorer.model), name, "cuda")
