@@ -9,7 +9,8 @@
     python -m fer_denoise corrupt clean/ noisy/ --kind poisson:photons=50 --kind jpeg:quality=40
     accelerate launch --num_processes 2 -m fer_denoise restore train.parquet restored.parquet
 
-Nothing is ever written over what is read. The same command goes on after an interruption.
+Installed, it is called `fer-denoise` too. Nothing is ever written over what is read. The same command goes on after an
+interruption.
 """
 
 import argparse

@@ -318,13 +318,11 @@ def test_weights_from_the_hub_are_taken_and_said_so(monkeypatch):
 
 
 @pytest.mark.parametrize("language", ["python", "bash"])
-def test_the_readmes_examples_for_programs_work_as_printed_from_an_empty_folder(app_url, tmp_path, language):
+def test_the_examples_for_programs_work_as_printed_from_an_empty_folder(app_url, tmp_path, language):
     if language == "bash" and not all(map(shutil.which, ("bash", "curl", "awk", "seq"))):
         pytest.skip("needs bash, curl, awk and seq")
-    section = (
-        (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").partition("\n## Use it from another")[2]
-    )
-    (code,) = re.findall(f"```{language}\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    page = (Path(__file__).parents[1] / "docs" / "app.md").read_text(encoding="utf-8")
+    (code,) = re.findall(f"```{language}\n(.*?)```", page, re.DOTALL)
     assert "http://127.0.0.1:7860" in code
     code = code.replace("http://127.0.0.1:7860", app_url.rstrip("/"))
     command = [sys.executable, "-I", "-c", code] if language == "python" else ["bash", "-euo", "pipefail", "-c", code]

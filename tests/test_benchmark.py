@@ -23,7 +23,6 @@ from train import benchmark, tune_classical
 from train.measures import generalisation, oracle, recognition, speed, surface, throughput, world
 from train.measures.peers import Peer
 from train.reporting import cards
-from train.reporting.report import update_readme
 from train.reporting.results import load_previous
 
 IMAGES = 12
@@ -43,9 +42,11 @@ def data(tmp_path_factory, make_faces) -> Path:
 
 @pytest.fixture
 def run(data, tmp_path, monkeypatch):
-    """Run the benchmark in an empty folder with a README to fill; returns its results."""
+    """Run the benchmark in an empty folder with pages to fill; returns its results."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "README.md").write_text(
+    (tmp_path / "README.md").write_text("<!-- summary:start -->\n<!-- summary:end -->\n")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "README.md").write_text(
         "before\n<!-- results:start -->\nold\n<!-- results:end -->\n"
         + "".join(f"<!-- {name}:start -->\n<!-- {name}:end -->\n" for name in benchmark.MEASUREMENTS)
         + "after\n"
@@ -75,9 +76,11 @@ def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run, make
     assert rows[NOISY]["psnr"] == pytest.approx(mean_psnr(values))
     assert rows[NOISY]["psnr_unseen"] == pytest.approx(mean_psnr(values[2:]))
     assert rows["attention-unet-low"]["psnr"] > rows["median"]["psnr"]
-    readme = (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "results" / "README.md").read_text()
     assert readme.startswith("before\n") and readme.endswith("after\n") and "old" not in readme
     assert f"{rows['median']['psnr']:.2f}" in readme
+    assert f"| {rows['median']['psnr']:.2f} |" in (tmp_path / "README.md").read_text()
+    assert (tmp_path / "results" / "overview.png").is_file()
     assert (tmp_path / "outputs" / "samples-low.png").is_file()
     assert (tmp_path / "results" / "samples-low.png").is_file()
 
@@ -90,19 +93,19 @@ def test_rows_measured_before_are_kept_and_repeat_exactly(run, tmp_path):
         with pytest.raises(SystemExit, match="move it away"):
             run("--models", "median", "--tasks", "salt_pepper", *others)
     elsewhere = tmp_path / "elsewhere" / "results"
-    readme = (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "results" / "README.md").read_text()
     run("--models", "median", "--tasks", "salt_pepper", "--seed", "8", "--out", str(elsewhere))
     other = rows_of(json.loads((elsewhere / "benchmark.json").read_text()), "salt_pepper")
     assert set(other) == {NOISY, "median"}
     assert other[NOISY]["psnr"] != first[NOISY]["psnr"]
     # The README's tables are those of the repository's own results.
-    assert (tmp_path / "README.md").read_text() == readme
+    assert (tmp_path / "results" / "README.md").read_text() == readme
 
 
 def test_a_model_by_the_origins_recipe_stands_beside_ours(run, tmp_path):
     results = run("--models", "median", "--tasks", "low", "--origin-recipe", f"low={BUNDLE / 'attention-unet-low'}")
     assert ORIGIN_RECIPE in rows_of(results, "low")
-    assert ORIGIN_RECIPE in (tmp_path / "README.md").read_text()
+    assert ORIGIN_RECIPE in (tmp_path / "results" / "README.md").read_text()
     with pytest.raises(SystemExit, match="TASK=MODEL"):
         run("--models", "median", "--origin-recipe", "nonsense")
 
@@ -116,7 +119,7 @@ def test_published_networks_stand_beside_ours_with_their_authors(run, tmp_path):
     assert (rows["FFDNet"]["year"], rows["FFDNet"]["told"]) == (2018, "sigma")
     # Impulses have no sigma to be told.
     assert set(rows_of(results, "salt_pepper")) == {NOISY, "DnCNN-B"}
-    readme = (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "results" / "README.md").read_text()
     assert "| [FFDNet](https://arxiv.org/abs/1710.04026), Zhang et al. 2018, told sigma |" in readme
     assert "[DnCNN-B](https://arxiv.org/abs/1608.03981), Zhang et al. 2017, blind" in readme
     with pytest.raises(SystemExit, match="--peers FOLDER"):
@@ -153,14 +156,6 @@ def test_a_part_of_what_was_measured_does_not_take_its_place(run, tmp_path, monk
     assert file.read_bytes() != whole
 
 
-@pytest.mark.parametrize(
-    "name", ["ablation", "first-400", "noise-level", "realism", "results", *benchmark.MEASUREMENTS]
-)
-def test_the_readme_has_a_place_for_every_table(name):
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    assert readme.count(f"<!-- {name}:start -->\n") == readme.count(f"\n<!-- {name}:end -->") == 1
-
-
 def test_results_of_other_faces_are_not_written_over(tmp_path):
     file = tmp_path / "some.json"
     conditions = {"data": {"images": 3}, "seed": 3}
@@ -169,13 +164,6 @@ def test_results_of_other_faces_are_not_written_over(tmp_path):
     assert load_previous(file, conditions)["tasks"] == {"low": []}
     with pytest.raises(SystemExit, match="move it away"):
         load_previous(file, {**conditions, "data": {"images": 2}})
-
-
-def test_a_readme_without_an_end_mark_stays_as_it_is(tmp_path):
-    file = tmp_path / "README.md"
-    file.write_text("before\n<!-- speed:start -->\nafter\n")
-    update_readme(file, "speed", "a table")
-    assert file.read_text() == "before\n<!-- speed:start -->\nafter\n"
 
 
 def test_tuning_picks_the_best_parameters_and_writes_them(data, tmp_path, monkeypatch):
@@ -249,7 +237,7 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
     assert (tmp_path / "results" / "surface.png").is_file()
     printed = capsys.readouterr().out
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f}" in printed
-    readme = (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "results" / "README.md").read_text()
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f})" in readme
     # What is there is not measured again.
     assert set(run_surface("median")["models"]) == {*values, "median"}
@@ -289,7 +277,7 @@ def test_the_world_sets_everything_beside_filters_that_know_the_answer(run, tmp_
     printed = capsys.readouterr().out
     unharmed = results["methods"]["universal"]["cells"]["round on white: clean"]["psnr"]
     assert f"round on white: clean: universal leaves {unharmed:.1f} dB" in printed and "of 3 noisy cells" in printed
-    table = (tmp_path / "README.md").read_text()
+    table = (tmp_path / "results" / "README.md").read_text()
     assert "| `tv`, oracle, first 5 (`universal` there) |" in table
     assert f"{of_median['psnr']:.2f}" in table.replace("**", "") and " (median) |" in table
 
@@ -378,7 +366,7 @@ def test_generalisation_measures_pictures_and_unseen_noise(run, tmp_path, monkey
         assert row["each channel"] > max(row["luminance only"], row[NOISY])
         # In the luminance of three channels, impulses are no longer black and white.
         assert row["luminance only"] > row[NOISY] or row["task"] == "salt_pepper"
-    in_readme = (tmp_path / "README.md").read_text()
+    in_readme = (tmp_path / "results" / "README.md").read_text()
     assert f"{results['unseen'][0]['universal']:.2f}" in in_readme
 
     # One alone is measured anew, the others are kept as long as they are made of the same.
@@ -418,7 +406,7 @@ def test_emotions_are_recognised_before_and_after(run, tmp_path, monkeypatch):
     assert set(results["classifiers"]) == {"emotion", "emotion-noise"}
     assert results["data"]["images"] == IMAGES and len(results["levels"]) == 2
     assert {row["method"] for row in results["rows"]} == {NOISY, "universal", "median"}
-    assert f"| 0.3 | 0% | {results['levels'][1]['noisy']:.1%} |" in (tmp_path / "README.md").read_text()
+    assert f"| 0.3 | 0% | {results['levels'][1]['noisy']:.1%} |" in (tmp_path / "results" / "README.md").read_text()
 
 
 @pytest.mark.slow
@@ -448,7 +436,7 @@ def test_throughput_is_that_of_the_command(run, tmp_path):
     results = json.loads((tmp_path / "results" / throughput.FILE).read_text())
     assert [(row["model"], row["images"]) for row in results["models"]] == [("universal", 6), ("median", 6)]
     assert all(row["per_second"] > 0 for row in results["models"])
-    assert "| `median` | 6 |" in (tmp_path / "README.md").read_text()
+    assert "| `median` | 6 |" in (tmp_path / "results" / "README.md").read_text()
     with pytest.raises(RuntimeError, match="no such file"):
         throughput.time_command("universal", tmp_path / "nowhere.parquet", tmp_path / "out.parquet", 1)
 

@@ -58,7 +58,8 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run_benchmark(name: str, *options: str) -> dict:
-        (tmp_path / "README.md").write_text(f"<!-- {name}:start -->\n<!-- {name}:end -->\n")
+        (tmp_path / "results").mkdir(exist_ok=True)
+        (tmp_path / "results" / "README.md").write_text(f"<!-- {name}:start -->\n<!-- {name}:end -->\n")
         benchmark.main([f"--{name}", *options, "--workers", "1"])
         return json.loads((tmp_path / "results" / f"{name}.json").read_text())
 
@@ -105,7 +106,7 @@ def test_every_method_restores_the_sets_of_the_field(run, drawn, tmp_path):
     assert cells[NOISY]["Kodak24, sigma 15"] > cells[NOISY]["Kodak24, sigma 25"] > cells[NOISY]["Kodak24, sigma 50"]
     assert cells[NOISY]["Classic5, JPEG 40"] > cells[NOISY]["Classic5, JPEG 10"]
 
-    table = (tmp_path / "README.md").read_text()
+    table = (tmp_path / "results" / "README.md").read_text()
     assert "| pictures, noise | noisy | `universal` | `bm3d`, told sigma | [DnCNN-B](https" in table
     assert f"| Kodak24, sigma 50 | {cells[NOISY]['Kodak24, sigma 50']:.2f} |" in table.replace("**", "")
 
@@ -214,7 +215,7 @@ def test_real_noise_is_measured_with_an_estimate_for_those_who_need_one(run, pai
     sigma = real_noise.estimated_sigma(noisy[0])
     assert sigma == pytest.approx(12 / 255, rel=0.2)
     assert cells["FDnCNN"]["1"] == pytest.approx(psnr(Peer("FDnCNN", peers)(noisy[0], sigma), clean[0]), abs=1e-3)
-    table = (tmp_path / "README.md").read_text()
+    table = (tmp_path / "results" / "README.md").read_text()
     gain = mean_psnr(np.array([*cells["universal"].values()])) - mean_psnr(np.array([*cells[NOISY].values()]))
     assert f"| {gain:+.2f} |" in table and "PSNR, 2 pictures" in table
     assert "`bm3d`, told an estimate of sigma" in table and "2018, told an estimate of sigma |" in table

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 import fer_denoise
 from fer_denoise import Restorer
-from fer_denoise.hub.sources import BUNDLE, bundled_models, weights_checksum
+from fer_denoise.hub.sources import BUNDLE, CODE_URL, bundled_models, weights_checksum
 from fer_denoise.models import AttentionUNet
 from fer_denoise.zoo import CLASSIFIERS, bundled_restorers
 from train import publish
@@ -254,10 +254,9 @@ def test_a_space_gets_what_the_app_needs_and_starts_from_it(connected, run_pytho
     space = connected.repos["space", "somebody/app"]
     assert space.sdk == "gradio"
     files = {path: file.content for path, file in space.commits[-1].files.items()}
-    assert {"app.py", "requirements.txt", "README.md", "LICENSE", "results/benchmark.json", "docs/app.png"} <= set(
-        files
-    )
-    assert not [path for path in files if path.startswith(("tests/", "train/", "hub_cards/"))]
+    results = {"results/benchmark.json", "results/realism.png", "results/overview.png"}
+    assert {"app.py", "requirements.txt", "README.md", "LICENSE", *results} <= set(files)
+    assert not [path for path in files if path.startswith(("tests/", "train/", "hub_cards/", "docs/"))]
     assert not [path for path in files if "__pycache__" in path]
     for path, content in files.items():
         file = tmp_path / "space" / path
@@ -272,6 +271,10 @@ def test_a_space_gets_what_the_app_needs_and_starts_from_it(connected, run_pytho
     assert card.data.models == [f"somebody/fer-denoise-{name}" for name in bundled_models()]
     for picture in re.findall(r"!\[[^]]*\]\((?!http)(.*?)\)", card.text):
         assert picture in files
+    # What the README leads to is in the repository alone.
+    links = re.findall(r"(?<![!\w])\[[^]]*\]\((.*?)\)", card.text)
+    assert f"{CODE_URL}/blob/main/docs/limits.md" in links
+    assert all(link.startswith("https://") for link in links)
 
 
 def test_a_space_is_renewed_without_stale_files_of_the_package(connected):

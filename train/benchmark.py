@@ -1,8 +1,8 @@
 """Measure every model and classical filter on the same noisy test images.
 
-    python -m train.benchmark                                  # writes results/benchmark.json and the README's tables
+    python -m train.benchmark                                  # writes results/benchmark.json and the tables of it
     python -m train.benchmark --models bm3d                    # measures only these; the other rows are kept
-    python -m train.benchmark --seed 7 --out outputs/again     # other noise; the README stays as it is
+    python -m train.benchmark --seed 7 --out outputs/again     # other noise; the tables stay as they are
     python -m train.benchmark --images 400 --out results/first-400
     python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
     python -m train.benchmark --surface                        # every noise level of the sliders, on 500 faces
@@ -45,7 +45,8 @@ from train.measures import (
 )
 from train.measures.peers import PEERS
 from train.measures.request import Measurement, Request
-from train.reporting.report import update_readme
+from train.reporting.report import update_pages
+from train.reporting.summary import summary_table
 from train.shared import setup
 
 MEASUREMENTS: dict[str, Measurement] = {
@@ -61,7 +62,6 @@ MEASUREMENTS: dict[str, Measurement] = {
 """By the name of the option; without any, `tasks`."""
 RESULTS = Path("results")
 FIRST_400 = RESULTS / "first-400"
-README = Path("README.md")
 SEED = 3
 """Of the test noise; training, validation and tuning draw from 0, 1 and 2."""
 
@@ -161,15 +161,17 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(str(error)) from None
     for name, text in measurement.tables(results).items():
         show(args.out, name, text)
+    if args.out in (RESULTS, FIRST_400) and (summary := summary_table(RESULTS)):
+        update_pages("summary", summary)
 
 
 def show(out: Path, name: str, text: str) -> None:
-    """Print a table, and put it into the README where it is one of the repository's."""
+    """Print a table, and put it on its page where it is one of the repository's."""
     print(text)
     if out == RESULTS:
-        update_readme(README, name, text)
+        update_pages(name, text)
     elif out == FIRST_400 and name == "results":
-        update_readme(README, "first-400", text)
+        update_pages("first-400", text)
 
 
 if __name__ == "__main__":

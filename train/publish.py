@@ -24,6 +24,7 @@ from huggingface_hub.utils import validate_repo_id
 import fer_denoise
 from fer_denoise.hub.sources import (
     BUNDLE,
+    CODE_URL,
     CONFIG_FILE,
     WEIGHTS_FILE,
     ModelNotFoundError,
@@ -41,6 +42,12 @@ from train.reporting.cards import CardError, is_unedited, make_card, model_name,
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 CARD = "README.md"
+SHOWN = ("results/*.json", "results/realism.png")
+"""What the app's tab of results reads."""
+PICTURE = re.compile(r"!\[[^]]*\]\(([\w./-]+)\)")
+"""Of the repository, on a page in Markdown."""
+LINK = re.compile(r"(?<![!\w])(\[[^]]*\]\()([\w.-][\w./#-]*\))")
+"""To a page of the repository, on one in Markdown."""
 TORCH_OF_SPACES = "<2.12"
 """ZeroGPU runs no newer PyTorch than 2.11."""
 
@@ -119,8 +126,11 @@ def space_parcel(args: argparse.Namespace) -> Parcel:
     readme = RepoCard((ROOT / CARD).read_text(encoding="utf-8"))
     owner = args.space.partition("/")[0]
     readme.data["models"] = [f"{owner}/fer-denoise-{name}" for name in bundled_models()]
-    paths = [ROOT / "app.py", ROOT / "LICENSE", *package_files(), *sorted((ROOT / "results").glob("*.json"))]
-    paths += [ROOT / picture for picture in re.findall(r"!\[[^]]*\]\(([\w./-]+)\)", readme.text)]
+    paths = [ROOT / "app.py", ROOT / "LICENSE", *package_files()]
+    paths += [path for pattern in SHOWN for path in sorted(ROOT.glob(pattern))]
+    paths += [ROOT / picture for picture in PICTURE.findall(readme.text)]
+    # The pages behind the README stay in the repository.
+    readme.text = LINK.sub(rf"\1{CODE_URL}/blob/main/\2", readme.text)
     files = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths}
     files |= {CARD: sign(str(readme)).encode(), "requirements.txt": space_requirements().encode()}
     return Parcel("space", args.space, f"Publish the app, {fer_denoise.__version__}", files, stale="fer_denoise/")

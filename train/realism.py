@@ -1,6 +1,6 @@
 """Measure how natural restored faces look, beside how true they are: PatchGAN, U-Net, their blends, and sharpening.
 
-    python -m train.realism                                   # writes results/realism.json, .png and the README's table
+    python -m train.realism                                   # writes results/realism.json, .png and the tables
     python -m train.realism --sweep runs/gan-high-*/model     # also models of other adversarial weights; they stay
     python -m train.realism --images 500 --out outputs/quick
 
@@ -31,9 +31,9 @@ from fer_denoise.metrics import mean_psnr, psnr, ssim
 from fer_denoise.noise import TASKS
 from fer_denoise.realism import blend, gradient_distance, sharpness, spectral_distance, unsharp
 from fer_denoise.zoo import specialists
-from train.benchmark import README, RESULTS, SEED
+from train.benchmark import RESULTS, SEED
 from train.measures.detectability import detection_accuracy
-from train.reporting.report import plot_realism, realism_tables, update_readme
+from train.reporting.report import plot_realism, realism_tables, update_pages
 from train.reporting.results import load_previous, save
 from train.shared import setup
 
@@ -164,7 +164,7 @@ def main(argv: list[str] | None = None) -> None:
     tables = realism_tables(results)
     print(tables)
     if args.out == RESULTS:
-        update_readme(README, "realism", tables)
+        update_pages("realism", tables)
 
 
 if __name__ == "__main__":

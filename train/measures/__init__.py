@@ -8,5 +8,5 @@ A measurement is a module with this face:
 - `PLACE`: what its option takes, where it needs pictures of its own, else None;
 - `methods()`: names of the methods of this package that it measures where none are chosen;
 - `measure(request)`: measures what a `train.measures.request.Request` asks for, keeps it in `FILE`, and returns it;
-- `tables(results)`: Markdown of the results, each by the name of its marks in the README.
+- `tables(results)`: Markdown of the results, each by the name of its marks on a page of `train.reporting.report.PAGES`.
 """

@@ -186,7 +186,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each noise level the accuracies that README and app show, by column; what is not measured is left out."""
+    """Of each noise level the accuracies that tables and app show, by column; what is not measured is left out."""
     levels: dict[tuple[float, float], dict[tuple[str, str], dict[str, Any]]] = {}
     for row in rows:
         levels.setdefault((row["sigma"], row["amount"]), {})[row["method"], row["classifier"]] = row
@@ -216,7 +216,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def markdown_tables(results: dict[str, Any]) -> str:
-    """Accuracy over the noise levels, and of each emotion on clean faces, as tables for the README."""
+    """Accuracy over the noise levels, and of each emotion on clean faces, as tables."""
     lines = [
         "| sigma | impulses | noisy | `universal` | gain, 95% interval | specialist U-Net | PatchGAN | best filter "
         "| noisy, by the control | `universal` over the control |",

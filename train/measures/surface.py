@@ -172,7 +172,7 @@ def print_tables(results: dict[str, Any], name: str) -> None:
 
 
 def markdown_table(results: dict[str, Any], name: str) -> str:
-    """PSNR of `name` in each cell, with its margin over the best rival, as a table for the README."""
+    """PSNR of `name` in each cell, with its margin over the best rival, as a table."""
     values, gains = _table(results, name), margin(results, name)
     return _grid(lambda row, column: f"{values[row, column]:.2f} ({gains[row, column]:+.2f})")
 
@@ -197,7 +197,7 @@ def _by_sigma(values: np.ndarray) -> dict[str, float]:
 
 
 def noise_level_table(results: dict[str, Any]) -> str:
-    """Mean absolute error of the estimates in each cell, sigma then amount, as a table for the README."""
+    """Mean absolute error of the estimates in each cell, sigma then amount, as a table."""
     sigma, amount = (results["noise_level"][name] for name in ("sigma", "amount"))
     return _grid(lambda row, column: f"{sigma[row][column]:.3f}, {amount[row][column]:.1%}")
 

@@ -20,6 +20,7 @@ from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, UNIVERSAL
 from train.measures.peers import PEERS, Peer
 from train.measures.request import Request
+from train.reporting import overview
 from train.reporting.report import markdown_tables, plot_samples
 from train.reporting.results import load_previous, save, weights_of
 
@@ -57,6 +58,8 @@ def measure(request: Request) -> dict[str, Any]:
                 plot_samples(clean[:SAMPLES], noisy[:SAMPLES], samples, PRIVATE / f"samples-{task}.png")
                 plot_samples(*restore_showable(task), request.out / f"samples-{task}.png")
             print_table(task, rows)
+    if request.samples:
+        overview.draw(request.out / overview.FILE)
     return {**conditions, "tasks": _in_order(results)}
 
 

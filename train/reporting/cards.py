@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from fer_denoise.data import EMOTIONS, HUB_DATASET
 from fer_denoise.evaluate import NOISY
-from fer_denoise.hub.sources import CODE_URL, weights_checksum
+from fer_denoise.hub.sources import BUNDLE, CODE_URL, bundled_models, weights_checksum
 from fer_denoise.models import ARCHITECTURES, EmotionClassifier
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASK_RECORDS
@@ -99,6 +99,7 @@ def make_card(
         seed=training.get("seed"),
         init=_describe_init(training.get("init"), name),
         continued=_describe_init(training.get("init"), name) == EARLIER,
+        bundled=_is_bundled(name, folder),
         trained_on=training.get("noise"),
         pictures=training.get("pictures"),
         settings=recipe,
@@ -259,6 +260,11 @@ def _describe_init(init: str | None, name: str) -> str | None:
     if init in (None, "none"):
         return None
     return f"`{init}`" if init in MODELS and init != name else EARLIER
+
+
+def _is_bundled(name: str, folder: Path) -> bool:
+    """Whether the weights in `folder` are those that come with the package, of which a template may tell more."""
+    return name in bundled_models() and weights_checksum(folder) == weights_checksum(BUNDLE / name)
 
 
 def _row(rows: list[dict[str, Any]], name: str, task: str) -> dict[str, Any]:
