@@ -25,7 +25,7 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     write_faces(tmp_path / "data", make_faces)
     (tmp_path / "README.md").write_text("<!-- ablation:start -->\n<!-- ablation:end -->\n")
     options = ["--data", "data", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--variants", ablation.BASE]
-    monkeypatch.setattr(ablation.run, "hardware", lambda device: "one machine")
+    monkeypatch.setattr(ablation.hardware, "describe", lambda device: "one machine")
     ablation.main(options)
     first = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
     assert [(row["variant"], row["seed"]) for row in first] == [(ablation.BASE, 0), (ablation.BASE, 1)]
@@ -40,7 +40,7 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     assert f"| {mean('no gates') - mean(ablation.BASE):+z.2f} |" in table
     assert "| no gates |" in capsys.readouterr().out
 
-    monkeypatch.setattr(ablation.run, "hardware", lambda device: "another machine")
+    monkeypatch.setattr(ablation.hardware, "describe", lambda device: "another machine")
     ablation.main([*options[:-1], "no flips", "--seeds", "0"])
     machines = json.loads(ablation.FILE.read_text())["machines"]
     assert machines["one machine"] == rows and [row["variant"] for row in machines["another machine"]] == ["no flips"]

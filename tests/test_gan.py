@@ -12,10 +12,13 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 from training_data import assert_same_tensors, options, read_checkpoint, read_log, without_log_seconds, write_faces
 
+from fer_denoise.data import Faces
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
+from fer_denoise.noise import TASKS
 from train import gan
-from train.gan import ORIGIN, Adversaries, Recipe, discriminator_loss, generator_adversarial_loss
+from train.gan import ORIGIN, AdversarialTraining, Recipe, discriminator_loss, generator_adversarial_loss
 from train.shared.checkpoint import save_state
+from train.shared.faces import NoisyFaces
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
@@ -51,12 +54,14 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     return (clean + 0.1 * torch.randn(clean.shape, generator=rng)).clamp(0, 1), clean
 
 
-def make_networks(recipe: Recipe) -> Adversaries:
+def make_networks(recipe: Recipe) -> AdversarialTraining:
     torch.manual_seed(0)
     generator = AttentionUNet(widths=(4, 8))
     discriminator = PatchGANDiscriminator(widths=(4, 8), norm=recipe.discriminator_norm)
-    networks = Adversaries(generator, discriminator, recipe, Accelerator(cpu=True))
-    networks.train()
+    cpu, few = torch.device("cpu"), Faces(np.zeros((64, 16, 16), np.uint8), np.zeros(64, np.int64), "")
+    faces = NoisyFaces({"train": few, "validation": few}, TASKS["low"], cpu, seed=0, fresh_noise=True, flips=True)
+    networks = AdversarialTraining(generator, discriminator, faces, recipe, Accelerator(cpu=True))
+    networks.begin(0)
     return networks
 
 
@@ -90,7 +95,7 @@ def test_each_step_moves_its_own_network_alone(recipe, batch):
 def test_each_optimiser_holds_the_parameters_of_its_own_network(recipe):
     networks = make_networks(recipe)
     for network, optimizer in (
-        (networks.generator, networks.generator_optimizer),
+        (networks.generator, networks.optimizer),
         (networks.discriminator, networks.discriminator_optimizer),
     ):
         held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -156,7 +161,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.shared.setup.save_state", save_then_interrupt)
+        patch.setattr("train.shared.run_folder.save_state", save_then_interrupt)
         with pytest.raises(KeyboardInterrupt):
             gan.main(options(data, out, *PRESETS[preset]))
     torch.manual_seed(123)

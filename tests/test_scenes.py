@@ -7,7 +7,7 @@ from PIL import Image
 from fer_denoise.data import DataError, Faces
 from fer_denoise.noise import RandomNoise
 from train.measures import generalisation
-from train.shared import setup
+from train.shared import sampling
 from train.shared.faces import NoisyFaces
 from train.shared.scenes import (
     SCENES,
@@ -36,7 +36,7 @@ def test_the_pictures_that_are_measured_on_are_not_among_those_trained_on():
 
 def test_crops_lie_anywhere_in_pictures_of_any_size():
     pictures = [textured(60, 50), textured(20, 90)]
-    crops = Crops(pictures, (16, 20), CPU).draw(400, setup.generator(0))
+    crops = Crops(pictures, (16, 20), CPU).draw(400, sampling.generator(0))
     assert crops.shape == (400, 1, 16, 20) and crops.dtype == torch.uint8
     windows = [np.lib.stride_tricks.sliding_window_view(picture, (16, 20)) for picture in pictures]
     found = [{window.tobytes() for row in of_picture for window in row} for of_picture in windows]
@@ -45,7 +45,7 @@ def test_crops_lie_anywhere_in_pictures_of_any_size():
     # The rest is cut from the pictures at half their size.
     assert of_first.any() and (of_second & ~of_first).any() and (~of_first & ~of_second).any()
     assert len({crop.numpy().tobytes() for crop in crops}) > 100
-    assert (Crops(pictures, (16, 20), CPU).draw(400, setup.generator(0)) == crops).all()
+    assert (Crops(pictures, (16, 20), CPU).draw(400, sampling.generator(0)) == crops).all()
 
 
 def test_pictures_smaller_than_a_face_are_refused():
@@ -54,20 +54,20 @@ def test_pictures_smaller_than_a_face_are_refused():
 
 
 def test_faces_come_first_and_other_pictures_behind_them(make_faces):
-    faces = setup.as_batch(make_faces(8), CPU)
+    faces = sampling.as_batch(make_faces(8), CPU)
     scenes = Scenes(0.25, (48, 48), CPU, [textured(90, 90)])
-    step = scenes.beside(faces, setup.generator(0))
+    step = scenes.beside(faces, sampling.generator(0))
     assert step.shape == (10, 1, 48, 48) and step.dtype == torch.uint8
     assert (step[:8] == faces).all()
-    assert (step == scenes.beside(faces, setup.generator(0))).all()
-    assert (step[8:] != scenes.beside(faces, setup.generator(1))[8:]).any()
+    assert (step == scenes.beside(faces, sampling.generator(0))).all()
+    assert (step[8:] != scenes.beside(faces, sampling.generator(1))[8:]).any()
 
 
 @pytest.mark.usefixtures("few_drawings")
 def test_some_faces_stand_in_frames_and_drawings_lie_among_the_pictures(make_faces):
-    faces = setup.as_batch(make_faces(40), CPU)
+    faces = sampling.as_batch(make_faces(40), CPU)
     step = Scenes(0.5, (48, 48), CPU, [np.full((90, 90), 77, np.uint8)], drawings=True).beside(
-        faces, setup.generator(0)
+        faces, sampling.generator(0)
     )
     assert len(step) == 60
     changed = (step[:40] != faces).flatten(1).any(dim=1)
@@ -77,8 +77,8 @@ def test_some_faces_stand_in_frames_and_drawings_lie_among_the_pictures(make_fac
 
 
 def test_frames_are_of_one_gray_and_leave_the_rest_of_the_face(make_faces):
-    faces = setup.as_batch(np.clip(np.concatenate([make_faces(8)] * 25), 1, 254), CPU)
-    framed = frame(faces, setup.generator(0))
+    faces = sampling.as_batch(np.clip(np.concatenate([make_faces(8)] * 25), 1, 254), CPU)
+    framed = frame(faces, sampling.generator(0))
     assert framed.shape == faces.shape and framed.dtype == torch.uint8
     kept = (framed == faces).flatten(1).float().mean(dim=1)
     assert (kept < 1).all() and (kept > 0.05).float().mean() > 0.7
@@ -127,7 +127,7 @@ def test_scenes_are_noisy_like_the_faces_of_their_step(make_faces, fraction, ima
     faces = {split: Faces(make_faces(8), np.zeros(8, int), "") for split in ("train", "validation")}
     scenes = Scenes(fraction, (48, 48), CPU, [textured(90, 90)]) if fraction else None
     drawn = NoisyFaces(faces, RandomNoise(gaussian=1), CPU, seed=0, fresh_noise=True, flips=True, scenes=scenes)
-    noisy, clean = drawn.draw(torch.arange(8), setup.generator(0))
+    noisy, clean = drawn.draw(torch.arange(8), sampling.generator(0))
     assert noisy.shape == clean.shape == (images, 1, 48, 48)
     assert ((noisy - clean).flatten(1).std(dim=1) > 0.002).all()
     assert len(drawn.validation) == 8

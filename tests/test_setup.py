@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from train.shared import setup
+from train.shared import batch_norm, optimisation, run_folder, sampling
 
 ALONE = SimpleNamespace(process_index=0, num_processes=1)
 
 
 def batches(count=20, batch_size=6, seed=0, epoch=0, accelerator=ALONE) -> list[list[int]]:
-    return [batch.tolist() for batch in setup.batches(count, batch_size, seed, epoch, accelerator)]
+    return [batch.tolist() for batch in sampling.batches(count, batch_size, seed, epoch, accelerator)]
 
 
 def test_an_epoch_visits_images_once_in_whole_batches():
@@ -41,17 +41,17 @@ def test_processes_share_the_batches_of_one(processes):
 
 @pytest.mark.parametrize(("count", "batch_size", "expected"), [(20, 6, 3), (18, 6, 3), (6, 6, 1)])
 def test_an_epoch_has_whole_batches_only(count, batch_size, expected):
-    assert setup.batches_per_epoch(count, batch_size) == expected == len(batches(count, batch_size))
+    assert sampling.batches_per_epoch(count, batch_size) == expected == len(batches(count, batch_size))
 
 
 def test_too_few_images_for_a_batch_end_with_a_remedy():
     with pytest.raises(SystemExit, match="--batch-size of at most 5"):
-        setup.batches_per_epoch(5, 6)
+        sampling.batches_per_epoch(5, 6)
 
 
 def test_generators_depend_on_their_key_alone():
     def draw(*key):
-        return torch.rand(4, generator=setup.generator(*key)).tolist()
+        return torch.rand(4, generator=sampling.generator(*key)).tolist()
 
     keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (2**40, 0, 0)]
     draws = {key: draw(*key) for key in keys}
@@ -62,42 +62,42 @@ def test_generators_depend_on_their_key_alone():
 
 def test_as_batch_and_as_float_keep_the_pixels(make_faces):
     faces = make_faces(3)
-    batch = setup.as_batch(faces[:, ::-1], torch.device("cpu"))
+    batch = sampling.as_batch(faces[:, ::-1], torch.device("cpu"))
     assert batch.shape == (3, 1, 48, 48) and batch.dtype == torch.uint8
-    values = setup.as_float(batch)
+    values = sampling.as_float(batch)
     assert values.dtype == torch.float32 and values.is_contiguous(memory_format=torch.channels_last)
     np.testing.assert_allclose(values[:, 0].numpy(), faces[:, ::-1] / 255, atol=1e-6)
-    assert torch.equal(batch, setup.as_batch(faces[:, ::-1], torch.device("cpu")))
+    assert torch.equal(batch, sampling.as_batch(faces[:, ::-1], torch.device("cpu")))
 
 
 def test_zeros_behind_a_key_make_another_key():
-    assert len({setup.seed_of(*key) for key in ((0,), (0, 0), (0, 0, 0), (0, 0, 0, 0))}) == 4
+    assert len({sampling.seed_of(*key) for key in ((0,), (0, 0), (0, 0, 0), (0, 0, 0, 0))}) == 4
 
 
 def test_random_flips_mirror_half_of_the_images():
-    images = torch.rand(400, 1, 4, 6, generator=setup.generator(0))
-    flipped = setup.random_flips(images, setup.generator(1))
+    images = torch.rand(400, 1, 4, 6, generator=sampling.generator(0))
+    flipped = sampling.random_flips(images, sampling.generator(1))
     same = (flipped == images).all(dim=(1, 2, 3))
     mirrored = (flipped == images.flip(-1)).all(dim=(1, 2, 3))
     assert (same ^ mirrored).all()
     assert 150 < mirrored.sum() < 250
-    assert torch.equal(setup.random_flips(images, setup.generator(1)), flipped)
+    assert torch.equal(sampling.random_flips(images, sampling.generator(1)), flipped)
 
 
 def test_the_rate_warms_up_then_falls_as_a_cosine():
-    factors = [setup.warm_up_then_cosine(step, 10, 110) for step in range(111)]
+    factors = [optimisation.warm_up_then_cosine(step, 10, 110) for step in range(111)]
     np.testing.assert_allclose(factors[:10], np.arange(1, 11) / 10)
     assert factors[10] == 1 and factors[60] == pytest.approx(0.5) and factors[110] == pytest.approx(0)
     assert (np.diff(factors[10:]) < 0).all()
-    assert setup.warm_up_then_cosine(200, 10, 110) == pytest.approx(0)
+    assert optimisation.warm_up_then_cosine(200, 10, 110) == pytest.approx(0)
 
 
 def test_a_run_shorter_than_its_warm_up_keeps_warming_up():
-    assert [setup.warm_up_then_cosine(step, 200, 10) for step in (0, 9)] == [1 / 200, 10 / 200]
+    assert [optimisation.warm_up_then_cosine(step, 200, 10) for step in (0, 9)] == [1 / 200, 10 / 200]
 
 
 def test_the_moving_average_widens_to_its_decay():
-    update = setup.moving_average(0.9)
+    update = optimisation.moving_average(0.9)
     for updates, weight in [(0, 0.9), (1, 1 - 2 / 11), (10**6, 0.1)]:
         averaged = [torch.tensor([1.0])]
         update(averaged, [torch.tensor([2.0])], torch.tensor(updates))
@@ -106,7 +106,7 @@ def test_the_moving_average_widens_to_its_decay():
 
 def test_the_log_has_a_line_for_each_epoch_and_curves(tmp_path):
     rows = [{"epoch": i, "train_loss": 1.0, "validation_loss": 2.0, "validation_psnr": 30.0} for i in range(2)]
-    setup.write_log(tmp_path, rows)
+    run_folder.write_log(tmp_path, rows)
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -123,7 +123,7 @@ def test_the_log_has_a_line_for_each_epoch_and_curves(tmp_path):
 )
 def test_a_run_is_finished_after_its_epochs_or_its_early_stop(losses, recipe, finished):
     log = [{"epoch": epoch, "validation_loss": loss} for epoch, loss in enumerate(losses)]
-    assert setup.is_finished(log, recipe) == finished
+    assert run_folder.is_finished(log, recipe) == finished
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_calibration_measures_statistics_and_silences_what_would_be_amplified(th
     images = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         before_norm = three_channels[:2](images)
-    setup.calibrate_batch_norm(three_channels, images.split(16))
+    batch_norm.calibrate_batch_norm(three_channels, images.split(16))
     assert not three_channels.training
     torch.testing.assert_close(norm.running_mean, before_norm.mean(dim=(0, 2, 3)))
     # However small its weights are, a channel that says something is left as it is.
@@ -159,6 +159,6 @@ def test_a_channel_is_silent_where_bfloat16_would_round_its_deviation_away(three
     sums = torch.tensor([4.0, 4e-6, 9.0])
     for share, expected in ((0.9, 3), (1.1, 0)):
         three_channels[2].running_var = (share * sums / 256) ** 2
-        assert setup.silence_channels(three_channels, [images]) == expected
-        assert setup.silence_channels(three_channels, [images]) == 0
+        assert batch_norm.silence_channels(three_channels, [images]) == expected
+        assert batch_norm.silence_channels(three_channels, [images]) == 0
     assert three_channels(images).isfinite().all()

@@ -27,7 +27,7 @@ from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
 from train import benchmark, tune_classical
-from train.shared import setup, supervised
+from train.shared import run_folder, sampling, supervised
 from train.shared.checkpoint import save_state
 from train.shared.faces import VALIDATION_SEED, NoisyFaces
 
@@ -52,7 +52,7 @@ def interrupt_after(saves: int, monkeypatch) -> None:
         if len(done) == saves:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(supervised.run, "save_state", save_then_interrupt)
+    monkeypatch.setattr(run_folder, "save_state", save_then_interrupt)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_the_kept_model_is_that_of_the_lowest_validation_loss(data, tmp_path, mo
         save_state(path, state)
 
     monkeypatch.setattr(supervised, "validate", lambda *args: (next(losses), 20.0))
-    monkeypatch.setattr(supervised.run, "save_state", save_and_remember)
+    monkeypatch.setattr(run_folder, "save_state", save_and_remember)
     train.unet.main(options(data, tmp_path))
     kept = AttentionUNet.from_pretrained(tmp_path / "model")
     assert kept.training_record["best_epoch"] == 2
@@ -161,7 +161,7 @@ def test_the_kept_model_is_that_of_the_lowest_validation_loss(data, tmp_path, mo
 
 def test_the_origins_recipe_halves_the_rate_and_stops_early(data, tmp_path, monkeypatch):
     monkeypatch.setattr(supervised, "validate", lambda *args: (1.0, 20.0))
-    monkeypatch.setattr(supervised.run, "batches", lambda *args: iter(()))
+    monkeypatch.setattr(sampling, "batches", lambda *args: iter(()))
     train.unet.main(options(data, tmp_path, epochs=20))
     rates = [row["learning_rate"] for row in read_log(tmp_path)]
     assert rates == [1e-3] * 4 + [5e-4] * 2
@@ -174,7 +174,7 @@ def test_no_face_is_trained_with_the_noise_of_one_that_must_not_be_seen(make_fac
     for seed in (0, VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
         cpu = torch.device("cpu")
         drawn = NoisyFaces(faces, TASKS["high"], cpu, seed=seed, fresh_noise=False, flips=False)
-        noisy, _ = drawn.draw(torch.arange(3), setup.generator(0))
+        noisy, _ = drawn.draw(torch.arange(3), sampling.generator(0))
         for other in (VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
             assert not np.allclose(noisy[:, 0], TASKS["high"](faces["train"].images, seed=other))
 
@@ -182,8 +182,8 @@ def test_no_face_is_trained_with_the_noise_of_one_that_must_not_be_seen(make_fac
 def test_a_face_and_its_fixed_noise_are_mirrored_together(make_faces):
     faces = {split: Faces(make_faces(8), np.zeros(8, int), "") for split in ("train", "validation")}
     drawn = NoisyFaces(faces, TASKS["low"], torch.device("cpu"), seed=0, fresh_noise=False, flips=True)
-    noisy, clean = drawn.draw(torch.arange(8), setup.generator(0))
-    assert (clean[:, 0] != setup.as_float(drawn.clean)[:, 0]).any()
+    noisy, clean = drawn.draw(torch.arange(8), sampling.generator(0))
+    assert (clean[:, 0] != sampling.as_float(drawn.clean)[:, 0]).any()
     assert (noisy - clean).abs().mean() < 0.03
 
 
@@ -193,7 +193,7 @@ def test_a_model_that_is_there_has_its_widths(data, tmp_path):
     for wrong in (["--batch-size", "0"], ["--seed", "-1"], ["--epochs", "0"]):
         with pytest.raises(SystemExit):
             train.unet.main(options(data, tmp_path / "run", *wrong))
-    with pytest.raises(SystemExit, match="at least one encoder level"):
+    with pytest.raises(SystemExit, match="at least one scale"):
         train.unet.main(options(data, tmp_path / "run", "--widths", "4"))
 
 

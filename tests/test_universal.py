@@ -187,7 +187,7 @@ def interrupted(main, arguments: list[str], monkeypatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.shared.setup.write_log", interrupt)
+        patch.setattr("train.shared.run_folder.write_log", interrupt)
         with pytest.raises(KeyboardInterrupt):
             main(arguments)
 
@@ -222,7 +222,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
 @pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
 def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(tmp_path, make_faces, monkeypatch):
     # To draw the curves of each epoch would take longer than to train it.
-    monkeypatch.setattr("train.shared.setup.plot_curves", lambda *_: None)
+    monkeypatch.setattr("train.shared.run_folder.plot_curves", lambda *_: None)
     data, photographs = tmp_path / "data", tmp_path / "photographs"
     data.mkdir(), photographs.mkdir()
     write_faces(data, make_faces)

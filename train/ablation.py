@@ -24,7 +24,7 @@ from fer_denoise.models import UniversalRestorer
 from train import universal
 from train.reporting.report import update_readme
 from train.reporting.results import load_previous, save
-from train.shared import setup
+from train.shared import hardware, setup
 from train.shared.faces import WorldFaces
 from train.shared.supervised import train_restorer
 from train.shared.variants import BASE, VARIANTS
@@ -97,7 +97,7 @@ def measure(args: Namespace) -> None:
     data = {"images": len(faces.images), "sha256": faces.fingerprint}
     conditions = {"epochs": args.epochs, "data": data}
     results = load_previous(FILE, conditions) or {**conditions, "machines": {}}
-    rows = results["machines"].setdefault(setup.hardware(setup.pick_device(args)), [])
+    rows = results["machines"].setdefault(hardware.describe(hardware.pick_device(args)), [])
     for seed in args.seeds:
         for name in args.variants:
             if any((row["variant"], row["seed"]) == (name, seed) for row in rows):

@@ -14,9 +14,8 @@ each beside the noisy one, in ours alone.
 """
 
 import argparse
-import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from typing import Any
 
 import torch
@@ -26,14 +25,14 @@ from torch.nn import functional as F
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from fer_denoise.command.options import at_least
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
 from fer_denoise.precision import on_device
-from train.shared import setup
+from train.shared import batch_norm, optimisation, sampling, setup
+from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
 from train.unet import make_unet
 
@@ -177,34 +176,89 @@ def discriminator_loss(recipe: Recipe, real: Tensor, fake: Tensor) -> Tensor:
     return F.softplus(fake - real).mean()
 
 
-class Adversaries:
-    """The two networks, each with its own optimiser, and the step of each.
+class AdversarialTraining(Training):
+    """A generator and a discriminator that learn against each other, each with its own optimiser.
 
     Args:
         generator, discriminator: on the device.
+        faces: what they learn from and are validated on.
         recipe: how they learn.
         accelerator: prepares both for its processes and precision.
     """
 
+    losses = ("train_loss", "adversarial_loss", "discriminator_loss")
+
     def __init__(
-        self, generator: AttentionUNet, discriminator: PatchGANDiscriminator, recipe: Recipe, accelerator: Accelerator
+        self,
+        generator: AttentionUNet,
+        discriminator: PatchGANDiscriminator,
+        faces: NoisyFaces,
+        recipe: Recipe,
+        accelerator: Accelerator,
     ) -> None:
-        self.recipe, self.accelerator = recipe, accelerator
+        self.recipe, self.accelerator, self.faces = recipe, accelerator, faces
         self.generator, self.discriminator = generator, discriminator
+        self.average = None
+        if recipe.ema:
+            self.average = AveragedModel(generator, multi_avg_fn=optimisation.moving_average(recipe.ema))
+        self.best: Any = self.average.module if self.average else generator
         prepared = accelerator.prepare(
             generator,
             discriminator,
             Adam(generator.parameters(), lr=recipe.learning_rate, betas=recipe.betas),
             Adam(discriminator.parameters(), lr=recipe.discriminator_learning_rate, betas=recipe.betas),
         )
-        self._generate, self._judge, self.generator_optimizer, self.discriminator_optimizer = prepared
+        self._generate, self._judge, self.optimizer, self.discriminator_optimizer = prepared
+        steps = recipe.epochs * sampling.batches_per_epoch(len(faces), recipe.batch_size)
 
-    def train(self) -> None:
-        """Put both into training mode."""
+        def rate(step: int) -> float:
+            constant = recipe.schedule == "constant"
+            return 1.0 if constant else optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
+
+        optimizers = (self.optimizer, self.discriminator_optimizer)
+        self.schedulers = [LambdaLR(optimizer.optimizer, rate) for optimizer in optimizers]
+        self.parts = {"generator": generator, "discriminator": discriminator}
+        for name, optimizer, scheduler in zip(("generator", "discriminator"), optimizers, self.schedulers, strict=True):
+            self.parts |= {f"{name}_optimizer": optimizer, f"{name}_scheduler": scheduler}
+        if self.average:
+            self.parts["averaged"] = self.average
+
+    def begin(self, epoch: int) -> None:
         self._generate.train()
         self._judge.train()
         if self.recipe.freeze_batch_norm:
             self.generator.eval()
+
+    def step(self, index: Tensor, rng: torch.Generator, number: int) -> Tensor:
+        noisy, clean = self.faces.draw(index, rng)
+        restored = self.restore(noisy)
+        penalise = self.recipe.gradient_penalty > 0 and number % self.recipe.penalty_every == 0
+        judged = self.discriminator_step(noisy, clean, restored, penalise)
+        error, adversarial = self.generator_step(noisy, clean, restored)
+        if self.average:
+            self.average.update_parameters(self.generator)
+        for scheduler in self.schedulers:
+            scheduler.step()
+        return torch.stack([error, adversarial, judged])
+
+    def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        return self.faces.draw(index, rng)[0]
+
+    def settle(self, batches: Iterator[Tensor]) -> None:
+        # The statistics are frozen, or averaged with the weights.
+        batch_norm.silence_channels(self.best, batches)
+
+    def validate(self) -> dict[str, float]:
+        loss, psnr = validate(self.best, self.faces, F.mse_loss, self.accelerator)
+        return {"validation_loss": loss, "validation_psnr": psnr}
+
+    def improves(self, row: dict[str, Any], log: list[dict[str, Any]]) -> bool:
+        return self.recipe.keep == "last" or super().improves(row, log)
+
+    def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
+        super().keep(args, settings, row)
+        self.discriminator.training_record = self.best.training_record
+        self.discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)
 
     def restore(self, noisy: Tensor) -> Tensor:
         """The generator's output for both steps of a batch."""
@@ -232,9 +286,9 @@ class Adversaries:
             scores = self.discriminator(torch.cat([noisy, noisy]), torch.cat([clean, restored])).float()
         error = F.mse_loss(restored, clean)
         adversarial = generator_adversarial_loss(self.recipe, *scores.chunk(2))
-        self.generator_optimizer.zero_grad()
+        self.optimizer.zero_grad()
         self.accelerator.backward(error + self.recipe.adversarial_weight * adversarial)
-        self.generator_optimizer.step()
+        self.optimizer.step()
         self.discriminator.requires_grad_(True)
         return error.detach(), adversarial.detach()
 
@@ -244,8 +298,6 @@ def train(args: argparse.Namespace) -> None:
     accelerator, splits = setup.start_run(args)
     device = accelerator.device
     faces = NoisyFaces(splits, task, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
-    steps_per_epoch = setup.batches_per_epoch(len(faces), recipe.batch_size)
-
     torch.manual_seed(args.seed)
     generator = on_device(make_generator(args, recipe), device)
     discriminator = PatchGANDiscriminator(
@@ -255,20 +307,7 @@ def train(args: argparse.Namespace) -> None:
         high_pass=recipe.high_pass,
         norm=recipe.discriminator_norm,
     )
-    on_device(discriminator, device)
-    averaged = None
-    if recipe.ema:
-        averaged = AveragedModel(generator, multi_avg_fn=setup.moving_average(recipe.ema))
-    kept: Any = averaged.module if averaged else generator
-    networks = Adversaries(generator, discriminator, recipe, accelerator)
-    optimizers = (networks.generator_optimizer, networks.discriminator_optimizer)
-    steps = recipe.epochs * steps_per_epoch
-
-    def rate(step: int) -> float:
-        return 1.0 if recipe.schedule == "constant" else setup.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
-
-    schedulers = [LambdaLR(optimizer.optimizer, rate) for optimizer in optimizers]
-
+    training = AdversarialTraining(generator, on_device(discriminator, device), faces, recipe, accelerator)
     settings = {
         "script": "train.gan",
         "task": args.task,
@@ -280,62 +319,7 @@ def train(args: argparse.Namespace) -> None:
         "network": generator.config,
         "data": splits["train"].record,
     }
-    parts: dict[str, Any] = {"generator": generator, "discriminator": discriminator}
-    for name, optimizer, scheduler in zip(("generator", "discriminator"), optimizers, schedulers, strict=True):
-        parts |= {f"{name}_optimizer": optimizer, f"{name}_scheduler": scheduler}
-    if averaged:
-        parts["averaged"] = averaged
-    log = setup.resume(args.out, settings, parts)
-
-    for epoch in range(len(log), recipe.epochs):
-        started = time.perf_counter()
-        networks.train()
-        sums = torch.zeros(3, device=device)
-        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        progress = tqdm(
-            indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
-        )
-        for step, index in enumerate(progress):
-            rng = setup.generator(args.seed, epoch, step, accelerator.process_index, device=device)
-            noisy, clean = faces.draw(index, rng)
-            restored = networks.restore(noisy)
-            due = (epoch * steps_per_epoch + step) % recipe.penalty_every == 0
-            penalise = recipe.gradient_penalty > 0 and due
-            judged = networks.discriminator_step(noisy, clean, restored, penalise)
-            error, adversarial = networks.generator_step(noisy, clean, restored)
-            if averaged:
-                averaged.update_parameters(generator)
-            for scheduler in schedulers:
-                scheduler.step()
-            sums += torch.stack([error, adversarial, judged])
-        means = (accelerator.reduce(sums, reduction="mean") / steps_per_epoch).tolist()
-        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        rng = setup.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
-        with accelerator.autocast():
-            seen = (faces.draw(index, rng)[0] for index in islice(indices, setup.SILENCING_BATCHES))
-            setup.silence_channels(kept, seen)
-        setup.share_buffers(kept, accelerator)
-        validation_loss, validation_psnr = validate(kept, faces, F.mse_loss, accelerator)
-        best = min((row["validation_loss"] for row in log), default=float("inf"))
-        losses = {
-            "train_loss": means[0],
-            "adversarial_loss": means[1],
-            "discriminator_loss": means[2],
-            "validation_loss": validation_loss,
-        }
-        setup.log_epoch(log, started, networks.generator_optimizer, **losses, validation_psnr=validation_psnr)
-        if accelerator.is_main_process:
-            tqdm.write(
-                f"epoch {epoch + 1}: PSNR {validation_psnr:.3f} dB, adversarial loss {means[1]:.3f}, "
-                f"discriminator loss {means[2]:.3f}"
-            )
-            if recipe.keep == "last" or validation_loss < best:
-                scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
-                setup.keep_model(kept, args.out, settings, **scores)
-                discriminator.training_record = kept.training_record
-                discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)
-            setup.save_progress(args.out, settings, parts, log, "validation_psnr")
-    accelerator.end_training()
+    train_epochs(training, accelerator, args, settings, len(faces))
 
 
 def main(argv: list[str] | None = None) -> None:

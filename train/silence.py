@@ -4,7 +4,7 @@
     python -m train.silence runs/unet-low/model
 
 Overwrites the variances of those channels in `model.safetensors`, and nothing else; `silenced_channels` in
-`config.json` counts them. `train.shared.setup.silence_channels` says which these are. Measure the network anew
+`config.json` counts them. `train.shared.batch_norm.silence_channels` says which these are. Measure the network anew
 afterwards.
 """
 
@@ -30,7 +30,7 @@ from fer_denoise.images import to_float
 from fer_denoise.models import ARCHITECTURES, EmotionClassifier, PretrainedModel
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASKS
-from train.shared import setup
+from train.shared import batch_norm, setup
 
 BATCH_SIZE = 32
 BATCHES = 5
@@ -47,7 +47,7 @@ def silence(folder: Path, faces: np.ndarray) -> int:
     model = architectures[record["architecture"]].from_pretrained(folder)
     task = TASKS.get(model.training_record.get("task", ""))
     seen = torch.from_numpy(task(faces, seed=0) if task else to_float(faces)).unsqueeze(1)
-    silenced = setup.silence_channels(model, seen.split(BATCH_SIZE))
+    silenced = batch_norm.silence_channels(model, seen.split(BATCH_SIZE))
     if silenced:
         variances = {name: buffer for name, buffer in model.named_buffers() if name.endswith("running_var")}
         tensors = load_file(folder / WEIGHTS_FILE) | variances

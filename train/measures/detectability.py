@@ -7,8 +7,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import update_bn
 
 from fer_denoise.models.patchgan import high_pass
-from fer_denoise.precision import on_device
-from train.shared import setup
+from fer_denoise.precision import bf16_is_fast, on_device
+from train.shared import sampling
 
 EPOCHS = 5
 BATCH_SIZE = 64
@@ -51,14 +51,14 @@ def detection_accuracy(
     torch.manual_seed(seed)
     model = on_device(make_classifier(), device)
     images, labels = _labelled(*train, device)
-    per_epoch = setup.batches_per_epoch(len(images), BATCH_SIZE)
+    per_epoch = sampling.batches_per_epoch(len(images), BATCH_SIZE)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=EPOCHS * per_epoch)
     for epoch in range(EPOCHS):
-        order = torch.randperm(len(images), generator=setup.generator(seed, epoch))
+        order = torch.randperm(len(images), generator=sampling.generator(seed, epoch))
         for step, index in enumerate(order[: per_epoch * BATCH_SIZE].split(BATCH_SIZE)):
-            batch = setup.random_flips(_centred(images[index]), setup.generator(seed, epoch, step, device=device))
-            with torch.autocast(device.type, torch.bfloat16, enabled=setup.bf16_is_fast(device)):
+            batch = sampling.random_flips(_centred(images[index]), sampling.generator(seed, epoch, step, device=device))
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_fast(device)):
                 logits = model(batch.contiguous(memory_format=torch.channels_last))
             loss = F.binary_cross_entropy_with_logits(logits.float().squeeze(1), labels[index])
             optimizer.zero_grad()
@@ -66,7 +66,7 @@ def detection_accuracy(
             optimizer.step()
             scheduler.step()
     # What batch norm gathered on the way belongs to weights that have moved since.
-    shuffled = torch.randperm(len(images), generator=setup.generator(seed, EPOCHS))
+    shuffled = torch.randperm(len(images), generator=sampling.generator(seed, EPOCHS))
     update_bn((_centred(images[index]) for index in shuffled.split(256)), model)
     model.eval()
     images, labels = _labelled(*test, device)
@@ -80,9 +80,9 @@ def _labelled(restored: np.ndarray, clean: np.ndarray, device: torch.device) -> 
         if faces.dtype != np.uint8:
             raise TypeError(f"expected uint8 faces, got {faces.dtype}; round them first")
     labels = torch.cat([torch.zeros(len(restored)), torch.ones(len(clean))])
-    return setup.as_batch(np.concatenate([restored, clean]), device), labels.to(device)
+    return sampling.as_batch(np.concatenate([restored, clean]), device), labels.to(device)
 
 
 def _centred(images: Tensor) -> Tensor:
     """About zero mean and unit variance, as networks like their inputs."""
-    return (setup.as_float(images) - 0.5) * 4
+    return (sampling.as_float(images) - 0.5) * 4

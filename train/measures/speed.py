@@ -27,7 +27,7 @@ from train.measures.peers import Peer
 from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.reporting.report import heading
 from train.reporting.results import save
-from train.shared import setup
+from train.shared import hardware
 
 ROOT = Path(__file__).parents[2]
 FILE = "speed.json"
@@ -125,7 +125,7 @@ def measure_start(name: str, times: int = 3) -> dict[str, float]:
 
 def machine() -> str:
     """What a result says of the processor."""
-    cores = setup.hardware(torch.device("cpu"))
+    cores = hardware.describe(torch.device("cpu"))
     return f"{cores}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fer_denoise.data import Faces
 from fer_denoise.noise import Noise, TorchDraw, Truth, WorldNoise
-from train.shared import setup
+from train.shared import sampling
 from train.shared.scenes import Scenes
 
 VALIDATION_SEED = 1
@@ -43,10 +43,10 @@ class NoisyFaces:
         scenes: Scenes | None = None,
     ) -> None:
         images, validation = faces["train"].images, faces["validation"].images
-        self.clean = setup.as_batch(images, device)
-        self.validation = setup.as_batch(validation, device)
-        self.validation_noisy = setup.as_batch(noise(validation, seed=VALIDATION_SEED), device)
-        self._fixed_noisy = None if fresh_noise else setup.as_batch(noise(images, seed=TRAIN_SEEDS + seed), device)
+        self.clean = sampling.as_batch(images, device)
+        self.validation = sampling.as_batch(validation, device)
+        self.validation_noisy = sampling.as_batch(noise(validation, seed=VALIDATION_SEED), device)
+        self._fixed_noisy = None if fresh_noise else sampling.as_batch(noise(images, seed=TRAIN_SEEDS + seed), device)
         self._noise = noise
         self._flips = flips
         self._scenes = scenes
@@ -59,14 +59,14 @@ class NoisyFaces:
         if self._fixed_noisy is None:
             clean = self._fresh_clean(index, rng)
             return self._noise.corrupt(clean, rng), clean
-        pairs = torch.cat([self._fixed_noisy[index], setup.as_float(self.clean[index])], dim=1)
-        noisy, clean = (setup.random_flips(pairs, rng) if self._flips else pairs).chunk(2, dim=1)
+        pairs = torch.cat([self._fixed_noisy[index], sampling.as_float(self.clean[index])], dim=1)
+        noisy, clean = (sampling.random_flips(pairs, rng) if self._flips else pairs).chunk(2, dim=1)
         return noisy, clean
 
     def _fresh_clean(self, index: Tensor, rng: torch.Generator) -> Tensor:
         clean = self.clean[index]
-        clean = setup.as_float(self._scenes.beside(clean, rng) if self._scenes else clean)
-        return setup.random_flips(clean, rng) if self._flips else clean
+        clean = sampling.as_float(self._scenes.beside(clean, rng) if self._scenes else clean)
+        return sampling.random_flips(clean, rng) if self._flips else clean
 
 
 class WorldFaces(NoisyFaces):
@@ -89,7 +89,7 @@ def validate(model: nn.Module, faces: NoisyFaces, loss, accelerator: Accelerator
     share = slice(accelerator.process_index, None, accelerator.num_processes)
     parts = zip(faces.validation_noisy[share].split(256), faces.validation[share].split(256), strict=True)
     for noisy, clean in parts:
-        clean = setup.as_float(clean)
+        clean = sampling.as_float(clean)
         with accelerator.autocast():
             restored = model(noisy).float()
         mse = (restored.clamp(0, 1) - clean).square().mean(dim=(1, 2, 3))

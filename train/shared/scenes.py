@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer_denoise.data import DataError
-from train.shared import setup
+from train.shared import sampling
 from train.shared.picture_sets import read_set
 
 SCENES = {
@@ -88,7 +88,7 @@ class Scenes:
         self._fraction = fraction
         self._framed = FRAMED if drawings else 0.0
         self._crops = Crops(pictures, size, device)
-        self._drawings = setup.as_batch(draw_patches(DRAWINGS, *size), device) if drawings else None
+        self._drawings = sampling.as_batch(draw_patches(DRAWINGS, *size), device) if drawings else None
 
     def beside(self, faces: Tensor, rng: torch.Generator) -> Tensor:
         """`faces` (B, 1, H, W), some of them in a frame, and behind them the fraction of other pictures; uint8."""

@@ -1,30 +1,27 @@
-"""Train one network to restore faces: the loop that every restorer without an adversary shares."""
+"""Train one network to restore faces, without an adversary."""
 
 import argparse
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from fer_denoise.models import PretrainedModel
 from fer_denoise.noise import Noise
 from fer_denoise.precision import on_device
-from train.shared import setup
+from train.shared import optimisation, sampling, setup
+from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
 from train.shared.scenes import Scenes, load_pictures, shipped_scenes
 
 WARM_UP_STEPS = 200
-CALIBRATION_BATCHES = 50
-"""From which the statistics of batch norm are measured for averaged weights, which no step ran with."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,76 @@ class PixelLoss(nn.Module):
         return self.loss(self.model(noisy).float(), clean)
 
 
+class SupervisedTraining(Training):
+    """A restorer that learns from the error of what it restores.
+
+    Args:
+        model: on its device.
+        objective: a module of it that gives the loss of what `faces` draws.
+        faces: what it learns from and is validated on.
+        recipe: how it learns.
+        steps: of the whole training, for the schedule.
+        accelerator: prepares it for the processes and the precision.
+        compiled: whether its steps are compiled.
+    """
+
+    def __init__(
+        self,
+        model: PretrainedModel,
+        objective: nn.Module,
+        faces: NoisyFaces,
+        recipe: Recipe,
+        steps: int,
+        accelerator: Accelerator,
+        compiled: bool,
+    ) -> None:
+        self.model, self.faces, self.recipe, self.accelerator = model, faces, recipe, accelerator
+        self.average = None
+        if recipe.ema:
+            self.average = AveragedModel(model, multi_avg_fn=optimisation.moving_average(recipe.ema))
+        self.averaged = self.average is not None
+        self.best: Any = self.average.module if self.average else model
+        optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate, fused=True)
+        self.scheduler: LambdaLR | ReduceLROnPlateau
+        if recipe.schedule == "cosine":
+            self.scheduler = LambdaLR(
+                optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
+            )
+        else:
+            self.scheduler = ReduceLROnPlateau(optimizer, patience=3, factor=0.5)
+        self.objective, self.optimizer = accelerator.prepare(objective, optimizer)
+        if compiled:
+            self.objective.compile()
+        self.parts = {"model": model, "optimizer": self.optimizer, "scheduler": self.scheduler}
+        if self.average:
+            self.parts["averaged"] = self.average
+
+    def begin(self, epoch: int) -> None:
+        self.objective.train()
+
+    def step(self, index: Tensor, rng: torch.Generator, number: int) -> Tensor:
+        loss = self.objective(*self.faces.draw(index, rng))
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        if self.recipe.clip_gradient:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip_gradient)
+        self.optimizer.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        if isinstance(self.scheduler, LambdaLR):
+            self.scheduler.step()
+        return loss.detach()
+
+    def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        return self.faces.draw(index, rng)[0]
+
+    def validate(self) -> dict[str, float]:
+        loss, psnr = validate(self.best, self.faces, LOSSES[self.recipe.loss], self.accelerator)
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(loss)
+        return {"validation_loss": loss, "validation_psnr": psnr}
+
+
 def train_restorer(
     args: argparse.Namespace,
     recipe: Recipe,
@@ -109,7 +176,6 @@ def train_restorer(
     """
     accelerator, splits = setup.start_run(args)
     device = accelerator.device
-    loss = LOSSES[recipe.loss]
     scenes = None
     if recipe.scenes:
         pictures = shipped_scenes() + (load_pictures(args.pictures) if args.pictures else [])
@@ -124,24 +190,10 @@ def train_restorer(
         flips=recipe.flips,
         scenes=scenes,
     )
-    steps_per_epoch = setup.batches_per_epoch(len(faces), recipe.batch_size)
-
+    steps = recipe.epochs * sampling.batches_per_epoch(len(faces), recipe.batch_size)
     model = on_device(make_model(), device)
-    averaged = None
-    if recipe.ema:
-        averaged = AveragedModel(model, multi_avg_fn=setup.moving_average(recipe.ema))
-    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate, fused=True)
-    scheduler: LambdaLR | ReduceLROnPlateau
-    if recipe.schedule == "cosine":
-        steps = recipe.epochs * steps_per_epoch
-        scheduler = LambdaLR(optimizer, lambda step: setup.warm_up_then_cosine(step, WARM_UP_STEPS, steps))
-    else:
-        scheduler = ReduceLROnPlateau(optimizer, patience=3, factor=0.5)
-    kept: Any = averaged.module if averaged else model
-    wrapped, optimizer = accelerator.prepare(objective(model, loss), optimizer)
-    if args.compile:
-        wrapped.compile()
-
+    of_model = objective(model, LOSSES[recipe.loss])
+    training = SupervisedTraining(model, of_model, faces, recipe, steps, accelerator, args.compile)
     settings = {
         **settings,
         "recipe": asdict(recipe),
@@ -149,56 +201,4 @@ def train_restorer(
         "network": model.config,
         "data": splits["train"].record,
     }
-
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-    if averaged:
-        parts["averaged"] = averaged
-    log = setup.resume(args.out, settings, parts)
-
-    for epoch in range(len(log), recipe.epochs):
-        best = min(log, key=lambda row: row["validation_loss"], default=None)
-        if recipe.early_stop and best and epoch - best["epoch"] > recipe.early_stop:
-            break
-        started = time.perf_counter()
-        wrapped.train()
-        train_loss = torch.zeros((), device=device)
-        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        progress = tqdm(
-            indices, f"epoch {epoch + 1}/{recipe.epochs}", steps_per_epoch, disable=not accelerator.is_main_process
-        )
-        for step, index in enumerate(progress):
-            rng = setup.generator(args.seed, epoch, step, accelerator.process_index, device=device)
-            step_loss = wrapped(*faces.draw(index, rng))
-            optimizer.zero_grad()
-            accelerator.backward(step_loss)
-            if recipe.clip_gradient:
-                accelerator.clip_grad_norm_(model.parameters(), recipe.clip_gradient)
-            optimizer.step()
-            if averaged:
-                averaged.update_parameters(model)
-            if isinstance(scheduler, LambdaLR):
-                scheduler.step()
-            train_loss += step_loss.detach()
-        train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps_per_epoch
-        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        rng = setup.generator(args.seed, epoch, steps_per_epoch, accelerator.process_index, device=device)
-        seen = (faces.draw(index, rng)[0] for index in indices)
-        with accelerator.autocast():
-            if averaged:
-                setup.calibrate_batch_norm(kept, islice(seen, CALIBRATION_BATCHES))
-            else:
-                setup.silence_channels(kept, islice(seen, setup.SILENCING_BATCHES))
-        setup.share_buffers(kept, accelerator)
-        validation_loss, validation_psnr = validate(kept, faces, loss, accelerator)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step(validation_loss)
-        losses = {"train_loss": train_loss, "validation_loss": validation_loss}
-        setup.log_epoch(log, started, optimizer, **losses, validation_psnr=validation_psnr)
-        if accelerator.is_main_process:
-            tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.6f}, PSNR {validation_psnr:.3f} dB")
-            if best is None or validation_loss < best["validation_loss"]:
-                scores = {"best_epoch": epoch + 1, "validation_psnr": round(validation_psnr, 3)}
-                setup.keep_model(kept, args.out, settings, **scores)
-            setup.save_progress(args.out, settings, parts, log, "validation_psnr")
-    accelerator.end_training()
-    return log
+    return train_epochs(training, accelerator, args, settings, len(faces))

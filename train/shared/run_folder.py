@@ -1,0 +1,111 @@
+"""The progress of a run, kept in its folder: the log and its curves, the best model, and what to go on from."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import gather_object
+
+from fer_denoise.models import PretrainedModel
+from train.shared import hardware
+from train.shared.checkpoint import load_optimizer, load_state, save_state
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+LOG_FILE = "log.jsonl"
+CURVES_FILE = "curves.png"
+MODEL_FOLDER = "model"
+MEASURES = {
+    "validation_psnr": "validation PSNR, dB",
+    "validation_accuracy": "validation accuracy",
+    "sigma_error": "mean absolute error of sigma",
+}
+"""What a log may hold beside losses, and how its axis is called."""
+
+
+def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Set `parts` to what `save_progress` left in `out`; gives the log of the epochs done, empty for a fresh run.
+
+    Ends with a message where the run was begun with other settings.
+    """
+    file = out / CHECKPOINT_FILE
+    checkpoint = load_state(file) if file.exists() else {"log": []}
+    _same_everywhere(len(checkpoint["log"]))
+    if not checkpoint["log"]:
+        return []
+    if checkpoint["settings"] != settings:
+        changed = {name: value for name, value in checkpoint["settings"].items() if settings.get(name) != value}
+        raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
+    for name, part in parts.items():
+        if isinstance(part, AcceleratedOptimizer):
+            load_optimizer(part.optimizer, checkpoint[name])
+        else:
+            part.load_state_dict(checkpoint[name])
+    if is_finished(checkpoint["log"], settings["recipe"]) and PartialState().is_main_process:
+        epochs = len(checkpoint["log"])
+        print(f"{out} is finished, all {epochs} epochs of it, and stays as it is; its model is {out / MODEL_FOLDER}")
+    return checkpoint["log"]
+
+
+def is_finished(log: list[dict[str, Any]], recipe: dict[str, Any]) -> bool:
+    """Whether a run with this log has no epoch left to train, by the length or the early stop of its `recipe`."""
+    patience = recipe.get("early_stop") or math.inf
+    best = min(log, key=lambda row: row["validation_loss"])["epoch"] if log else 0
+    return len(log) >= recipe["epochs"] or len(log) - best > patience
+
+
+def _same_everywhere(epochs: int) -> None:
+    """End with a message where some machine does not see the checkpoint that the others go on from."""
+    if len(set(gather_object([epochs]))) > 1:
+        raise SystemExit("the machines see different checkpoints: put --out on a folder that all of them share")
+
+
+def log_row(epoch: int, started: float, optimizer: AcceleratedOptimizer, **measured: float) -> dict[str, Any]:
+    """An epoch as the log has it: what was measured, the learning rate, and the seconds since `started`."""
+    seconds = round(time.perf_counter() - started, 1)
+    return {"epoch": epoch, **measured, "learning_rate": optimizer.param_groups[0]["lr"], "seconds": seconds}
+
+
+def keep_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **scores: Any) -> None:
+    """Save the model of the best epoch so far, with what is known of its training."""
+    device = next(model.parameters()).device
+    model.training_record = {**settings, "hardware": hardware.describe(device), **scores}
+    model.save_pretrained(out / MODEL_FOLDER)
+
+
+def save_progress(
+    out: Path, settings: dict[str, Any], parts: dict[str, Any], log: list[dict[str, Any]], measure: str
+) -> None:
+    """Keep what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `measure`."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    save_state(out / CHECKPOINT_FILE, {**states, "settings": settings, "log": log})
+    write_log(out, log, measure)
+
+
+def write_log(out: Path, rows: list[dict[str, Any]], measure: str = "validation_psnr") -> None:
+    """Write one JSON object per epoch, and the curves made of them."""
+    (out / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    plot_curves(rows, out / CURVES_FILE, measure)
+
+
+def plot_curves(rows: list[dict[str, Any]], path: Path, measure: str = "validation_psnr") -> None:
+    """Loss of train and validation, and the `measure` of the log, one of `MEASURES`, against the epoch."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(10, 4))
+    # A layout that is computed would draw the figure twice, and with a small network take longer than its epoch.
+    margins = {"left": 0.08, "right": 0.98, "bottom": 0.14, "top": 0.95, "wspace": 0.25}
+    left, right = figure.subplots(1, 2, gridspec_kw=margins)
+    losses = {name: [row[name] for row in rows] for name in ("train_loss", "validation_loss")}
+    for name, values in losses.items():
+        left.plot(epochs, values, marker=".", label=name.replace("_", " "))
+    logarithmic = min(min(values) for values in losses.values()) > 0
+    left.set(xlabel="epoch", ylabel="loss", yscale="log" if logarithmic else "linear")
+    left.legend()
+    right.plot(epochs, [row[measure] for row in rows], marker=".", color="tab:green")
+    right.set(xlabel="epoch", ylabel=MEASURES[measure])
+    figure.savefig(path, dpi=100)
