@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from fer_denoise.models import AttentionUNet
-from fer_denoise.models.attention_unet import AttentionGate, conv_block, pad_to_multiple
+from fer_denoise.models.attention_unet import conv_block
+from fer_denoise.models.blocks import AttentionGate, pad_to_multiple
 
 SMALL = (4, 8, 16, 32, 64)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from fer_denoise.models.attention_unet import AttentionGate
+from fer_denoise.models.blocks import AttentionGate
 from fer_denoise.models.pretrained import PretrainedModel
 
 NORMS = ("batch", "spectral", "none")

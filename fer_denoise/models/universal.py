@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fer_denoise.models.attention_unet import AttentionGate, over_picture, pad_to_multiple
+from fer_denoise.models.blocks import AttentionGate, over_picture, pad_to_multiple
 from fer_denoise.models.noise_estimator import (
     LEVELS,
     MAX_SIGMA,
