@@ -16,11 +16,11 @@ from fer_denoise.classical import ClassicalFilter
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import TASKS, ImpulseNoise, StripeNoise, mixed_noise
+from fer_denoise.noise import TASKS, Composition, GaussianNoise, ImpulseNoise, StripeNoise, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import bundled_restorers
 from train import benchmark, tune_classical
-from train.measures import generalisation, oracle, recognition, speed, surface, throughput, world
+from train.measures import estimate, generalisation, oracle, recognition, speed, surface, throughput, world
 from train.measures.peers import Peer
 from train.reporting import cards
 from train.reporting.results import load_previous
@@ -241,6 +241,26 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f})" in readme
     # What is there is not measured again.
     assert set(run_surface("median")["models"]) == {*values, "median"}
+
+
+def test_the_estimate_is_held_against_the_truth(run, tmp_path, monkeypatch):
+    kinds = {
+        "Gaussian": {"sigma 0.1": GaussianNoise(0.1)},
+        "random impulses": {"10%": ImpulseNoise(0.1)},
+        "Gaussian and random impulses": {"both": Composition((GaussianNoise(0.06), ImpulseNoise(0.1)))},
+    }
+    monkeypatch.setattr(world, "KINDS", kinds)
+    run("--estimate")
+    gaussian, impulses, mixed = json.loads((tmp_path / "results" / estimate.FILE).read_text())["rows"]
+    # Clipping takes a little of the noise away.
+    assert 0.08 < gaussian["true_sigma"] < 0.1 and gaussian["sigma_error"] < 0.02
+    assert gaussian["lost"] == 0 and "found" not in gaussian
+    assert impulses["lost"] == pytest.approx(0.1, abs=0.01) and impulses["true_sigma"] == 0
+    assert impulses["found"] > 0.5 and impulses["accused"] < 0.05
+    assert {"true_sigma", "lost"}.isdisjoint(mixed) and mixed["amount"] > 0.02
+    assert "| Gaussian | sigma 0.1 | 0.09" in (tmp_path / "results" / "README.md").read_text()
+    with pytest.raises(SystemExit, match="only universal estimates noise"):
+        run("--estimate", "--models", "median")
 
 
 def test_the_world_sets_everything_beside_filters_that_know_the_answer(run, tmp_path, make_faces, monkeypatch, capsys):

@@ -14,6 +14,7 @@
     python -m train.benchmark --peers FOLDER --models DnCNN-B  # of all methods only this one
     python -m train.benchmark --pictures FOLDER --peers FOLDER # pictures that are no faces
     python -m train.benchmark --world --peers FOLDER           # the kinds of noise that pictures carry, on 500 faces
+    python -m train.benchmark --estimate                       # what `universal` says of the noise of each kind
     python -m train.benchmark --real PLACE --peers FOLDER      # noise of real sensors
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
@@ -33,6 +34,7 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import MODELS, UNIVERSAL
 from train.measures import (
+    estimate,
     generalisation,
     natural_images,
     real_noise,
@@ -57,6 +59,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "throughput": throughput,
     "pictures": natural_images,
     "world": world,
+    "estimate": estimate,
     "real": real_noise,
 }
 """By the name of the option; without any, `tasks`."""

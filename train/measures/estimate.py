@@ -1,0 +1,106 @@
+"""What the noise estimator of `universal` says of each kind of noise, beside the truth.
+
+`python -m train.benchmark --estimate` runs it, on the first 100 test faces, over the kinds and levels of
+`train/measures/world.py`. The true sigma of a face is the root mean square of what was added to it. Where impulses come
+together with other noise, or are compressed afterwards, no pixel can be said to be lost or intact, and neither sigma to
+be that of the rest, so that these figures are left out.
+"""
+
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from fer_denoise import Restorer
+from fer_denoise.images import to_float
+from fer_denoise.zoo import UNIVERSAL
+from train.measures import world
+from train.measures.request import Request
+from train.reporting.results import save, weights_of
+
+FILE = "estimate.json"
+HELP = "what `universal` says of the noise of each kind, on 100 faces"
+WITH_PEERS = False
+PLACE: str | None = None
+IMAGES = 100
+IMPULSES = ("salt-and-pepper", "impulses near black and white", "random impulses", "dead lines")
+"""Kinds that are impulses alone: what they change is lost, and nothing else is."""
+MIXED = ("Gaussian and random impulses", "salt-and-pepper, then JPEG")
+LOST = 0.5
+"""Probability from which a pixel counts as said to be lost."""
+
+
+def methods() -> list[str]:
+    return [UNIVERSAL]
+
+
+def measure(request: Request) -> dict[str, Any]:
+    """A row for each kind and level: true and estimated sigma and amount, and which pixels were found."""
+    if request.models != methods():
+        raise SystemExit(f"only {UNIVERSAL} estimates noise: leave out --models")
+    clean = request.faces(most=IMAGES).images
+    rows = []
+    for kind, levels in tqdm(world.KINDS.items(), "kinds"):
+        for level, noise in levels.items():
+            noisy = noise(clean, seed=request.seed)
+            rows.append({"kind": kind, "level": level, **describe(request.restorers[UNIVERSAL], kind, noisy, clean)})
+    results = {**request.conditions(clean), **weights_of(UNIVERSAL), "rows": rows}
+    save(request.out / FILE, results)
+    return results
+
+
+def describe(restorer: Restorer, kind: str, noisy: np.ndarray, clean: np.ndarray) -> dict[str, Any]:
+    """What `restorer` says of images (N, H, W), `noisy` float in [0, 1], `clean` uint8; means over them."""
+    levels = [restorer.noise_level(image) for image in noisy]
+    sigma, amount = np.array([tuple(level) for level in levels]).T
+    row: dict[str, Any] = {
+        "sigma": round(float(sigma.mean()), 4),
+        "amount": round(float(amount.mean()), 4),
+        "jpeg": round(float(np.mean([bool(level.others) for level in levels])), 3),
+    }
+    if kind in MIXED:
+        return row
+    residual = noisy - to_float(clean)
+    lost = (residual != 0) if kind in IMPULSES else np.zeros(noisy.shape, bool)
+    true_sigma = np.zeros(len(noisy)) if kind in IMPULSES else np.sqrt(np.square(residual).mean(axis=(1, 2)))
+    said = np.stack([_noise_map(restorer, image) for image in noisy]) > LOST
+    row |= {
+        "true_sigma": round(float(true_sigma.mean()), 4),
+        "sigma_error": round(float(np.abs(sigma - true_sigma).mean()), 4),
+        "lost": round(float(lost.mean()), 4),
+        "accused": round(float(said[~lost].mean()), 5),
+    }
+    if lost.any():
+        row["found"] = round(float(said[lost].mean()), 4)
+    return row
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """A row per kind and level."""
+    lines = [
+        "| noise | level | sigma, true | estimated | mean error | pixels lost | of them found | intact, called lost "
+        "| JPEG is named |",
+        "| --- | --- | --: | --: | --: | --: | --: | --: | --: |",
+    ]
+    for row in results["rows"]:
+        cells = [
+            _shown(row, "true_sigma", ".3f"),
+            _shown(row, "sigma", ".3f"),
+            _shown(row, "sigma_error", ".3f"),
+            _shown(row, "lost", ".1%"),
+            _shown(row, "found", ".1%"),
+            _shown(row, "accused", ".2%"),
+            _shown(row, "jpeg", ".0%"),
+        ]
+        lines.append(f"| {row['kind']} | {row['level']} | {' | '.join(cells)} |")
+    return {"estimate": "\n".join(lines)}
+
+
+def _noise_map(restorer: Restorer, image: np.ndarray) -> np.ndarray:
+    noise = restorer.noise_map(image)
+    assert noise is not None
+    return noise.impulses
+
+
+def _shown(row: dict[str, Any], name: str, spec: str) -> str:
+    return format(row[name], spec) if name in row else ""
