@@ -1,4 +1,4 @@
-"""Clean pictures and datasets from the command line, or make reproducible noisy ones.
+"""Clean pictures and datasets from the command line, make reproducible noisy ones, or look for what is wrong in one.
 
     python -m fer_denoise restore noisy.png restored.png
     python -m fer_denoise restore one.png two.jpg restored/
@@ -7,6 +7,7 @@
     python -m fer_denoise restore AutumnQiu/fer2013 restored/ --stream
     python -m fer_denoise corrupt clean/ noisy/ --sigma 0.06 --amount 0.1 --seed 3
     python -m fer_denoise corrupt clean/ noisy/ --kind poisson:photons=50 --kind jpeg:quality=40
+    python -m fer_denoise inspect fer2013.csv --votes fer2013new.csv
     accelerate launch --num_processes 2 -m fer_denoise restore train.parquet restored.parquet
 
 Installed, it is called `fer-denoise` too. Nothing is ever written over what is read. The same command goes on after an
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 
 from fer_denoise.command.batch import Options, output_of, process_path, process_paths
+from fer_denoise.command.inspection import PAGE, REPORT, inspect, write_report
 from fer_denoise.command.job import Corruption, Reading, Restoration, Work
 from fer_denoise.command.options import at_least, kind, positive, share
 from fer_denoise.command.push import prepare_repo, push
@@ -81,6 +83,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     corrupt.add_argument(
         "--seed", type=at_least(0), default=0, help="the noise of an image depends on it and on its row"
     )
+    health = commands.add_parser("inspect", help="look for copies, wrong labels and blank images in a dataset of faces")
+    health.add_argument(
+        "dataset", metavar="DATASET", help="Hub dataset id, folder, Parquet or CSV file, as to train on"
+    )
+    health.add_argument("--revision", help="commit, tag or branch of a Hub dataset")
+    health.add_argument("--votes", metavar="FILE", help="fer2013new.csv of FER+: what ten people saw in each image")
+    health.add_argument(
+        "--out",
+        type=Path,
+        default=Path("outputs/inspection"),
+        help="folder for the report and a page of the images that were found (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 
@@ -99,8 +113,22 @@ def make_work(args: argparse.Namespace) -> Work:
     return work
 
 
+def run_inspection(args: argparse.Namespace) -> int:
+    try:
+        inspection = inspect(args.dataset, args.revision, args.votes)
+        write_report(inspection, args.out)
+    except (DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(inspection.lines()))
+    print(f"every image by name: {args.out / REPORT}; to look at: {args.out / PAGE}")
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
+    if args.command == "inspect":
+        return run_inspection(args)
     options = Options.of_environment(args.processes, args.stream)
     target = Path(args.target)
     if len(args.sources) == 1:

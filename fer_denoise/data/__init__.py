@@ -1,6 +1,6 @@
 """Face datasets such as FER2013, as people have them: on the Hub, as tables, folders and lists of pixels."""
 
 from fer_denoise.data.columns import EMOTIONS, DataError
-from fer_denoise.data.fer2013 import HUB_DATASET, Faces, load_fer2013, stands_in
+from fer_denoise.data.fer2013 import HUB_DATASET, Faces, load_fer2013, load_splits, stands_in
 
-__all__ = ["EMOTIONS", "HUB_DATASET", "DataError", "Faces", "load_fer2013", "stands_in"]
+__all__ = ["EMOTIONS", "HUB_DATASET", "DataError", "Faces", "load_fer2013", "load_splits", "stands_in"]

@@ -39,6 +39,7 @@ __all__ = [
     "decode_image",
     "decode_picture",
     "load_fer2013",
+    "load_splits",
     "stands_in",
 ]
 
@@ -96,19 +97,7 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
         DataError: a wrong path, a missing column, a damaged row or an unknown split.
     """
     split = canonical_split(split)
-    path = Path(source).expanduser()
-    repo = None
-    if path.exists():
-        if revision is not None:
-            raise DataError(f"{source}: is not on the Hub and has no revision {revision}; leave the revision out")
-        groups, where = find_rows(path), str(path)
-    elif is_repo_id(str(source)):
-        repo = str(source)
-        groups, where = _download(repo, revision or HUB_REVISION)
-    else:
-        raise DataError(
-            f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
-        )
+    groups, where, repo = _find(source, revision)
     present = {name for group in groups for name in group.splits}
     if split != "test" and present == {"train", "test"}:
         return _part_of_train(_collect(groups, "train", where, repo), split, where)
@@ -120,10 +109,32 @@ def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revisio
     return _collect(groups, split, where, repo)
 
 
+def load_splits(source: str | Path = HUB_DATASET, revision: str | None = None) -> dict[str, Faces]:
+    """Load all splits that there are, by name; none is made up. Arguments and errors as those of `load_fer2013`."""
+    groups, where, repo = _find(source, revision)
+    present = {name for group in groups for name in group.splits}
+    return {split: _collect(groups, split, where, repo) for split in SPLITS if split in present}
+
+
 def stands_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which of `images` (N, H, W) also stand in `others`, pixel for pixel: a mask (N,)."""
     known = {image.tobytes() for image in others}
     return np.array([image.tobytes() in known for image in images])
+
+
+def _find(source: str | Path, revision: str | None) -> tuple[list[Rows], str, str | None]:
+    """The faces of a dataset, what to call it, and the repo on the Hub that it is."""
+    path = Path(source).expanduser()
+    if path.exists():
+        if revision is not None:
+            raise DataError(f"{source}: is not on the Hub and has no revision {revision}; leave the revision out")
+        return find_rows(path), str(path), None
+    if not is_repo_id(str(source)):
+        raise DataError(
+            f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
+        )
+    groups, where = _download(str(source), revision or HUB_REVISION)
+    return groups, where, str(source)
 
 
 @cache
