@@ -6,12 +6,14 @@ import pytest
 import torch
 from accelerate import Accelerator
 from PIL import Image
-from training_data import assert_same_tensors, read_log, write_faces
+from training_data import assert_same_tensors, read_log, write_faces, write_votes
 
 import train.emotion
+from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
+from fer_denoise.models.emotion import VotesError
 from fer_denoise.precision import fold_batch_norm
-from train.emotion import Recipe, augment, mix
+from train.emotion import EmotionTraining, Recipe, augment, mix
 from train.shared.checkpoint import load_state
 
 SMALL = (4, 8)
@@ -77,13 +79,51 @@ def test_the_temperature_of_the_best_calibration_is_found():
     overconfident = torch.from_numpy(np.log(probabilities)).float() * 2
 
     class Constant(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return overconfident.expand(len(images), 7)
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+            return (overconfident.expand(len(images), 7),)
 
-    temperature, loss, accuracy = train.emotion.validate(Constant(), faces, Accelerator(cpu=True))
+    ((temperature, loss, accuracy),) = train.emotion.validate(Constant(), faces, Accelerator(cpu=True))
     assert temperature == pytest.approx(2, rel=0.03)
     assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
     assert accuracy == pytest.approx(0.6)
+
+
+def test_the_crowd_is_right_where_it_is_clear_and_what_nobody_knows_plays_no_part():
+    votes = torch.tensor([[0.5, 0.5, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]])
+    majority = torch.tensor([-1, 0, -1])
+    logits = torch.tensor([[9.0, 9, 0, 0, 0, 0, 0], [9, 0, 0, 0, 0, 0, 0], [0, 0, 9, 0, 0, 0, 0]])
+    scores = train.emotion.score(logits, votes, majority)
+    assert scores.accuracy == 1 and scores.loss == pytest.approx(np.log(2) / 2, abs=0.01)
+    assert train.emotion.score(logits.roll(1, dims=1), votes, majority).accuracy == 0
+
+
+def test_a_classifier_that_has_learned_from_votes_tells_them_too(make_faces):
+    faces = make_faces(3)
+    torch.manual_seed(0)
+    both = EmotionClassifier(widths=SMALL, blocks=(2, 1), votes=True, votes_temperature=2).eval()
+    votes = both.votes(faces)
+    assert votes.shape == (3, 7) and votes.sum(axis=1) == pytest.approx(1) and not np.allclose(votes, both(faces))
+    batch = torch.from_numpy(faces / np.float32(255))[:, None]
+    labels, of_crowd = both.both_logits(batch)
+    torch.testing.assert_close(labels, both(batch))
+    np.testing.assert_allclose((of_crowd / 2).softmax(dim=1).detach(), votes, atol=1e-5)
+    with pytest.raises(VotesError, match="labels alone: train one with --votes"):
+        make().votes(faces)
+    with pytest.raises(ValueError, match="needs a number of blocks"):
+        EmotionClassifier(widths=SMALL, blocks=(1,))
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_rare_emotions_are_brought_forward(make_faces):
+    few = Faces(make_faces(100), np.array([3] * 99 + [1]), "")
+    faces = train.emotion.LabelledFaces({"train": few, "validation": few}, torch.device("cpu"))
+    adjusted, plain = (
+        EmotionTraining(
+            make(), faces, Recipe(batch_size=50, logit_adjustment=much), Accelerator(cpu=True), 0
+        ).adjustment
+        for much in (1.0, 0.0)
+    )
+    assert adjusted[3] - adjusted[1] == pytest.approx(np.log(99), rel=1e-4) and not plain.any()
 
 
 def test_faces_are_taken_in_any_gray_form(make_faces):
@@ -129,11 +169,15 @@ def test_mixtures_lie_between_two_faces():
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
-@pytest.mark.parametrize("more", [(), ("--noise",)])
+@pytest.mark.parametrize(
+    "more", [(), ("--noise",), ("--votes", "votes.csv", "--logit-adjustment", "0.5", "--blocks", "2")]
+)
 def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeypatch, more):
     data = tmp_path / "data"
     data.mkdir()
     write_faces(data, make_faces)
+    write_votes(tmp_path / "votes.csv")
+    monkeypatch.chdir(tmp_path)
 
     def options(out: str, *others: str) -> list[str]:
         small = ["--widths", "4", "8", "--batch-size", "8", "--epochs", "2", "--device", "cpu", "--precision", "fp32"]
@@ -147,7 +191,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.shared.setup.write_log", interrupt)
+        patch.setattr("train.shared.run_folder.write_log", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train.emotion.main(options("broken"))
     train.emotion.main(options("broken", "--resume"))
@@ -159,5 +203,9 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
         assert_same_tensors(checkpoints[0][part], checkpoints[1][part])
     assert [row["train_loss"] for row in checkpoints[1]["log"]] == [row["train_loss"] for row in rows]
     record = json.loads((tmp_path / "whole" / "model" / "config.json").read_text())["training"]
-    assert record["script"] == "train.emotion" and record["recipe"]["noise"] == bool(more)
+    assert record["script"] == "train.emotion" and record["recipe"]["noise"] == ("--noise" in more)
+    assert ("votes" in record) == models[0].config["votes"] == ("--votes" in more)
+    if "--votes" in more:
+        assert all(0 <= row["votes_accuracy"] <= 1 for row in rows)
+        assert models[0].votes(make_faces(2)).shape == (2, 7)
     assert models[0].config == models[1].config and models[0].config["temperature"] in train.emotion.TEMPERATURES

@@ -3,17 +3,17 @@
     python -m train.emotion --out runs/emotion
     python -m train.emotion --out runs/emotion --resume          # after an interruption
     python -m train.emotion --out runs/emotion-noise --noise     # on noisy faces too, the control
+    python -m train.emotion --out runs/votes --votes fer2013new.csv --blocks 2 1 1    # learn what a crowd sees, too
 
-`--out` receives `model/`, the epoch with the best accuracy on the validation split, as a folder that `from_pretrained`
-loads, beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`. The test split plays no part.
+`--out` receives `model/`, the epoch with the best accuracy on the validation split, with `--votes` the best mean of
+both accuracies, as a folder that `from_pretrained` loads, beside `checkpoint.safetensors`, `log.jsonl` and
+`curves.png`. The test split plays no part.
 """
 
 import argparse
 import math
-import time
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,15 +23,17 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
-from tqdm import tqdm
 
 from fer_denoise.command.options import at_least
 from fer_denoise.data import Faces
+from fer_denoise.data.votes import Votes, load_votes
 from fer_denoise.models import EmotionClassifier
+from fer_denoise.models.emotion import CLASSES
 from fer_denoise.noise import RandomNoise
 from fer_denoise.precision import on_device
-from train.shared import setup
-from train.shared.supervised import CALIBRATION_BATCHES, WARM_UP_STEPS
+from train.shared import optimisation, sampling, setup
+from train.shared.epochs import Training, train_epochs
+from train.shared.supervised import WARM_UP_STEPS
 
 TEMPERATURES = np.geomspace(0.25, 4, 121).round(4)
 
@@ -46,19 +48,22 @@ class Recipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     mixup: float = 0.2
-    """Of the Beta distribution that the shares of two mixed faces come from (Zhang et al. 2018)."""
+    """Of the Beta distribution that the weights of two mixed faces come from (Zhang et al. 2018)."""
     ema: float = 0.999
     degrees: float = 15
     """Faces are turned by up to this angle."""
     zoom: float = 0.15
-    """Faces are enlarged or reduced by up to this share."""
+    """Faces are enlarged or reduced by up to this fraction."""
     shift: float = 0.1
-    """Faces are moved by up to this share of their side."""
+    """Faces are moved by up to this fraction of their side."""
     contrast: float = 0.2
     erase: float = 0.25
-    """Share of faces that a gray rectangle covers a part of (Zhong et al. 2020)."""
+    """Fraction of faces that a gray rectangle covers a part of (Zhong et al. 2020)."""
     noise: bool = False
     """Half of the faces get noise of random kind and level."""
+    logit_adjustment: float = 0.0
+    """How much the loss of labels makes up for their frequencies, 1 in full (Menon et al. 2021,
+    https://arxiv.org/abs/2007.07314), so that rare emotions are not given up."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -70,7 +75,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--widths", type=at_least(1), nargs="+", default=[32, 64, 128, 192], help="channels of each stage"
     )
+    parser.add_argument("--blocks", type=at_least(1), nargs="+", help="residual blocks of each stage (default: 1)")
     parser.add_argument("--noise", action="store_true", help="train on noisy faces too")
+    parser.add_argument("--votes", metavar="FILE", help="fer2013new.csv of FER+: learn what ten people saw, too")
+    parser.add_argument("--mixup", type=float, default=Recipe.mixup, help="default: %(default)s")
+    parser.add_argument(
+        "--logit-adjustment",
+        type=float,
+        default=Recipe.logit_adjustment,
+        help="from 0 to 1, how much rare emotions are brought forward (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 
@@ -105,33 +119,39 @@ def augment(faces: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
 
 
 def mix(faces: Tensor, recipe: Recipe, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Each face mixed with another of the batch: the mixtures, the index of the other, and the share of the first."""
+    """Each face mixed with another of the batch: the mixtures, the index of the other, and the weight of the first."""
     count, device = len(faces), faces.device
     seed = int(torch.randint(2**31, (), generator=rng, device=device))
-    shares = np.random.default_rng(seed).beta(recipe.mixup, recipe.mixup, count)
-    share = torch.from_numpy(shares).float().to(device)
+    drawn = np.random.default_rng(seed).beta(recipe.mixup, recipe.mixup, count)
+    alpha = torch.from_numpy(drawn).float().to(device)
     other = torch.randperm(count, generator=rng, device=device)
-    weight = share.view(-1, 1, 1, 1)
-    return weight * faces + (1 - weight) * faces[other], other, share
+    weight = alpha.view(-1, 1, 1, 1)
+    return weight * faces + (1 - weight) * faces[other], other, alpha
 
 
 class LabelledFaces:
-    """Train and validation faces with their labels, on one device."""
+    """Train and validation faces with their labels and, where they are known, the votes on them, on one device."""
 
-    def __init__(self, faces: dict[str, Faces], device: torch.device) -> None:
+    def __init__(self, faces: dict[str, Faces], device: torch.device, votes: dict[str, Votes] | None = None) -> None:
         self.images, self.validation = (
-            setup.as_batch(faces[split].images, device) for split in ("train", "validation")
+            sampling.as_batch(faces[split].images, device) for split in ("train", "validation")
         )
         self.labels, self.validation_labels = (
             torch.from_numpy(faces[split].labels).to(device) for split in ("train", "validation")
         )
+        self.votes = self.validation_votes = None
+        if votes:
+            self.votes, self.validation_votes = (
+                torch.from_numpy(votes[split].distribution).to(device) for split in ("train", "validation")
+            )
+            self.validation_majority = torch.from_numpy(votes["validation"].majority).to(device)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def draw(self, index: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
         """Augmented faces of a step, float (B, 1, 48, 48) in [0, 1]."""
-        faces = setup.as_float(self.images[index])
+        faces = sampling.as_float(self.images[index])
         if recipe.noise:
             noisy = RandomNoise().corrupt(faces, rng)
             chosen = torch.rand(len(faces), 1, 1, 1, generator=rng, device=faces.device) < 0.5
@@ -139,31 +159,154 @@ class LabelledFaces:
         return augment(faces, recipe, rng).contiguous(memory_format=torch.channels_last)
 
 
+class Heads(nn.Module):
+    """The logits of a classifier for labels and, where it has a head for them, for votes."""
+
+    def __init__(self, model: EmotionClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, ...]:
+        if self.model.votes_head is None:
+            return (self.model(faces).float(),)
+        labels, votes = self.model.both_logits(faces)
+        return labels.float(), votes.float()
+
+
+class Scores(NamedTuple):
+    """What a head reaches on the validation split: the temperature that fits it best, the loss with it, accuracy."""
+
+    temperature: float
+    loss: float
+    accuracy: float
+
+
+def score(logits: Tensor, targets: Tensor, right: Tensor) -> Scores:
+    """Scores of `logits` (N, 7).
+
+    Args:
+        targets: indices (N,), or probabilities (N, 7) of which those that are all 0 play no part.
+        right: indices (N,) that are right answers; -1 where there is none.
+    """
+    if targets.ndim == 2:
+        known = targets.sum(dim=1) > 0
+        fitted, targets = logits[known], targets[known]
+    else:
+        fitted = logits
+    losses = {float(t): F.cross_entropy(fitted / t, targets).item() for t in TEMPERATURES}
+    temperature = min(losses, key=lambda each: losses[each])
+    accuracy = (logits.argmax(dim=1) == right)[right >= 0].float().mean().item()
+    return Scores(temperature, losses[temperature], accuracy)
+
+
 @torch.no_grad()
-def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -> tuple[float, float, float]:
-    """Over the validation split: the temperature that fits it best, the cross entropy with it, and the accuracy."""
+def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -> list[Scores]:
+    """Scores over the validation split: for labels and, where `model` has a head for them, for votes."""
     model.eval()
     with accelerator.autocast():
-        logits = torch.cat([model(setup.as_float(images)).float() for images in faces.validation.split(256)])
-    labels = faces.validation_labels
-    losses = {float(t): F.cross_entropy(logits / t, labels).item() for t in TEMPERATURES}
-    temperature = min(losses, key=lambda each: losses[each])
-    accuracy = (logits.argmax(dim=1) == labels).float().mean().item()
-    return temperature, losses[temperature], accuracy
+        parts = [model(sampling.as_float(images)) for images in faces.validation.split(256)]
+    labels, *votes = (torch.cat(of_head) for of_head in zip(*parts, strict=True))
+    scores = [score(labels, faces.validation_labels, faces.validation_labels)]
+    if votes and faces.validation_votes is not None:
+        scores.append(score(votes[0], faces.validation_votes, faces.validation_majority))
+    return scores
+
+
+class EmotionTraining(Training):
+    """A classifier that learns the labels of augmented and mixed faces, and of its weights the average.
+
+    Args:
+        model: on its device.
+        faces: what it learns from and is validated on.
+        recipe: how it learns.
+        accelerator: prepares it for the processes and the precision.
+        seed: of the run.
+    """
+
+    measure = "validation_accuracy"
+    averaged = True
+
+    def __init__(
+        self, model: EmotionClassifier, faces: LabelledFaces, recipe: Recipe, accelerator: Accelerator, seed: int
+    ) -> None:
+        self.model, self.faces, self.recipe, self.accelerator, self.seed = model, faces, recipe, accelerator, seed
+        self.average = AveragedModel(model, multi_avg_fn=optimisation.moving_average(recipe.ema))
+        self.best: Any = self.average.module
+        optimizer = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        steps = recipe.epochs * sampling.batches_per_epoch(len(faces), recipe.batch_size)
+        self.scheduler = LambdaLR(optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, steps))
+        self.heads, self.optimizer = accelerator.prepare(Heads(model), optimizer)
+        frequencies = torch.bincount(faces.labels, minlength=CLASSES).float() / len(faces)
+        self.adjustment = recipe.logit_adjustment * frequencies.clamp(min=1e-6).log()
+        self.parts = {
+            "model": model,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+            "averaged": self.average,
+        }
+
+    def begin(self, epoch: int) -> None:
+        # Dropout draws from torch's own generator.
+        torch.manual_seed(sampling.seed_of(self.seed, epoch, self.accelerator.process_index))
+        self.heads.train()
+
+    def step(self, index: Tensor, rng: torch.Generator, number: int) -> Tensor:
+        mixed, other, alpha = mix(self.faces.draw(index, self.recipe, rng), self.recipe, rng)
+        logits, *votes_logits = self.heads(mixed)
+        labels = self.faces.labels[index]
+        loss = self._mixed_loss(logits + self.adjustment, labels, other, alpha, self.recipe.label_smoothing)
+        if votes_logits and self.faces.votes is not None:
+            # Where nothing can be learned of the votes they are all 0, and so is the loss.
+            loss = loss + self._mixed_loss(votes_logits[0], self.faces.votes[index], other, alpha)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        self.scheduler.step()
+        return loss.detach()
+
+    @staticmethod
+    def _mixed_loss(
+        logits: Tensor, targets: Tensor, other: Tensor, alpha: Tensor, label_smoothing: float = 0.0
+    ) -> Tensor:
+        of_each, of_other = (
+            F.cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
+            for target in (targets, targets[other])
+        )
+        return (alpha * of_each + (1 - alpha) * of_other).mean()
+
+    def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        return self.faces.draw(index, self.recipe, rng)
+
+    def validate(self) -> dict[str, float]:
+        # The temperatures of the best epoch go with its weights.
+        self.scores = validate(Heads(self.best), self.faces, self.accelerator)
+        labels, *votes = self.scores
+        row = {"validation_loss": labels.loss, "validation_accuracy": labels.accuracy}
+        return row | ({"votes_accuracy": votes[0].accuracy} if votes else {})
+
+    def improves(self, row: dict[str, Any], log: list[dict[str, Any]]) -> bool:
+        def reached(epoch: dict[str, Any]) -> float:
+            return epoch["validation_accuracy"] + epoch.get("votes_accuracy", 0.0)
+
+        return reached(row) > max(map(reached, log), default=-1.0)
+
+    def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
+        temperatures = (scores.temperature for scores in self.scores)
+        self.best.config.update(zip(("temperature", "votes_temperature"), temperatures, strict=False))
+        super().keep(args, settings, row)
 
 
 def train(args: argparse.Namespace, recipe: Recipe) -> None:
     accelerator, splits = setup.start_run(args)
-    device = accelerator.device
-    faces = LabelledFaces(splits, device)
-    steps = setup.batches_per_epoch(len(faces), recipe.batch_size)
+    votes = {split: load_votes(args.votes, each, split) for split, each in splits.items()} if args.votes else None
+    faces = LabelledFaces(splits, accelerator.device, votes)
     torch.manual_seed(args.seed)
-    model = on_device(EmotionClassifier(widths=args.widths), device)
-    averaged = AveragedModel(model, multi_avg_fn=setup.moving_average(recipe.ema))
-    kept: Any = averaged.module
-    optimizer = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    scheduler = LambdaLR(optimizer, lambda step: setup.warm_up_then_cosine(step, WARM_UP_STEPS, recipe.epochs * steps))
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    try:
+        model = EmotionClassifier(widths=args.widths, blocks=args.blocks, votes=bool(args.votes))
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    training = EmotionTraining(on_device(model, accelerator.device), faces, recipe, accelerator, args.seed)
     settings = {
         "script": "train.emotion",
         "task": "emotion",
@@ -171,58 +314,21 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         "seed": args.seed,
         "network": model.config,
         "data": splits["train"].record,
+        **({"votes": "FER+"} if votes else {}),
     }
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "averaged": averaged}
-    log = setup.resume(args.out, settings, parts)
-
-    for epoch in range(len(log), recipe.epochs):
-        started = time.perf_counter()
-        # Dropout draws from torch's own generator.
-        torch.manual_seed(setup.seed_of(args.seed, epoch, accelerator.process_index))
-        wrapped.train()
-        train_loss = torch.zeros((), device=device)
-        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        progress = tqdm(indices, f"epoch {epoch + 1}/{recipe.epochs}", steps, disable=not accelerator.is_main_process)
-        for step, index in enumerate(progress):
-            rng = setup.generator(args.seed, epoch, step, accelerator.process_index, device=device)
-            mixed, other, share = mix(faces.draw(index, recipe, rng), recipe, rng)
-            logits, labels = wrapped(mixed).float(), faces.labels[index]
-            of_each, of_other = (
-                F.cross_entropy(logits, target, reduction="none", label_smoothing=recipe.label_smoothing)
-                for target in (labels, labels[other])
-            )
-            loss = (share * of_each + (1 - share) * of_other).mean()
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            optimizer.step()
-            averaged.update_parameters(model)
-            scheduler.step()
-            train_loss += loss.detach()
-        train_loss = accelerator.reduce(train_loss, reduction="mean").item() / steps
-        indices = setup.batches(len(faces), recipe.batch_size, args.seed, epoch, accelerator)
-        rng = setup.generator(args.seed, epoch, steps, accelerator.process_index, device=device)
-        with accelerator.autocast():
-            seen = (faces.draw(index, recipe, rng) for index in islice(indices, CALIBRATION_BATCHES))
-            setup.calibrate_batch_norm(kept, seen)
-        setup.share_buffers(kept, accelerator)
-        temperature, validation_loss, accuracy = validate(kept, faces, accelerator)
-        best = max((row["validation_accuracy"] for row in log), default=-1.0)
-        losses = {"train_loss": train_loss, "validation_loss": validation_loss}
-        setup.log_epoch(log, started, optimizer, **losses, validation_accuracy=accuracy)
-        if accelerator.is_main_process:
-            tqdm.write(f"epoch {epoch + 1}: validation loss {validation_loss:.4f}, accuracy {accuracy:.2%}")
-            if accuracy > best:
-                scores = {"best_epoch": epoch + 1, "validation_accuracy": round(accuracy, 4)}
-                kept.config["temperature"] = temperature
-                setup.keep_model(kept, args.out, settings, **scores)
-            setup.save_progress(args.out, settings, parts, log, "validation_accuracy")
-    accelerator.end_training()
+    train_epochs(training, accelerator, args, settings, len(faces))
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     recipe = replace(
-        Recipe(), epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate, noise=args.noise
+        Recipe(),
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        mixup=args.mixup,
+        noise=args.noise,
+        logit_adjustment=args.logit_adjustment,
     )
     setup.with_message(train, args, recipe)
 

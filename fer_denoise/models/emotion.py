@@ -1,6 +1,6 @@
-"""The emotion classifier: which of the seven emotions of FER2013 a face is labelled with."""
+"""The emotion classifier: which of the seven emotions of FER2013 a face is labelled with, and what a crowd sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import overload
 
@@ -16,6 +16,10 @@ from fer_denoise.models.pretrained import PretrainedModel
 CLASSES = 7
 SIZE = 48
 BATCH_SIZE = 256
+
+
+class VotesError(ValueError):
+    """A classifier does not know what a crowd sees."""
 
 
 class DownBlock(nn.Module):
@@ -38,27 +42,73 @@ class DownBlock(nn.Module):
         return F.relu(self.body(features) + self.shortcut(features))
 
 
+class FlatBlock(nn.Module):
+    """A residual block that keeps height and width (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(self.body(features) + features)
+
+
 class EmotionClassifier(PretrainedModel):
     """Compact residual network for gray faces of 48x48 pixels.
 
-    Its answer is a guess at the label that people gave a face, not at what somebody feels.
+    Its answer is a guess at the label that people gave a face, not at what somebody feels. Two people who look at one
+    face often disagree; where it has learned from the votes of ten (`fer_denoise.data.votes`), it tells those too.
 
     Args:
-        widths: channels of the stem and of each block after it.
-        dropout: share of the pooled features left out in training.
+        widths: channels of the stem and of each stage after it.
+        blocks: residual blocks of each stage, the first of which halves height and width.
+        dropout: fraction of the pooled features left out in training.
         temperature: what logits are divided by to be probabilities, so that these are as often right as they say (Guo
             et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599).
+        votes: whether it has a second head, for the distribution of a crowd's votes.
+        votes_temperature: that of the second head.
     """
 
     def __init__(
-        self, widths: Sequence[int] = (32, 64, 128, 192), dropout: float = 0.3, temperature: float = 1.0
+        self,
+        widths: Sequence[int] = (32, 64, 128, 192),
+        blocks: Sequence[int] | None = None,
+        dropout: float = 0.3,
+        temperature: float = 1.0,
+        votes: bool = False,
+        votes_temperature: float = 1.0,
     ) -> None:
-        super().__init__(widths=list(widths), dropout=dropout, temperature=temperature)
+        blocks = [1] * (len(widths) - 1) if blocks is None else list(blocks)
+        super().__init__(
+            widths=list(widths),
+            blocks=blocks,
+            dropout=dropout,
+            temperature=temperature,
+            votes=votes,
+            votes_temperature=votes_temperature,
+        )
+        if len(blocks) != len(widths) - 1 or min(blocks, default=0) < 1:
+            raise ValueError(
+                f"blocks must be at least 1 for each width after the first, got {blocks} for {list(widths)}"
+            )
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
         )
-        self.blocks = nn.Sequential(*(DownBlock(i, o) for i, o in pairwise(widths)))
+        self.blocks = nn.Sequential(
+            *(
+                block
+                for (i, o), count in zip(pairwise(widths), blocks, strict=True)
+                for block in (DownBlock(i, o), *(FlatBlock(o) for _ in range(count - 1)))
+            )
+        )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], CLASSES))
+        self.votes_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1], CLASSES)) if votes else None
 
     @overload
     def __call__(self, faces: Tensor) -> Tensor: ...
@@ -71,8 +121,21 @@ class EmotionClassifier(PretrainedModel):
 
     def forward(self, faces: Tensor) -> Tensor:
         """Logits (B, 7), in the order of `fer_denoise.data.EMOTIONS`, for `faces` (B, 1, 48, 48) in [0, 1]."""
-        features = self.blocks(self.stem((faces - 0.5) / 0.25))
-        return self.head(features.mean(dim=(2, 3)))
+        return self.head(self._features(faces))
+
+    def both_logits(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the label, and of the crowd's votes, (B, 7) each, for `faces` as in `forward`.
+
+        Raises:
+            VotesError: it has not learned from votes.
+        """
+        if self.votes_head is None:
+            raise VotesError("this classifier has learned from labels alone: train one with --votes")
+        features = self._features(faces)
+        return self.head(features), self.votes_head(features)
+
+    def _features(self, faces: Tensor) -> Tensor:
+        return self.blocks(self.stem((faces - 0.5) / 0.25)).mean(dim=(2, 3))
 
     @torch.inference_mode()
     def probabilities(self, faces: AnyImages) -> np.ndarray:
@@ -85,6 +148,22 @@ class EmotionClassifier(PretrainedModel):
         Raises:
             ValueError: faces in colour, or of another size; `fer_denoise.pictures.to_face` resizes one.
         """
+        logits = torch.cat([self(part).float().cpu() for part in self._batches(faces)])
+        return (logits / self.config["temperature"]).softmax(dim=1).numpy()
+
+    @torch.inference_mode()
+    def votes(self, faces: AnyImages) -> np.ndarray:
+        """Fractions (N, 7) of a crowd that would choose each of `fer_denoise.data.EMOTIONS`; arguments as above.
+
+        Raises:
+            VotesError: it has not learned from votes.
+            ValueError: as `probabilities`.
+        """
+        logits = torch.cat([self.both_logits(part)[1].float().cpu() for part in self._batches(faces)])
+        return (logits / self.config["votes_temperature"]).softmax(dim=1).numpy()
+
+    def _batches(self, faces: AnyImages) -> Iterator[Tensor]:
+        """Faces as this network takes them, on its device; errors as `probabilities`."""
         given = Batch(faces)
         images = given.pixels
         if images.shape[1] != 1:
@@ -97,5 +176,5 @@ class EmotionClassifier(PretrainedModel):
             raise ValueError(f"faces must be {SIZE}x{SIZE} pixels, got {height}x{width}; resize them with to_face")
         batch = torch.tensor(np.ascontiguousarray(images))
         device = next(self.parameters()).device
-        logits = torch.cat([self(part.to(device)).float().cpu() for part in batch.split(BATCH_SIZE)])
-        return (logits / self.config["temperature"]).softmax(dim=1).numpy()
+        for part in batch.split(BATCH_SIZE):
+            yield part.to(device)
