@@ -25,6 +25,7 @@ from fer_denoise.command.batch import JOB_FILE, Options, process_path, process_p
 from fer_denoise.command.job import Corruption, Restoration
 from fer_denoise.command.tables import ALONE, JobError, Share
 from fer_denoise.data import DataError, load_fer2013
+from fer_denoise.files import is_leftover
 from fer_denoise.noise import mixed_noise
 from fer_denoise.pictures import Picture, PictureError
 
@@ -60,7 +61,7 @@ def median_of(faces: np.ndarray) -> np.ndarray:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name == JOB_FILE or path.suffix in (".parts", ".partial")]
+    return [path.name for path in folder.rglob("*") if path.name == JOB_FILE or is_leftover(path)]
 
 
 @pytest.mark.parametrize("options", [Options(), Options(stream=True), Options(processes=2)])

@@ -45,6 +45,8 @@ def test_only_one_job_runs_at_a_time():
         for _ in range(20):
             with queue.take(visitor):
                 running.append(visitor)
+                # Long enough that others would come in between if they could.
+                time.sleep(0.001)
                 most.append(len(running))
                 running.pop()
 
