@@ -65,8 +65,8 @@ def sharpness(restored: np.ndarray, clean: np.ndarray) -> float:
     return float(np.sqrt(np.mean(gradients(restored) ** 2.0) / np.mean(gradients(clean) ** 2.0)))
 
 
-def blend(fidelity: np.ndarray, realism: np.ndarray, share: float) -> np.ndarray:
-    """Between two restorations of the same picture: `share` 0 gives the truer one, 1 the more natural one.
+def blend(fidelity: np.ndarray, realism: np.ndarray, alpha: float) -> np.ndarray:
+    """Blend two restorations of the same picture: `alpha` 0 gives the truer one, 1 the more natural one.
 
     Blends of a minimiser of squared error and a perfectly realistic restorer trade the one for the other as well as
     anything can (Freirich et al. 2021, "A Theory of the Distortion-Perception Tradeoff in Wasserstein Space",
@@ -74,11 +74,11 @@ def blend(fidelity: np.ndarray, realism: np.ndarray, share: float) -> np.ndarray
 
     Args:
         fidelity, realism: float, of one shape.
-        share: in [0, 1].
+        alpha: in [0, 1].
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie in [0, 1], got {share}")
-    return (1 - share) * fidelity + share * realism
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must lie in [0, 1], got {alpha}")
+    return (1 - alpha) * fidelity + alpha * realism
 
 
 def unsharp(images: np.ndarray, strength: float) -> np.ndarray:

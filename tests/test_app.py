@@ -213,15 +213,15 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
 
 
 def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):
-    def restored(model: str, share: float) -> np.ndarray:
-        return np.asarray(restore_face(clean, Restorers(), model, TASKS["high"], 3, share).restored).astype(float)
+    def restored(model: str, alpha: float) -> np.ndarray:
+        return np.asarray(restore_face(clean, Restorers(), model, TASKS["high"], 3, alpha).restored).astype(float)
 
     unet, gan = restored("attention-unet-high", 0.0), restored("patchgan-high", 1.0)
     assert np.abs(unet - gan).max() > 2
     np.testing.assert_array_equal(restored("patchgan-high", 0.0), unet)
     assert np.abs(restored("patchgan-high", 0.5) - (unet + gan) / 2).max() <= 1
     np.testing.assert_array_equal(restored("attention-unet-high", 0.5), unet)
-    with pytest.raises(ValueError, match="share must lie"):
+    with pytest.raises(ValueError, match="alpha must lie"):
         restored("patchgan-high", -1)
 
 

@@ -22,7 +22,7 @@ from fer_denoise.precision import on_cores
 from fer_denoise.realism import blend
 from fer_denoise.zoo import MODELS, specialists
 
-LEVELS = ("Fine", "Middle", "Coarse")
+SCALES = ("Fine", "Middle", "Coarse")
 
 UNFIT = "This noise is not what <i>{}</i> was trained for, so expect less of it."
 
@@ -47,20 +47,20 @@ class FaceView(NamedTuple):
 
 @on_cores(1)
 def restore_face(
-    face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, share: float = 1.0
+    face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, alpha: float = 1.0
 ) -> FaceView:
     """Add noise to a face, uint8 (48, 48), and remove it again.
 
-    A PatchGAN's result is blended with that of the U-Net of its task: `share` 1 takes the PatchGAN's alone.
+    A PatchGAN's result is blended with that of the U-Net of its task: `alpha` 1 takes the PatchGAN's alone.
     """
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
     restorer = restorers.get(model)
     restored = restore_known(restorer, noisy, noise)
     task = MODELS[model].task
-    if task and is_realist(model) and share != 1:
+    if task and is_realist(model) and alpha != 1:
         truest, _ = specialists(task)
-        restored = blend(restorers.get(truest)(noisy), restored, share)
+        restored = blend(restorers.get(truest)(noisy), restored, alpha)
     emotions = restorers.classifier()(np.stack([clean, noisy, restored]))
     return FaceView(
         clean=as_picture(clean),
@@ -77,10 +77,10 @@ def restore_face(
 def attention_pictures(
     face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int
 ) -> list[tuple[Image.Image, str]]:
-    """What the gates of a network let through on a face with noise, level by level; none for filters."""
+    """What the gates of a network let through on a face with noise, from the finest scale down; none for filters."""
     noisy = noise(to_float(face), seed=seed)
-    levels = restorers.get(model).attention(noisy)
-    named = zip(levels, LEVELS[: len(levels)], strict=True)
+    scales = restorers.get(model).attention(noisy)
+    named = zip(scales, SCALES[: len(scales)], strict=True)
     return [(attention_picture(noisy, coefficients), name) for coefficients, name in named]
 
 
@@ -128,14 +128,14 @@ def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) ->
 
 
 def measurements(view: FaceView, level: str, model: str, noise: Noise) -> str:
-    """All that is said of a face beside its pictures, as HTML; `level` tells how strong the noise is."""
+    """All that is said of a face beside its pictures, as HTML; `level` says how strong the noise is."""
     warning = "" if fits(model, noise) else f"<p class='unfit'>{UNFIT.format(MODELS[model].title)}</p>"
     summary = escape(MODELS[model].summary)
     return f"<section>{warning}{view.table}<p>{level}</p><p>{summary}</p></section><section>{view.emotions}</section>"
 
 
 def fits(model: str, noise: Noise) -> bool:
-    """Whether `noise` is what `model` was made for; only specialists are particular."""
+    """Whether `model` was trained for `noise`; whatever is no specialist serves every noise."""
     task = MODELS[model].task
     if task is None:
         return True

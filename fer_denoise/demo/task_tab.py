@@ -217,12 +217,12 @@ def build_task_tab(task: str, restorers: Restorers, hub_faces: HubFaces) -> Task
         measured: Subject | None,
         face: np.ndarray,
         model: str,
-        share: float,
+        alpha: float,
         seed: int | None,
         *values: float,
     ) -> tuple[Any, ...]:
         noise = controls.noise(*values)
-        view = restore_face(face, restorers, model, noise, int(seed or 0), share)
+        view = restore_face(face, restorers, model, noise, int(seed or 0), alpha)
         return (
             (face.tolist(), model, seed, values) if looking else None,
             subject(face, seed, *values) if is_outdated(measured, face, seed, *values) else None,
