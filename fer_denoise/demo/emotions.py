@@ -25,7 +25,7 @@ def emotion_table(titles: Sequence[str], probabilities: np.ndarray) -> str:
     for index, emotion in enumerate(EMOTIONS):
         cells = "".join(
             f"<td{' class=best' if index == likeliest else ''}>"
-            f"<span style='--share: {row[index]:.3f}'></span><b>{row[index]:.0%}</b></td>"
+            f"<span style='--probability: {row[index]:.3f}'></span><b>{row[index]:.0%}</b></td>"
             for row, likeliest in zip(probabilities, best, strict=True)
         )
         rows += f"<tr><th scope='row'>{emotion}</th>{cells}</tr>"

@@ -96,7 +96,7 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
     def picture(label: str) -> PictureInput:
         return PictureInput(label=label, format="png")
 
-    def share(label: str, value: float) -> NamedNumber:
+    def fraction(label: str, value: float) -> NamedNumber:
         return NamedNumber(value, label=label, minimum=0, maximum=1)
 
     def white() -> NamedNumber:
@@ -109,8 +109,8 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
                 [
                     picture("Noisy picture"),
                     gr.Dropdown(list_models(), value=DEFAULT_MODEL, label="Restorer"),
-                    share("Noise level (sigma)", 0),
-                    share("Strength", 1),
+                    fraction("Noise level (sigma)", 0),
+                    fraction("Strength", 1),
                     gr.Checkbox(True, label="Keep the colours"),
                     white(),
                 ],
@@ -120,9 +120,9 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
                 add_noise,
                 [
                     picture("Clean picture"),
-                    share("Noise level (sigma)", 0.06),
-                    share("Share of impulses (amount)", 0),
-                    share("Salt share (salt_vs_pepper)", 0.5),
+                    fraction("Noise level (sigma)", 0.06),
+                    fraction("Share of impulses (amount)", 0),
+                    fraction("Salt share (salt_vs_pepper)", 0.5),
                     NamedNumber(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED),
                     gr.Checkbox(True, label="Keep the colours"),
                     white(),

@@ -1,4 +1,4 @@
-"""Numbers as colours: the error of a restored face, its impulses, where the noise is, and where a network looks."""
+"""Maps in colours: the error of a restored face, its impulses, where the noise is, and where a network looks."""
 
 import numpy as np
 from PIL import Image
@@ -87,7 +87,7 @@ def impulse_legend() -> str:
 def error_legend() -> str:
     """A colour bar for `error_picture`, as HTML."""
     stops = ", ".join(f"rgb({r}, {g}, {b})" for r, g, b in COLOURS)
-    levels = [f"{share * ERROR_LIMIT * 255:.0f}" for share in (0, 0.5)] + [f"{ERROR_LIMIT * 255:.0f} or more"]
+    levels = [f"{fraction * ERROR_LIMIT * 255:.0f}" for fraction in (0, 0.5)] + [f"{ERROR_LIMIT * 255:.0f} or more"]
     marks = "".join(f"<span>{level}</span>" for level in levels)
     return (
         f"<div class='colour-bar' role='img' aria-label='Colours: dark is no error, light is {levels[-1]} gray levels'>"

@@ -114,7 +114,7 @@ def restore_into(
     restore: Callable[[str, Picture], Picture],
     white: float | None = None,
 ) -> tuple[Any, ...]:
-    """Restore one picture into `archive`; the row of `COLUMNS` that tells of it.
+    """Restore one picture into `archive`; the row of `COLUMNS` about it.
 
     Args:
         rows: of the pictures before, whose names are taken.

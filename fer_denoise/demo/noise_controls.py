@@ -38,7 +38,7 @@ class NoiseControls(Protocol):
     def describe(self, *values: float) -> str: ...
 
     def sweep(self, *values: float) -> list[tuple[float, Noise]]:
-        """Noise from weak to strong, each with its level; what the values say besides the level is kept."""
+        """Noise from weak to strong, each with its level; what the values say besides the level stays the same."""
         ...
 
 
@@ -81,7 +81,7 @@ class GaussianControls:
 
 @dataclass(frozen=True)
 class SaltAndPepperControls:
-    """The share of pixels drawn, and the share of white ones among them."""
+    """The fraction of pixels drawn, and the fraction of white ones among them."""
 
     level_name = "share of the pixels that are hit"
     level_limits = (0, 0.5)

@@ -114,7 +114,7 @@ def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab])
 
 
 def launch_options() -> dict[str, Any]:
-    """How the app is served: its look, and nothing kept of what visitors do."""
+    """How the app is served: its look, and nothing recorded of what visitors do."""
     return {
         "theme": THEME,
         "css_paths": STYLE,

@@ -140,9 +140,9 @@ def surface_table(results: dict[str, Any]) -> str:
 
 def _shade(margin: float) -> str:
     """From red through light gray to green, for -3 to 3 dB."""
-    share = min(abs(margin) / 3, 1)
+    fraction = min(abs(margin) / 3, 1)
     end = (95, 200, 140) if margin >= 0 else (240, 120, 110)
-    return "rgb({:.0f}, {:.0f}, {:.0f})".format(*(238 + share * (channel - 238) for channel in end))
+    return "rgb({:.0f}, {:.0f}, {:.0f})".format(*(238 + fraction * (channel - 238) for channel in end))
 
 
 def emotion_finding(levels: list[dict[str, Any]]) -> str:

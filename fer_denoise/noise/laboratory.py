@@ -76,11 +76,11 @@ def mixed_noise(
 class RandomNoise:
     """Gaussian noise, impulses, both, or none: a kind and a level of its own for each image.
 
-    The logarithm of sigma is uniform, so that each doubling is drawn as often; amount and salt share are uniform.
+    The logarithm of sigma is uniform, so that each doubling is drawn as often; amount and salt_vs_pepper are uniform.
 
     Args:
         min_sigma, max_sigma, max_amount: the lowest and highest levels.
-        gaussian, impulses, both: shares of images with that kind alone, or with impulses on Gaussian noise; the rest
+        gaussian, impulses, both: fractions of images with that kind alone, or with impulses on Gaussian noise; the rest
             stays clean.
     """
 
@@ -105,7 +105,7 @@ class RandomNoise:
         return self.corrupt_at(clean, self.draw_levels(len(clean), generator), generator)
 
     def draw_levels(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Sigma, amount and salt share of `count` images, (count, 1, 1, 1) each, on the generator's device."""
+        """Sigma, amount and salt_vs_pepper of `count` images, (count, 1, 1, 1) each, on the generator's device."""
         return self._levels(*torch.rand(4, count, 1, 1, 1, generator=generator, device=generator.device))
 
     def corrupt_at(self, clean: Tensor, levels: tuple[Tensor, Tensor, Tensor], generator: torch.Generator) -> Tensor:
@@ -113,14 +113,14 @@ class RandomNoise:
         sigma, amount, salt_vs_pepper = levels
         noisy = clean + sigma * torch.randn(clean.shape, generator=generator, device=clean.device)
         noisy = noisy.clamp_(0, 1)
-        for share, value in ((salt_vs_pepper, 1.0), (1 - salt_vs_pepper, 0.0)):
+        for fraction, value in ((salt_vs_pepper, 1.0), (1 - salt_vs_pepper, 0.0)):
             # The chance of a pixel to be among positions that are drawn with replacement.
-            hit = torch.rand(clean.shape, generator=generator, device=clean.device) < 1 - (-amount * share).exp()
+            hit = torch.rand(clean.shape, generator=generator, device=clean.device) < 1 - (-amount * fraction).exp()
             noisy = noisy.masked_fill_(hit, value)
         return noisy
 
     def _levels(self, kind, level, amount, salt_vs_pepper):
-        """Sigma, amount and salt share out of uniform draws, floats or tensors."""
+        """Sigma, amount and salt_vs_pepper out of uniform draws, floats or tensors."""
         # Along the unit interval: Gaussian alone, both, impulses alone, clean.
         with_gaussian = kind < self.gaussian + self.both
         with_impulses = (kind >= self.gaussian) & (kind < self.gaussian + self.both + self.impulses)
