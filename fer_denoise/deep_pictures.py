@@ -74,7 +74,7 @@ def avif_bits(content: bytes) -> int:
 def encode_tiff(frames: list[np.ndarray], white: float, info: dict[str, Any]) -> bytes:
     """Frames (H, W) or (H, W, 3) of any dtype as a TIFF of as many pages."""
     target = io.BytesIO()
-    told = np.issubdtype(frames[0].dtype, np.integer) and white < np.iinfo(frames[0].dtype).max
+    below_max = np.issubdtype(frames[0].dtype, np.integer) and white < np.iinfo(frames[0].dtype).max
     with TiffWriter(target) as writer:
         for frame in frames:
             writer.write(
@@ -84,7 +84,7 @@ def encode_tiff(frames: list[np.ndarray], white: float, info: dict[str, Any]) ->
                 resolution=(info["x_resolution"], info["y_resolution"]) if "x_resolution" in info else None,
                 resolutionunit=info.get("resolution_unit"),
                 iccprofile=info.get("icc_profile"),
-                extratags=[(MAX_SAMPLE_VALUE, "H", 1, int(white), True)] if told and white <= 65535 else None,
+                extratags=[(MAX_SAMPLE_VALUE, "H", 1, int(white), True)] if below_max and white <= 65535 else None,
                 metadata=None,
                 software=False,
                 contiguous=False,

@@ -63,7 +63,7 @@ class Picture:
             uint8, or of deeper pictures uint16, float32 or whatever the file has.
         white: the number that stands for white; black is 0.
         as_rgb: it is gray, but was stored as RGB, and so is to be written.
-        info: what else is kept, in the words of Pillow: durations, resolution, colour profile.
+        info: what else goes into the file again, in the words of Pillow: durations, resolution, colour profile.
         notes: what was changed in reading, for a person to read.
     """
 
@@ -295,7 +295,7 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
 
 def _finished(
     frames: list[np.ndarray],
-    told: float | None,
+    own_white: float | None,
     as_rgb: bool,
     gray: bool,
     white: float | None,
@@ -303,11 +303,11 @@ def _finished(
     notes: set[str],
     name: str,
 ) -> Picture:
-    """Frames (H, W) or (H, W, 3) of any dtype as the picture that was asked for; `told` is white as the file has it."""
+    """Frames (H, W) or (H, W, 3) of any dtype as the picture that was asked for; `own_white` is white by the file."""
     if any(frame.dtype != frames[0].dtype for frame in frames):
         raise PictureError(f"{name} holds frames of different depths; save each as a file of its own")
     deep = frames[0].dtype != np.uint8
-    white = _check_range(frames, white or told, name) if deep else 255
+    white = _check_range(frames, white or own_white, name) if deep else 255
     if deep and any(frame.min() < 0 or frame.max() > white for frame in frames):
         notes = notes | {"pixels beyond black or white were taken for them"}
     had_colour = frames[0].ndim == 3
@@ -322,7 +322,7 @@ def _check_range(frames: list[np.ndarray], white: float | None, name: str) -> fl
     """The number that is white in frames of more than 8 bits.
 
     Raises:
-        PictureError: it cannot be told, or there are pixels far beyond it.
+        PictureError: nothing says which it is, or there are pixels far beyond it.
     """
     dtype = frames[0].dtype
     if np.issubdtype(dtype, np.complexfloating) or not np.issubdtype(dtype, np.number):

@@ -12,7 +12,7 @@ DEFAULT_MODEL = UNIVERSAL
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a person should know of a model: its title, what it is, and the task it was trained for, if one."""
+    """What a model is: its title, a sentence about it, and the task that it was trained for, if one."""
 
     title: str
     summary: str

@@ -43,10 +43,10 @@ def find_column(columns: Sequence[str], names: Iterable[str], source: str) -> st
     Raises:
         MissingColumnError: none has.
     """
-    known = {column.strip().casefold(): column for column in reversed(columns)}
+    by_folded = {column.strip().casefold(): column for column in reversed(columns)}
     for name in names:
-        if name in known:
-            return known[name]
+        if name in by_folded:
+            return by_folded[name]
     raise MissingColumnError(
         f"{source}: has no column {' or '.join(names)}, only {', '.join(columns)}; rename one of them"
     )
@@ -56,8 +56,8 @@ def match_split(*names: str) -> str | None:
     """The split that the first of `names` stands for which is the name of one in any of the common copies."""
     for name in names:
         word = re.sub(r"[^a-z]", "", name.lower())
-        for split, known in _SPLIT_NAMES.items():
-            if word in known:
+        for split, spellings in _SPLIT_NAMES.items():
+            if word in spellings:
                 return split
     return None
 
@@ -89,5 +89,5 @@ def emotion_index(label: Any, class_names: Sequence[str] | None, place: str) -> 
     for index, emotion in enumerate(EMOTIONS):
         if name in _EMOTION_NAMES[emotion] or name == str(index):
             return index
-    known = ", ".join(EMOTIONS)
-    raise DataError(f"{place}: {name[:40]!r} is no emotion; use one of {known}, or 0 to 6 in that order")
+    emotions = ", ".join(EMOTIONS)
+    raise DataError(f"{place}: {name[:40]!r} is no emotion; use one of {emotions}, or 0 to 6 in that order")

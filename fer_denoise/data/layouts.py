@@ -161,11 +161,11 @@ def _rows_of_tables(tables: dict[Path, Table], root: Path) -> list[Rows]:
     whole = [file for file in tables if _usage_column(tables[file])]
     stems = {file: _stem(file).lower() for file in whole}
     if len(set(stems.values())) > 1 and not all(match_split(*_words(file, root)) for file in whole):
-        known = [stem for stem in KAGGLE_STEMS if stem in stems.values()]
-        if not known:
+        present = [stem for stem in KAGGLE_STEMS if stem in stems.values()]
+        if not present:
             names = ", ".join(file.name for file in whole)
             raise DataError(f"{root}: holds several tables of all splits, {names}; point --data at one of them")
-        whole = [file for file in whole if stems[file] == known[0]]
+        whole = [file for file in whole if stems[file] == present[0]]
     files = whole or list(tables)
     splits = dict.fromkeys(files, "train") if whole else _splits_of(files, root)
     return [TableRows(tables[file], splits[file], str(file)) for file in files]
