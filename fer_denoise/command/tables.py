@@ -39,7 +39,7 @@ REPORTED = {
 }
 
 
-PARTS_JOB = "job.json"
+PARTS_RECORD = "job.json"
 """In a folder of parts: what they are made with."""
 ALONE = Share()
 
@@ -60,7 +60,7 @@ def process(
     """Do `work` to the images of a table, and write it to `output` with all else as it was.
 
     Damaged rows stay as they are. Finished parts lie beside `output`, so that the same call goes on after an
-    interruption, until the caller has kept the report and calls `forget_parts`.
+    interruption, until the caller has recorded the report and calls `forget_parts`.
 
     Args:
         output: ends in .csv for a CSV file, else in .parquet.
@@ -71,56 +71,114 @@ def process(
 
     Raises:
         DataError: the table is damaged, or there is such a file already.
-        JobError: a process was killed, or the parts that are there are of other work.
+        JobError: a process was killed, or the parts that are there are of another job.
         OSError: the disk is full.
     """
     output = share.name(output)
-    folder = _parts_folder(output)
-    if output.exists() and not (folder / PARTS_JOB).exists():
+    journal = _PartsJournal(output)
+    if output.exists() and not journal.is_begun:
         raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
-    record = {**work.record, "source": source, "share": [share.rank, share.of], **table.record}
-    _open_parts(folder, record)
+    journal.open({**work.record, "source": source, "share": [share.rank, share.of], **table.record})
     if output.exists():
-        return _report_of(sorted(folder.glob("[0-9]*.json"))).from_before()
+        return journal.report().from_before()
     worker = Worker(work, Estimator(), table.column, source, repo, one_thread=processes > 1)
     report, files = Report(), []
     for number, (first_row, part) in enumerate(table.parts(share, PART_ROWS)):
-        file = folder / f"{number:06}{output.suffix}"
-        files.append(file)
-        remarks = file.with_suffix(".json")
-        known = remarks.exists()
-        if not known:
-            # Named, for else its content would be hashed.
-            images = datasets.Dataset(pa.table({table.column: part.images}), fingerprint=file.stem)
-            with explained(source):
-                changed = images.map(
-                    worker,
-                    batched=True,
-                    batch_size=BATCH_ROWS,
-                    with_indices=True,
-                    fn_kwargs={"first_row": first_row},
-                    num_proc=min(processes, len(images)) if processes > 1 else None,
-                    keep_in_memory=True,
-                    load_from_cache_file=False,
-                    # Told, for a process that estimates nothing could not know.
-                    features=Features({**images.features, **REPORTED}),
-                    desc=f"{work.done}: {source}, from row {first_row}",
-                )
-            write_whole(file, part.with_images(changed.data.column(table.column).combine_chunks()))
-            # Last, so that a part with remarks is a whole one.
-            write_whole(remarks, json.dumps(_report(changed).as_dict()).encode())
-        found = _report_of([remarks])
-        report.add(found.from_before() if known else found)
+        files.append(journal.part(number))
+        earlier = journal.report_on(number)
+        if earlier is not None:
+            report.add(earlier.from_before())
+            continue
+        changed = _map(worker, part.images, number, first_row, processes)
+        done = _report(changed)
+        journal.add(number, part.with_images(changed.data.column(table.column).combine_chunks()), done)
+        report.add(done)
     _join(table, files, output)
     return report
 
 
 def forget_parts(output: Path, share: Share = ALONE) -> None:
     """Remove the parts of a table that is done with."""
-    folder = _parts_folder(share.name(output))
-    # First, for without it the others are no parts of anything.
-    (folder / PARTS_JOB).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    _PartsJournal(share.name(output)).forget()
+
+
+class _PartsJournal:
+    """The folder beside an output that holds its finished parts, the reports on them, and what they are made with."""
+
+    def __init__(self, output: Path) -> None:
+        self._folder = part_of(output).with_suffix(".parts")
+        self._suffix = output.suffix
+        self._record = self._folder / PARTS_RECORD
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether an earlier run, or this one, has begun here."""
+        return self._record.exists()
+
+    def open(self, record: dict[str, Any]) -> None:
+        """Begin, or go on if what an earlier run left was made with the same `record`.
+
+        Raises:
+            JobError: it was not.
+        """
+        if not self.is_begun:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            write_whole(self._record, json.dumps(record).encode())
+            return
+        begun = json.loads(self._record.read_text(encoding="utf-8"))
+        if begun != json.loads(json.dumps(record)):
+            raise JobError(
+                f"{self._folder}: was begun with {begun}; repeat that, remove the folder, or choose another output"
+            )
+
+    def part(self, number: int) -> Path:
+        """The file of a part."""
+        return self._folder / f"{number:06}{self._suffix}"
+
+    def add(self, number: int, content: bytes, report: Report) -> None:
+        """Write a finished part."""
+        write_whole(self.part(number), content)
+        # Last, so that a part with a report is a whole one.
+        write_whole(self.part(number).with_suffix(".json"), json.dumps(report.as_dict()).encode())
+
+    def report_on(self, number: int) -> Report | None:
+        """The report on a part, or None where it is not finished."""
+        file = self.part(number).with_suffix(".json")
+        return Report.of(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+    def report(self) -> Report:
+        """The report on all parts that are finished."""
+        whole, number = Report(), 0
+        while (part := self.report_on(number)) is not None:
+            whole.add(part)
+            number += 1
+        return whole
+
+    def forget(self) -> None:
+        """Remove the folder."""
+        # First, for without it the others are no parts of anything.
+        self._record.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _map(worker: "Worker", images: pa.Array, number: int, first_row: int, processes: int) -> datasets.Dataset:
+    """The images of a part as `worker` leaves them, with its columns for the report."""
+    # Named, for else its content would be hashed.
+    dataset = datasets.Dataset(pa.table({worker.column: images}), fingerprint=f"{number:06}")
+    with explained(worker.source):
+        return dataset.map(
+            worker,
+            batched=True,
+            batch_size=BATCH_ROWS,
+            with_indices=True,
+            fn_kwargs={"first_row": first_row},
+            num_proc=min(processes, len(dataset)) if processes > 1 else None,
+            keep_in_memory=True,
+            load_from_cache_file=False,
+            # Given, for a process that estimates nothing could not know them.
+            features=Features({**dataset.features, **REPORTED}),
+            desc=f"{worker.work.done}: {worker.source}, from row {first_row}",
+        )
 
 
 @dataclass
@@ -189,30 +247,6 @@ def explained(source: str) -> Iterator[None]:
             f"{source}: a process that worked on it was killed, perhaps for want of memory; repeat the command, which "
             "goes on, with fewer --processes if it happens again"
         ) from error
-
-
-def _parts_folder(output: Path) -> Path:
-    return part_of(output).with_suffix(".parts")
-
-
-def _open_parts(folder: Path, record: dict[str, Any]) -> None:
-    job = folder / PARTS_JOB
-    if job.exists():
-        begun = json.loads(job.read_text(encoding="utf-8"))
-        if begun != json.loads(json.dumps(record)):
-            raise JobError(
-                f"{folder}: was begun with {begun}; repeat that, remove the folder, or choose another output"
-            )
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    write_whole(job, json.dumps(record).encode())
-
-
-def _report_of(remarks: list[Path]) -> Report:
-    report = Report()
-    for file in remarks:
-        report.add(Report.of(json.loads(file.read_text(encoding="utf-8"))))
-    return report
 
 
 def _report(changed: datasets.Dataset) -> Report:
