@@ -15,6 +15,7 @@ from training_data import assert_same_tensors, options, read_checkpoint, read_lo
 from fer_denoise.data import Faces
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.noise import TASKS
+from fer_denoise.zoo import specialists
 from train import gan
 from train.gan import ORIGIN, AdversarialTraining, Recipe, discriminator_loss, generator_adversarial_loss
 from train.shared.checkpoint import save_state
@@ -204,11 +205,11 @@ def test_the_run_folder_holds_both_networks_and_the_log(finished, preset):
 
 
 def test_the_improved_recipe_starts_from_the_unet_of_the_task():
-    for task, name in gan.IMPROVED_INIT.items():
+    for task in TASKS:
         args = gan.parse_args(["--task", task, "--preset", "improved", "--out", "x"])
         model = gan.make_generator(args, gan.make_recipe(args))
         assert model.training_record["task"] == task
-        assert_same_tensors(model.state_dict(), AttentionUNet.from_pretrained(name).state_dict())
+        assert_same_tensors(model.state_dict(), AttentionUNet.from_pretrained(specialists(task)[0]).state_dict())
 
 
 def test_options_change_the_recipe(data, tmp_path):

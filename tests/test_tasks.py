@@ -33,7 +33,7 @@ from fer_denoise.demo.page import build
 from fer_denoise.hub.sources import BUNDLE
 from fer_denoise.noise import TASKS, task_at
 from fer_denoise.zoo import MODELS
-from train import unet
+from train import gan, unet
 from train.reporting.cards import make_card, model_name
 
 assert Path(fer_denoise.__file__).is_relative_to(Path.cwd()), fer_denoise.__file__
@@ -50,9 +50,10 @@ assert model_name(folder) == "patchgan-very-high"
 card = str(make_card("patchgan-very-high", folder))
 assert "very high Gaussian noise (sigma 0.12 on [0, 1])" in card and "PatchGAN, very high Gaussian" in card
 
-for preset in ("origin", "improved"):
-    args = unet.parse_args(["--task", "very_high", "--preset", preset, "--out", "anywhere"])
-    assert unet.make_recipe(args).epochs
+for script in (unet, gan):
+    for preset in ("origin", "improved"):
+        args = script.parse_args(["--task", "very_high", "--preset", preset, "--out", "anywhere"])
+        assert script.make_recipe(args).epochs
 
 noisy = TASKS["very_high"](np.full((1, 16, 16), 0.5, np.float32), seed=0)
 assert ClassicalFilter("tv")(noisy, 0.12).shape == noisy.shape

@@ -31,6 +31,7 @@ from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
 from fer_denoise.precision import on_device
+from fer_denoise.zoo import specialists
 from train.shared import batch_norm, optimisation, sampling, setup
 from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
@@ -86,6 +87,7 @@ IMPROVED = Recipe(
     batch_size=32,
     learning_rate=1e-4,
     betas=(0.5, 0.99),
+    adversarial_weight=1.25e-4,
     adversarial_loss="relativistic",
     gradient_penalty=0.02,
     conditional=False,
@@ -100,14 +102,8 @@ IMPROVED = Recipe(
 )
 """Fine-tunes the U-Net of the same task against a relativistic loss with zero-centred gradient penalties (Huang et al.
 2024, "The GAN is dead; long live the GAN!", https://arxiv.org/abs/2501.05441)."""
-IMPROVED_WEIGHTS = {"low": 1.25e-4, "high": 5e-4, "salt_pepper": 1.25e-4}
-"""Adversarial weight of each task."""
-IMPROVED_INIT = {
-    "low": "attention-unet-low",
-    "high": "attention-unet-high",
-    "salt_pepper": "attention-unet-salt-pepper",
-}
-"""The model that each task starts from."""
+IMPROVED_WEIGHTS = {"high": 5e-4}
+"""The adversarial weight, on tasks where it is another."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -144,7 +140,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_recipe(args: argparse.Namespace) -> Recipe:
     recipe = ORIGIN
     if args.preset == "improved":
-        recipe = replace(IMPROVED, adversarial_weight=IMPROVED_WEIGHTS[args.task])
+        recipe = replace(IMPROVED, adversarial_weight=IMPROVED_WEIGHTS.get(args.task, IMPROVED.adversarial_weight))
     given = {name: getattr(args, name) for name in asdict(recipe) if getattr(args, name, None) is not None}
     return replace(recipe, **given)
 
@@ -155,7 +151,7 @@ def make_generator(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
 
 def initial(args: argparse.Namespace) -> str | None:
     """The model to start from, where there is one."""
-    return args.init or (IMPROVED_INIT[args.task] if args.preset == "improved" else None)
+    return args.init or (specialists(args.task)[0] if args.preset == "improved" else None)
 
 
 def generator_adversarial_loss(recipe: Recipe, real: Tensor, fake: Tensor) -> Tensor:
