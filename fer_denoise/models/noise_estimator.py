@@ -1,4 +1,4 @@
-"""A small network that tells how noisy a picture is, and where."""
+"""A small network that estimates how noisy a picture is, and where."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ MAX_WIDTH = 2.5
 """Width of correlated noise, in pixels, that stands for 1."""
 
 LEVELS = ("sigma", "amount", "width", "stripes", "jpeg", "quantization")
-"""What is told of a whole picture, in this order, each 0 where there is none of it:
+"""What is estimated of a whole picture, in this order, each 0 where there is none of it:
 
 sigma: standard deviation of the random noise on [0, 1], the root of its mean square over the picture;
 amount: of impulses, as `salt_and_pepper_noise` counts it;
@@ -38,7 +38,7 @@ class NoiseEstimator(nn.Module):
     """The noise of a picture as a whole, its level at each pixel, and which pixels are impulses.
 
     After the noise estimation subnetwork of CBDNet (Guo et al. 2019, "Toward Convolutional Blind Denoising of Real
-    Photographs", https://arxiv.org/abs/1807.04686). What is told of the whole picture comes from means and standard
+    Photographs", https://arxiv.org/abs/1807.04686). The levels of the whole picture come from means and standard
     deviations of features over it, so pictures of every size fit.
 
     Args:
@@ -81,7 +81,7 @@ class NoiseEstimator(nn.Module):
         return Estimate(self._levels(coarse), sigma, impulse)
 
     def levels(self, inputs: Tensor) -> Tensor:
-        """The part of `forward` that tells of whole pictures."""
+        """The levels that `forward` estimates of whole pictures."""
         return self._levels(self.coarse(self.fine(inputs)))
 
     def _levels(self, coarse: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class PretrainedModel(nn.Module):
 
     Attributes:
         config: keyword arguments of the constructor, as written to `config.json`.
-        training_record: what is known of the weights (task, recipe, data, scores); empty for a fresh network.
+        training_record: how the weights came about (task, recipe, data, scores); empty for a fresh network.
     """
 
     def __init__(self, **config: Any) -> None:

@@ -20,7 +20,7 @@ from fer_denoise.models.noise_estimator import (
 from fer_denoise.models.pretrained import PretrainedModel
 
 CONDITION = 64
-"""Length of what the blocks are told of the noise level."""
+"""Length of the vector that conditions the blocks on the noise level."""
 
 CELL = 16
 """Side in pixels of the cells that levels are given for, where they are not the same all over a picture."""
@@ -86,7 +86,7 @@ class Stage(nn.ModuleList):
 class UniversalRestorer(PretrainedModel):
     """Residual U-Net with attention gates that finds out how noisy each pixel is, and restores it by that.
 
-    A noise estimator tells the level of the noise at each pixel, the probability that a pixel's value is lost to an
+    A noise estimator gives the level of the noise at each pixel, the probability that a pixel's value is lost to an
     impulse, and what kinds of noise the picture has. The network sees the picture, its lost pixels filled in from
     their neighbours, and both maps; its blocks are modulated by what the picture has as a whole. For each pixel it
     decides whether to take the filled in value, and adds a correction. The body is a residual U-Net without
@@ -199,17 +199,17 @@ class UniversalRestorer(PretrainedModel):
         # Levels are learned from the truth alone, and so mean the same when they are given. What is lost is learned
         # from the restored pixels too.
         root = F.relu(estimate.sigma.detach())
-        known = F.relu(estimate.levels.detach()) if levels is None else scaled(levels.to(root.dtype))
+        scaled_levels = F.relu(estimate.levels.detach()) if levels is None else scaled(levels.to(root.dtype))
         if sigma is not None:
             given = (sigma.to(root.dtype) / MAX_SIGMA).sqrt()
-            same = given.view(-1, *[1] * (known.ndim - 1)).expand_as(known[..., :1])
-            known = torch.cat([same, known[..., 1:]], dim=-1)
+            same = given.view(-1, *[1] * (scaled_levels.ndim - 1)).expand_as(scaled_levels[..., :1])
+            scaled_levels = torch.cat([same, scaled_levels[..., 1:]], dim=-1)
             root = given.view(-1, 1, 1, 1).expand_as(root)
         lost = torch.sigmoid(estimate.impulse)
         # In bfloat16 the filled in picture would lose gray levels.
         with torch.autocast(padded.device.type, enabled=False):
             filled = fill(at_least_float32(padded), lost)
-        return torch.cat([padded, filled, lost, root], dim=1), self.condition(known)
+        return torch.cat([padded, filled, lost, root], dim=1), self.condition(scaled_levels)
 
     def _encode(self, inputs: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
         """Features of the bottleneck, those of the skip connections, and the condition of all blocks."""
@@ -260,5 +260,5 @@ def fill(images: Tensor, lost: Tensor) -> Tensor:
     near = images.new_tensor([0.02, 0.5, 1.0, 0.5, 0.02])
     kernel = (near[:, None] * near).clamp(max=0.5)[None, None]
     # So small a weight for what is lost gives its own mean where all around it is lost too.
-    known = (1 - lost).clamp(min=1e-3)
-    return F.conv2d(images * known, kernel, padding=2) / F.conv2d(known, kernel, padding=2)
+    weights = (1 - lost).clamp(min=1e-3)
+    return F.conv2d(images * weights, kernel, padding=2) / F.conv2d(weights, kernel, padding=2)
