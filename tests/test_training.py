@@ -27,7 +27,7 @@ from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
 from train import benchmark, tune_classical
-from train.shared import run_folder, sampling, supervised
+from train.shared import epochs, run_folder, sampling, supervised
 from train.shared.checkpoint import save_state
 from train.shared.faces import VALIDATION_SEED, NoisyFaces
 
@@ -88,6 +88,24 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
     config = "model/config.json"
     assert json.loads((out / config).read_text()) == json.loads((finished[preset] / config).read_text())
     assert without_log_seconds(out) == without_log_seconds(finished[preset])
+
+
+def test_a_run_of_given_minutes_is_one_of_as_many_epochs_as_fit(data, tmp_path, finished, preset, monkeypatch, capsys):
+    """What was timed leaves no trace: the weights are those of a run that was told the epochs."""
+    monkeypatch.setattr(epochs, "median", lambda seconds: 1.0)
+    monkeypatch.setattr(epochs, "TIMED", 2)
+    out = tmp_path / "run"
+    # Three steps of a second each, and a validation of next to nothing, go nearly four times into twelve seconds.
+    in_time = options(data, out, "--preset", preset, "--minutes", "0.2")
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train.unet.main(in_time)
+    assert "3 epochs fit into 0.2 minutes" in capsys.readouterr().out
+    monkeypatch.setattr(epochs, "epochs_within", None)
+    train.unet.main([*in_time, "--resume"])
+    assert len(read_log(out)) == 3
+    assert_same_tensors(*(load_file(run / "model" / "model.safetensors") for run in (out, finished[preset])))
 
 
 def test_the_log_has_a_row_for_each_epoch(finished, preset):

@@ -51,7 +51,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     variant = VARIANTS[name]
     recipe = replace(universal.RECIPE, **{"epochs": args.epochs, **variant.recipe})
     out = RUNS / f"{args.epochs}-epochs" / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
-    options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto", compile=False)
+    options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto", compile=False, minutes=None)
 
     def make_model() -> UniversalRestorer:
         torch.manual_seed(seed)

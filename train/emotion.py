@@ -233,8 +233,9 @@ class EmotionTraining(Training):
         self.average = AveragedModel(model, multi_avg_fn=optimisation.moving_average(recipe.ema))
         self.best: Any = self.average.module
         optimizer = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-        steps = recipe.epochs * sampling.batches_per_epoch(len(faces), recipe.batch_size)
-        self.scheduler = LambdaLR(optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, steps))
+        self.scheduler = LambdaLR(
+            optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, self.total_steps)
+        )
         self.heads, self.optimizer = accelerator.prepare(Heads(model), optimizer)
         frequencies = torch.bincount(faces.labels, minlength=CLASSES).float() / len(faces)
         self.adjustment = recipe.logit_adjustment * frequencies.clamp(min=1e-6).log()

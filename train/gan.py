@@ -32,7 +32,7 @@ from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
 from fer_denoise.precision import on_device
 from fer_denoise.zoo import specialists
-from train.shared import batch_norm, optimisation, sampling, setup
+from train.shared import batch_norm, optimisation, setup
 from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
 from train.unet import make_unet
@@ -205,11 +205,10 @@ class AdversarialTraining(Training):
             Adam(discriminator.parameters(), lr=recipe.discriminator_learning_rate, betas=recipe.betas),
         )
         self._generate, self._judge, self.optimizer, self.discriminator_optimizer = prepared
-        steps = recipe.epochs * sampling.batches_per_epoch(len(faces), recipe.batch_size)
 
         def rate(step: int) -> float:
             constant = recipe.schedule == "constant"
-            return 1.0 if constant else optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
+            return 1.0 if constant else optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, self.total_steps)
 
         optimizers = (self.optimizer, self.discriminator_optimizer)
         self.schedulers = [LambdaLR(optimizer.optimizer, rate) for optimizer in optimizers]

@@ -1,19 +1,26 @@
 """The epochs of a training: all that is the same, whatever a step of it does."""
 
 import argparse
+import copy
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import islice
+from statistics import median
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import gather_object
 from torch import Tensor
 from tqdm import tqdm
 
 from fer_denoise.models import PretrainedModel
 from train.shared import batch_norm, run_folder, sampling
+
+WARM_UP, TIMED = 3, 12
+"""Steps that are left out, and those that are timed, where a training is to fill a given time."""
 
 
 class Training(ABC):
@@ -26,6 +33,7 @@ class Training(ABC):
         optimizer: the one whose learning rate stands in the log.
         losses: names in the log of what a step gives, the first of them `train_loss`.
         measure: what a validation gives beside its loss, one of `run_folder.MEASURES`.
+        total_steps: of the whole training, for its schedules; `train_epochs` sets it before the first step.
     """
 
     best: PretrainedModel
@@ -34,6 +42,7 @@ class Training(ABC):
     optimizer: AcceleratedOptimizer
     losses: tuple[str, ...] = ("train_loss",)
     measure: str = "validation_psnr"
+    total_steps: int = 1
 
     @abstractmethod
     def begin(self, epoch: int) -> None:
@@ -91,8 +100,13 @@ def train_epochs(
     Returns:
         The log, a row per epoch.
     """
-    epochs, batch_size = settings["recipe"]["epochs"], settings["recipe"]["batch_size"]
+    batch_size = settings["recipe"]["batch_size"]
     steps = sampling.batches_per_epoch(images, batch_size)
+    if args.minutes:
+        epochs = run_folder.epochs_begun(args.out) or epochs_within(training, accelerator, args, images, batch_size)
+        settings = {**settings, "recipe": {**settings["recipe"], "epochs": epochs}}
+    epochs = settings["recipe"]["epochs"]
+    training.total_steps = epochs * steps
     log = run_folder.resume(args.out, settings, training.parts)
     while not run_folder.is_finished(log, settings["recipe"]):
         epoch = len(log)
@@ -122,3 +136,35 @@ def train_epochs(
             run_folder.save_progress(args.out, settings, training.parts, log, training.measure)
     accelerator.end_training()
     return log
+
+
+def epochs_within(
+    training: Training, accelerator: Accelerator, args: argparse.Namespace, images: int, batch_size: int
+) -> int:
+    """How many epochs fit into `args.minutes`, at least one, by the time of the first steps and of a validation.
+
+    `training` is afterwards as it was before.
+    """
+    started = time.perf_counter()
+    states = {name: copy.deepcopy(part.state_dict()) for name, part in training.parts.items()}
+    steps = sampling.batches_per_epoch(images, batch_size)
+    training.begin(0)
+    seconds = []
+    indices = sampling.batches(images, batch_size, args.seed, 0, accelerator)
+    for step, index in enumerate(islice(indices, WARM_UP + TIMED)):
+        begun = time.perf_counter()
+        rng = sampling.generator(args.seed, 0, step, accelerator.process_index, device=accelerator.device)
+        # Reading the loss waits for the device.
+        training.step(index, rng, step).tolist()
+        seconds.append(time.perf_counter() - begun)
+    begun = time.perf_counter()
+    training.validate()
+    finished = time.perf_counter()
+    run_folder.set_states(training.parts, states)
+    per_epoch = steps * median(seconds[-TIMED:]) + finished - begun
+    fitting = max(1, int((60 * args.minutes - (finished - started)) / per_epoch))
+    # Every process has to come to the same.
+    fitting = min(gather_object([fitting]))
+    if accelerator.is_main_process:
+        tqdm.write(f"{fitting} epochs fit into {args.minutes:g} minutes, of {per_epoch:.1f} seconds each")
+    return fitting

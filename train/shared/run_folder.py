@@ -39,15 +39,26 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
     if checkpoint["settings"] != settings:
         changed = {name: value for name, value in checkpoint["settings"].items() if settings.get(name) != value}
         raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
-    for name, part in parts.items():
-        if isinstance(part, AcceleratedOptimizer):
-            load_optimizer(part.optimizer, checkpoint[name])
-        else:
-            part.load_state_dict(checkpoint[name])
+    set_states(parts, checkpoint)
     if is_finished(checkpoint["log"], settings["recipe"]) and PartialState().is_main_process:
         epochs = len(checkpoint["log"])
         print(f"{out} is finished, all {epochs} epochs of it, and stays as it is; its model is {out / MODEL_FOLDER}")
     return checkpoint["log"]
+
+
+def set_states(parts: dict[str, Any], states: dict[str, Any]) -> None:
+    """Give each of `parts` its state out of `states`, by name."""
+    for name, part in parts.items():
+        if isinstance(part, AcceleratedOptimizer):
+            load_optimizer(part.optimizer, states[name])
+        else:
+            part.load_state_dict(states[name])
+
+
+def epochs_begun(out: Path) -> int | None:
+    """How many epochs the run in `out` was begun with, if there is one to go on with."""
+    file = out / CHECKPOINT_FILE
+    return load_state(file)["settings"]["recipe"]["epochs"] if file.exists() else None
 
 
 def is_finished(log: list[dict[str, Any]], recipe: dict[str, Any]) -> bool:

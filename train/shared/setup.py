@@ -7,7 +7,7 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from fer_denoise.command.options import at_least
+from fer_denoise.command.options import at_least, positive
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.files import no_space_left
 from fer_denoise.hub.sources import ModelNotFoundError
@@ -25,6 +25,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
     parser.add_argument(
         "--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where it is fast"
+    )
+    parser.add_argument(
+        "--minutes", type=positive, help="in place of --epochs: as many as fit, by the speed of the first steps"
     )
     parser.add_argument("--compile", action="store_true", help="steps that begin a minute later and run a third faster")
 

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 from fer_denoise.models import PretrainedModel
 from fer_denoise.noise import Noise
 from fer_denoise.precision import on_device
-from train.shared import optimisation, sampling, setup
+from train.shared import optimisation, setup
 from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
 from train.shared.scenes import Scenes, load_pictures, shipped_scenes
@@ -92,7 +92,6 @@ class SupervisedTraining(Training):
         objective: a module of it that gives the loss of what `faces` draws.
         faces: what it learns from and is validated on.
         recipe: how it learns.
-        steps: of the whole training, for the schedule.
         accelerator: prepares it for the processes and the precision.
         compiled: whether its steps are compiled.
     """
@@ -103,7 +102,6 @@ class SupervisedTraining(Training):
         objective: nn.Module,
         faces: NoisyFaces,
         recipe: Recipe,
-        steps: int,
         accelerator: Accelerator,
         compiled: bool,
     ) -> None:
@@ -117,7 +115,7 @@ class SupervisedTraining(Training):
         self.scheduler: LambdaLR | ReduceLROnPlateau
         if recipe.schedule == "cosine":
             self.scheduler = LambdaLR(
-                optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, steps)
+                optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, self.total_steps)
             )
         else:
             self.scheduler = ReduceLROnPlateau(optimizer, patience=3, factor=0.5)
@@ -190,10 +188,9 @@ def train_restorer(
         flips=recipe.flips,
         scenes=scenes,
     )
-    steps = recipe.epochs * sampling.batches_per_epoch(len(faces), recipe.batch_size)
     model = on_device(make_model(), device)
     of_model = objective(model, LOSSES[recipe.loss])
-    training = SupervisedTraining(model, of_model, faces, recipe, steps, accelerator, args.compile)
+    training = SupervisedTraining(model, of_model, faces, recipe, accelerator, args.compile)
     settings = {
         **settings,
         "recipe": asdict(recipe),

@@ -1,0 +1,93 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from training_data import write_faces
+
+from fer_denoise import Restorer
+from fer_denoise.classical import FILTERS
+from fer_denoise.models import EmotionClassifier
+from fer_denoise.zoo import CLASSIFIERS, MODELS
+from train import benchmark, zoo
+
+ROOT = Path(__file__).parents[1]
+
+
+def arguments(*options: str):
+    return zoo.parse_args(["--data", "faces", "--out", "runs", *options])
+
+
+def test_every_network_there_is_is_trained_after_what_it_starts_from():
+    models = zoo.zoo()
+    assert {*models} == {*MODELS, *CLASSIFIERS} - {*FILTERS}
+    order = list(models)
+    assert all(order.index(model.start) < order.index(name) for name, model in models.items() if model.start)
+    assert list(zoo.chosen_models(["patchgan-high"])) == ["attention-unet-high", "patchgan-high"]
+
+
+def test_each_gets_its_part_of_the_time_and_the_options_that_its_script_knows(monkeypatch):
+    args = arguments("--minutes", "100", "--votes", "votes.csv", "--pictures", "photos", "--compile")
+    for name, model in zoo.zoo().items():
+        command = zoo.training_command(name, model, 12.5, args)
+        assert command[:2] == ["-m", f"train.{model.script}"] and "--resume" in command and "--compile" in command
+        assert command[command.index("--minutes") + 1] == "12.5"
+        assert ("--votes" in command) == (model.script == "emotion")
+        assert ("--pictures" in command) == (model.script == "universal")
+        module = __import__(f"train.{model.script}", fromlist=["parse_args"])
+        assert module.parse_args(command[2:]).out == Path("runs") / name
+    assert zoo.training_command("patchgan-low", zoo.zoo()["patchgan-low"], None, args)[-2] == str(
+        Path("runs/attention-unet-low/model")
+    )
+
+
+def test_afterwards_everything_is_measured_that_the_benchmark_knows():
+    commands = list(zoo.measuring_commands(zoo.zoo(), arguments()))
+    measured = [benchmark.parse_args(command[2:]) for command in commands if command[1] == "train.benchmark"]
+    # Those that need pictures of their own cannot be.
+    expected = {name for name, each in benchmark.MEASUREMENTS.items() if each.PLACE is None}
+    assert {name for name in expected for args in measured if getattr(args, name)} == expected
+    (put,) = [command for command in commands if command[1] == "train.bundle" and len(command) > 2]
+    assert {pair.partition("=")[0] for pair in put[2:]} == {*zoo.zoo()}
+    assert commands[-1] == ["-m", "train.bundle"]
+
+
+@pytest.mark.slow
+def test_a_zoo_is_trained_end_to_end_and_goes_on_after_a_kill(tmp_path, make_faces):
+    data = tmp_path / "data"
+    data.mkdir()
+    write_faces(data, make_faces)
+    out = tmp_path / "zoo"
+    names = ["attention-unet-low", "patchgan-low", "emotion"]
+    command = [sys.executable, "-m", "train.zoo", "--data", str(data), "--out", str(out), "--only", *names]
+    command += ["--epochs", "2", "--batch-size", "8", "--device", "cpu", "--no-bundle"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / zoo.REPORT).exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    first = out / "attention-unet-low" / "model" / "model.safetensors"
+    trained = first.read_bytes()
+
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert first.read_bytes() == trained
+    report = json.loads((out / zoo.REPORT).read_text())
+    assert [row["model"] for row in report] == names and all(row["epochs"] == 2 for row in report)
+    for name in names:
+        kind = EmotionClassifier if name in CLASSIFIERS else Restorer
+        kind.from_pretrained(out / name / "model")
+    assert "attention-unet-low: 2 epochs" in result.stdout
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_ends_with_its_own_words(tmp_path):
+    command = [sys.executable, "-m", "train.zoo", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "zoo")]
+    result = subprocess.run([*command, "--only", "emotion"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "emotion failed:" in result.stderr and "no such file or folder" in result.stderr

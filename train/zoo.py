@@ -1,0 +1,199 @@
+"""All models at once: train each in the order of its needs, tune the filters, measure, and bundle weights with cards.
+
+    python -m train.zoo --out runs/zoo                              # with every script's own number of epochs: days
+    python -m train.zoo --out runs/zoo --minutes 600                # the same in ten hours
+    python -m train.zoo --out runs/zoo --only universal emotion     # these models, and what they start from
+    python -m train.zoo --data my-faces/ --out runs/zoo --no-bundle # train alone; this clone's weights stay
+
+The same command goes on after an interruption. `--out` receives a folder for each model, with what its script printed,
+and `report.json`. With a bundle, `fer_denoise/weights`, `fer_denoise/classical.json`, `results` and the pages that show
+them are those of the new models afterwards, in this clone.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_denoise.command.options import at_least, positive
+from fer_denoise.files import write_whole
+from fer_denoise.noise import TASKS
+from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, UNIVERSAL, specialists
+from train.shared import setup
+from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
+
+REPORT = "report.json"
+OUTPUT = "output.txt"
+POLL = 2.0
+"""Seconds between two looks at how far a training is."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the zoo.
+
+    Attributes:
+        script: of `train`, that trains it.
+        options: it gets, besides those that all get.
+        start: name of the model whose weights it starts from.
+        weight: how much of the time it gets, where that is given, beside the others.
+    """
+
+    script: str
+    options: tuple[str, ...] = ()
+    start: str | None = None
+    weight: float = 1.0
+
+
+def zoo() -> dict[str, Model]:
+    """Every model that is trained, by name, each after the one that it starts from."""
+    models = {UNIVERSAL: Model("universal", weight=8)}
+    for task in TASKS:
+        fidelity, realist = specialists(task)
+        chosen = ("--task", task, "--preset", "improved")
+        models[fidelity] = Model("unet", chosen, weight=2)
+        models[realist] = Model("gan", chosen, start=fidelity)
+    models[EMOTION] = Model("emotion", weight=2)
+    models[EMOTION_IN_NOISE] = Model("emotion", ("--noise",), weight=2)
+    return models
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    setup.add_data_options(parser)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the runs and the report")
+    parser.add_argument("--minutes", type=positive, help="for all trainings together; default: each its own epochs")
+    parser.add_argument("--epochs", type=at_least(1), help="of every training, for a trial")
+    parser.add_argument("--only", nargs="+", choices=zoo(), metavar="NAME", help=f"out of {', '.join(zoo())}")
+    parser.add_argument("--pictures", help="photographs that `universal` learns from too, as for train.universal")
+    parser.add_argument("--votes", help="fer2013new.csv of FER+, that the classifiers learn from too")
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
+    parser.add_argument("--batch-size", type=at_least(2), help="of every training; default: that of its recipe")
+    parser.add_argument("--compile", action="store_true", help="as for the trainings")
+    parser.add_argument(
+        "--bundle",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="tune, measure, and put weights and cards into this clone",
+    )
+    return parser.parse_args(argv)
+
+
+def chosen_models(only: list[str] | None) -> dict[str, Model]:
+    """Those that were asked for, and what they start from, in order."""
+    models = zoo()
+    wanted = set(only or models)
+    wanted |= {start for name in wanted if (start := models[name].start)}
+    return {name: model for name, model in models.items() if name in wanted}
+
+
+def training_command(name: str, model: Model, minutes: float | None, args: argparse.Namespace) -> list[str]:
+    """The command that trains a model, or goes on with it."""
+    command = ["--out", str(args.out / name), "--resume", "--data", args.data, "--seed", str(args.seed)]
+    command += ["--device", args.device, *model.options]
+    given = {
+        "--revision": args.revision,
+        "--minutes": minutes,
+        "--epochs": args.epochs,
+        "--batch-size": args.batch_size,
+    }
+    if model.script == "universal":
+        given["--pictures"] = args.pictures
+    if model.script == "emotion":
+        given["--votes"] = args.votes
+    if model.script in ("unet", "gan"):
+        given["--init"] = args.out / model.start / MODEL_FOLDER if model.start else "none"
+    command += [part for option, value in given.items() if value is not None for part in (option, str(value))]
+    return ["-m", f"train.{model.script}", *command, *(["--compile"] if args.compile else [])]
+
+
+def measuring_commands(models: dict[str, Model], args: argparse.Namespace) -> Iterator[list[str]]:
+    """What tunes the filters, puts the weights into the package, measures all that is in it, and writes the cards."""
+    data = ["--data", args.data, *(["--revision", args.revision] if args.revision else [])]
+    yield ["-m", "train.tune_classical", *data]
+    yield ["-m", "train.tune_classical", *data, "--levels"]
+    yield ["-m", "train.bundle", *(f"{name}={args.out / name / MODEL_FOLDER}" for name in models)]
+    yield ["-m", "train.benchmark", *data]
+    yield ["-m", "train.benchmark", *data, "--images", "400", "--out", "results/first-400", "--no-samples"]
+    for measurement in ("surface", "generalisation", "world", "estimate", "emotion", "speed", "throughput"):
+        yield ["-m", "train.benchmark", *data, f"--{measurement}"]
+    yield ["-m", "train.realism", *data]
+    yield ["-m", "train.bundle"]
+
+
+def run(command: list[str], name: str, folder: Path, so_far: str) -> None:
+    """Run a command of this project, its words kept in `folder`, and show how far it is in one line.
+
+    Ends with its last words where it fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with open(folder / OUTPUT, "a", encoding="utf-8") as output:
+        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while process.poll() is None:
+                show(f"{so_far} {name}: {progress_of(folder)}{(time.monotonic() - started) / 60:.1f} min")
+                time.sleep(POLL)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    if process.returncode:
+        words = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise SystemExit("\n".join([f"\n{name} failed:", *words[-5:], f"all it said is in {folder / OUTPUT}"]))
+
+
+def progress_of(folder: Path) -> str:
+    """The last epoch in the log of a run."""
+    log = folder / LOG_FILE
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    if not lines:
+        return ""
+    row = json.loads(lines[-1])
+    reached = row.get("validation_psnr", row.get("validation_accuracy", 0))
+    return f"epoch {row['epoch'] + 1}, {reached:.4g} on validation, "
+
+
+def show(line: str) -> None:
+    """Write over the line that stood there, on a terminal; else nothing."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def describe(name: str, folder: Path) -> dict[str, Any]:
+    """What the report says of a trained model: its best epoch, what it reached, and how long it took."""
+    rows = [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
+    record = json.loads((folder / MODEL_FOLDER / "config.json").read_text(encoding="utf-8"))["training"]
+    scores = {key: record[key] for key in ("best_epoch", "validation_psnr", "validation_accuracy") if key in record}
+    minutes = round(sum(row["seconds"] for row in rows) / 60, 1)
+    return {"model": name, "epochs": len(rows), **scores, "minutes": minutes, "hardware": record["hardware"]}
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    models = chosen_models(args.only)
+    weights = sum(model.weight for model in models.values())
+    report = []
+    for number, (name, model) in enumerate(models.items(), 1):
+        minutes = args.minutes and args.minutes * model.weight / weights
+        command = training_command(name, model, minutes, args)
+        run(command, name, args.out / name, f"{number} of {len(models)},")
+        report.append(describe(name, args.out / name))
+        write_whole(args.out / REPORT, (json.dumps(report, indent=1) + "\n").encode())
+        row = report[-1]
+        reached = row.get("validation_psnr", row.get("validation_accuracy"))
+        print(f"{name}: {row['epochs']} epochs, {reached} on validation, {row['minutes']} minutes", flush=True)
+    if args.bundle:
+        for command in measuring_commands(models, args):
+            run(command, " ".join(command[1:]), args.out / "measuring", "")
+        print("measured; weights, cards, results and pages of this clone are those of the new models")
+
+
+if __name__ == "__main__":
+    main()
