@@ -100,7 +100,7 @@ def test_the_crowd_is_right_where_it_is_clear_and_what_nobody_knows_plays_no_par
 def test_a_classifier_that_has_learned_from_votes_tells_them_too(make_faces):
     faces = make_faces(3)
     torch.manual_seed(0)
-    both = EmotionClassifier(widths=SMALL, blocks=(2, 1), votes=True, votes_temperature=2).eval()
+    both = EmotionClassifier(widths=(4, 8, 8), blocks=(2, 1), votes=True, votes_temperature=2).eval()
     votes = both.votes(faces)
     assert votes.shape == (3, 7) and votes.sum(axis=1) == pytest.approx(1) and not np.allclose(votes, both(faces))
     batch = torch.from_numpy(faces / np.float32(255))[:, None]
@@ -110,7 +110,7 @@ def test_a_classifier_that_has_learned_from_votes_tells_them_too(make_faces):
     with pytest.raises(VotesError, match="labels alone: train one with --votes"):
         make().votes(faces)
     with pytest.raises(ValueError, match="needs a number of blocks"):
-        EmotionClassifier(widths=SMALL, blocks=(1,))
+        EmotionClassifier(widths=SMALL, blocks=(1, 1))
 
 
 @pytest.mark.usefixtures("fresh_accelerator")

@@ -30,7 +30,7 @@ def test_the_votes_of_a_split_are_read_by_the_names_of_their_columns(tmp_path):
         "PrivateTest,,0,0,0,0,0,0,0,0,0,10",
         "PrivateTest,fer0000003.png,0,0,8,0,0,0,2,0,0,0",
     )
-    train = load_votes(file, faces_of([0]), "train")
+    train = load_votes(file, faces_of([6]), "train")
     assert dict(zip(COLUMNS, train.counts[0].tolist(), strict=True)) == {
         **dict.fromkeys(COLUMNS, 0),
         **{"neutral": 4, "sadness": 1, "anger": 3, "disgust": 2},
