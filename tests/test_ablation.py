@@ -23,7 +23,8 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     write_faces(tmp_path / "data", make_faces)
-    (tmp_path / "README.md").write_text("<!-- ablation:start -->\n<!-- ablation:end -->\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "training.md").write_text("<!-- ablation:start -->\n<!-- ablation:end -->\n")
     options = ["--data", "data", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--variants", ablation.BASE]
     monkeypatch.setattr(ablation.hardware, "describe", lambda device: "one machine")
     ablation.main(options)
@@ -36,7 +37,7 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     def mean(variant: str) -> float:
         return sum(row["validation_psnr"] for row in rows if row["variant"] == variant) / 2
 
-    table = (tmp_path / "README.md").read_text()
+    table = (tmp_path / "docs" / "training.md").read_text()
     assert f"| {mean('no gates') - mean(ablation.BASE):+z.2f} |" in table
     assert "| no gates |" in capsys.readouterr().out
 
@@ -44,5 +45,5 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     ablation.main([*options[:-1], "no flips", "--seeds", "0"])
     machines = json.loads(ablation.FILE.read_text())["machines"]
     assert machines["one machine"] == rows and [row["variant"] for row in machines["another machine"]] == ["no flips"]
-    table = (tmp_path / "README.md").read_text()
+    table = (tmp_path / "docs" / "training.md").read_text()
     assert table.index("On one machine:") < table.index("| no gates |") < table.index("On another machine:")

@@ -8,7 +8,7 @@ import pytest
 
 from fer_denoise.evaluate import NOISY
 from train import benchmark, tables
-from train.reporting.report import PAGES, update_pages, update_readme
+from train.reporting.report import PAGES, fill, update_pages
 from train.reporting.summary import summary_table
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def test_everything_that_is_measured_has_one_place(current):
 def test_a_page_without_an_end_mark_stays_as_it_is(tmp_path):
     file = tmp_path / "README.md"
     file.write_text("before\n<!-- speed:start -->\nafter\n")
-    update_readme(file, "speed", "a table")
+    fill(file, "speed", "a table")
     assert file.read_text() == "before\n<!-- speed:start -->\nafter\n"
 
 

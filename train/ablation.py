@@ -1,6 +1,6 @@
 """What each choice in the universal restorer is worth: short trainings that differ in one thing, from several seeds.
 
-    python -m train.ablation                     # writes results/ablation.json and the README's table; hours on a CPU
+    python -m train.ablation                     # writes results/ablation.json and its table; hours on a CPU
     python -m train.ablation --variants "as shipped" "no gates" --seeds 0 1 2
 
 Unless it says otherwise, every variant is trained for one epoch, on the same faces and other pictures. So the figures
@@ -22,7 +22,7 @@ from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.models import UniversalRestorer
 from train import universal
-from train.reporting.report import update_readme
+from train.reporting.report import update_pages
 from train.reporting.results import load_previous, save
 from train.shared import hardware, setup
 from train.shared.faces import WorldFaces
@@ -30,7 +30,6 @@ from train.shared.supervised import train_restorer
 from train.shared.variants import BASE, VARIANTS
 
 FILE = Path("results/ablation.json")
-README = Path("README.md")
 RUNS = Path("runs/ablation")
 EPOCHS = 1
 
@@ -70,6 +69,11 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     }
 
 
+def markdown_tables(results: dict[str, Any]) -> str:
+    """A table for each machine."""
+    return "\n\n".join(f"On {machine}:\n\n{markdown_table(rows)}" for machine, rows in results["machines"].items())
+
+
 def markdown_table(rows: list[dict[str, Any]]) -> str:
     """A row per variant: its mean over the seeds, and the single values."""
     by_variant: dict[str, list[dict[str, Any]]] = {}
@@ -105,11 +109,9 @@ def measure(args: Namespace) -> None:
             rows.append(train_variant(args, name, seed))
             rows.sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
             save(FILE, results)
-    tables = {machine: markdown_table(of_machine) for machine, of_machine in results["machines"].items()}
-    text = "\n\n".join(f"On {machine}:\n\n{table}" for machine, table in tables.items())
+    text = markdown_tables(results)
     print(text)
-    if README.exists():
-        update_readme(README, "ablation", text)
+    update_pages("ablation", text)
 
 
 def main(argv: list[str] | None = None) -> None:

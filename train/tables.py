@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from train import benchmark
+from train import ablation, benchmark
 from train.measures import tasks
 from train.reporting import overview
 from train.reporting.report import markdown_tables, realism_tables, update_pages
@@ -30,6 +30,8 @@ def all_tables(folder: Path) -> dict[str, str]:
         tables["first-400"] = markdown_tables(first)
     if realism := _read(folder / REALISM):
         tables["realism"] = realism_tables(realism)
+    if trainings := _read(folder / ablation.FILE.name):
+        tables["ablation"] = ablation.markdown_tables(trainings)
     if summary := summary_table(folder):
         tables["summary"] = summary
     return tables

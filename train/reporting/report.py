@@ -26,10 +26,10 @@ def update_pages(name: str, text: str) -> None:
     """Put `text` between the marks `<!-- name:start -->` and `<!-- name:end -->`, on the page that has them."""
     for page in PAGES:
         if page.exists():
-            update_readme(page, name, text)
+            fill(page, name, text)
 
 
-def update_readme(file: Path, name: str, text: str) -> None:
+def fill(file: Path, name: str, text: str) -> None:
     """Put `text` between the marks of `name`, where the file has both; else it stays as it is."""
     start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     before, begun, rest = file.read_text(encoding="utf-8").partition(start)
