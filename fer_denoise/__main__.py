@@ -44,7 +44,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     corrupt = commands.add_parser("corrupt", help="add noise to a picture, a folder or a dataset, always the same")
     for command in (restore, corrupt):
         command.add_argument(
-            "sources", metavar="IN", nargs="+", help="pictures, folders, Parquet or CSV files, or one Hub dataset id"
+            "sources",
+            metavar="IN",
+            nargs="+",
+            help="pictures, folders, Parquet or CSV files, or one Hub dataset, USER/REPO or USER/REPO@REVISION",
         )
         command.add_argument(
             "target", metavar="OUT", help="where the result goes, in the same layout; of several, or with / a folder"

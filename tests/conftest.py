@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 from accelerate.state import AcceleratorState, GradientState
@@ -26,6 +27,7 @@ from huggingface_hub import constants
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
 from fer_denoise.samples import sample_faces
 
@@ -107,6 +109,49 @@ def connected(hub_server: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     hub_server.faults.clear()
     hub_server.requests.clear()
     return hub_server
+
+
+class Published:
+    """What `datasets` finds on the Hub, prepared already."""
+
+    name, info = "parquet", datasets.DatasetInfo(builder_name="parquet")
+
+    def __init__(self, splits: dict[str, datasets.Dataset], commit: str) -> None:
+        self._splits, self.hash = splits, commit
+
+    def download_and_prepare(self) -> None:
+        pass
+
+    def as_dataset(self) -> dict[str, datasets.Dataset]:
+        return self._splits
+
+    def as_streaming_dataset(self) -> dict[str, datasets.IterableDataset]:
+        return {split: dataset.to_iterable_dataset() for split, dataset in self._splits.items()}
+
+
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make splits of `datasets` what each repo of the Hub holds, without a Hub."""
+
+    def publish(splits: dict[str, datasets.Dataset], commit: str = "c" * 40) -> None:
+        fixed_dataset.cache_clear()
+        monkeypatch.setattr(datasets, "load_dataset_builder", lambda repo, revision: Published(splits, commit))
+
+    return publish
+
+
+@pytest.fixture
+def connected_datasets(connected: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    """The Hub, for `datasets` too."""
+    fixed_dataset.cache_clear()
+    for name, value in {
+        "HF_ENDPOINT": connected.url,
+        "HF_HUB_OFFLINE": False,
+        "HF_DATASETS_CACHE": tmp_path / "datasets",
+        "DOWNLOADED_DATASETS_PATH": tmp_path / "datasets" / "downloads",
+    }.items():
+        monkeypatch.setattr(datasets.config, name, value)
+    return connected
 
 
 @pytest.fixture

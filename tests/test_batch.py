@@ -159,25 +159,18 @@ def test_a_process_without_rows_writes_the_heads_of_a_csv(tmp_path, faces):
     assert len(first) == 2 and second == ["emotion,pixels"] == first[:1]
 
 
-def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, monkeypatch):
+def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, publish):
     part = datasets.Dataset.from_parquet(str(parquet))
     damaged = datasets.Dataset.from_dict({"pixels": [[1, 2, 3]], "emotion": [0]}, features=part.features)
     first = datasets.concatenate_datasets([part.select(range(9)), damaged])
-    splits = datasets.DatasetDict({"validation": first, "test": part})
-    load = datasets.load_dataset
-    monkeypatch.setattr(
-        datasets, "load_dataset", lambda path, **more: splits if path == "somebody/faces" else load(path, **more)
-    )
+    publish({"validation": first, "test": part})
     with pytest.raises(KeyboardInterrupt):
         process_path("somebody/faces", tmp_path / "out", Broken("median"))
     done = (tmp_path / "out" / "validation.parquet").read_bytes()
     with pytest.raises(PictureError, match="was begun with"):
         process_path("somebody/faces", tmp_path / "out", Restoration("tv"))
-    with monkeypatch.context() as patch:
-        stream = {split: part.to_iterable_dataset() for split, part in splits.items()}
-        patch.setattr(datasets, "load_dataset", lambda path, **more: stream)
-        with pytest.raises(JobError, match=r"was begun with .*'stream': False"):
-            process_path("somebody/faces", tmp_path / "out", MEDIAN, Options(stream=True))
+    with pytest.raises(JobError, match=r"was begun with .*'stream': False"):
+        process_path("somebody/faces", tmp_path / "out", MEDIAN, Options(stream=True))
     report = process_path("somebody/faces", tmp_path / "out", MEDIAN)
     assert (tmp_path / "out" / "validation.parquet").read_bytes() == done and leftovers(tmp_path) == []
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
@@ -187,7 +180,7 @@ def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_p
     assert f"restored {9 + ROWS} (19 of them before an interruption), skipped 1" in report.lines(MEDIAN)[0]
 
 
-def test_images_that_are_files_are_read_where_they_are(tmp_path, faces, monkeypatch):
+def test_images_that_are_files_are_read_where_they_are(tmp_path, faces, publish, monkeypatch):
     archive = tmp_path / "faces.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for row, face in enumerate(faces):
@@ -204,9 +197,7 @@ def test_images_that_are_files_are_read_where_they_are(tmp_path, faces, monkeypa
     assert report.done == ROWS and len(report.skipped) == len(strange)
     assert all("is no file here or on the Hub" in line for line in report.skipped)
     # Somebody else's dataset does not choose which files of this machine are read, and perhaps published.
-    load = datasets.load_dataset
-    files = {"data_files": {"test": str(tmp_path / "test.parquet")}}
-    monkeypatch.setattr(datasets, "load_dataset", lambda path, **more: load("parquet", **files, **more))
+    publish({"test": datasets.Dataset.from_parquet(str(tmp_path / "test.parquet"))})
     report = process_path("somebody/faces", tmp_path / "theirs", MEDIAN)
     assert report.done == 0 and "did not come with somebody/faces" in report.skipped[0]
     # What was downloaded is such a file too.
@@ -331,19 +322,6 @@ def test_csv_goes_through_in_parts(tmp_path, faces):
         process_path(str(tmp_path / "fer2013.csv"), tmp_path / "out" / name, MEDIAN, options)
         np.testing.assert_array_equal(images_of(tmp_path / "out" / name), median_of(faces))
         assert (tmp_path / "out" / name).read_text().splitlines()[0] == "emotion,pixels,Usage"
-
-
-def test_a_streamed_csv_of_the_hub_is_taken(tmp_path, faces, monkeypatch):
-    rows = [f"3,{' '.join(map(str, face.ravel()))}" for face in faces]
-    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels", *rows]) + "\n")
-    load = datasets.load_dataset
-
-    def load_csv(path: str, **more):
-        return load("csv", data_files={"train": str(tmp_path / "fer2013.csv")}, **more)
-
-    monkeypatch.setattr(datasets, "load_dataset", load_csv)
-    report = process_path("somebody/faces", tmp_path / "out", MEDIAN, Options(stream=True))
-    assert report.done == ROWS
 
 
 def test_the_report_tells_how_many_how_noisy_and_how_fast(tmp_path, parquet, capsys):

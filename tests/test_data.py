@@ -600,16 +600,15 @@ def test_an_empty_split_is_refused(tmp_path):
 
 
 @pytest.fixture
-def hub_dataset(monkeypatch):
+def hub_dataset(publish):
     """What "somebody/faces" is on the Hub: the records of its images."""
 
-    def publish(records: list[dict]) -> None:
+    def publish_records(records: list[dict]) -> None:
         features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
         rows = datasets.Dataset.from_dict({"image": records, "label": [3] * len(records)}, features=features)
-        found = datasets.DatasetDict({"test": rows})
-        monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: found)
+        publish({"test": rows})
 
-    return publish
+    return publish_records
 
 
 @pytest.fixture
@@ -667,16 +666,14 @@ def test_what_is_not_on_the_hub_has_no_revision(tmp_path):
     assert "is not on the Hub and has no revision v1; leave the revision out" in message
 
 
-def test_a_hub_dataset_with_usage_is_read_by_it(csv_file, splits, monkeypatch):
-    found = datasets.DatasetDict({"train": datasets.Dataset.from_pandas(pd.read_csv(csv_file))})
-    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: found)
+def test_a_hub_dataset_with_usage_is_read_by_it(csv_file, splits, publish):
+    publish({"train": datasets.Dataset.from_pandas(pd.read_csv(csv_file))})
     for split in SPLITS:
         assert_same(load_fer2013("somebody/faces", split), splits[split])
 
 
-def test_a_hub_dataset_without_a_known_split_lists_those_it_has(monkeypatch):
-    found = datasets.DatasetDict({"all": datasets.Dataset.from_dict({"image": [b""], "label": [0]})})
-    monkeypatch.setattr(datasets, "load_dataset", lambda *args, **options: found)
+def test_a_hub_dataset_without_a_known_split_lists_those_it_has(publish):
+    publish({"all": datasets.Dataset.from_dict({"image": [b""], "label": [0]})})
     assert "only all" in refusal("somebody/faces")
 
 

@@ -1,6 +1,7 @@
 """Work on what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
 
 import json
+import logging
 import mimetypes
 import multiprocessing
 import os
@@ -8,21 +9,20 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import datasets
 from tqdm import tqdm
 
 from fer_denoise.command.job import Estimator, Report, Work
 from fer_denoise.command.tables import ALONE, Share, explained, forget_parts, process
 from fer_denoise.data import DataError
-from fer_denoise.data.fer2013 import NO_SPACE
-from fer_denoise.data.formats import open_table, table_of
-from fer_denoise.files import is_leftover, no_space_left, walk, write_whole
+from fer_denoise.data.formats import open_table
+from fer_denoise.data.hub_dataset import MAIN, HubDataset, current_commit, is_commit
+from fer_denoise.files import is_leftover, walk, write_whole
 from fer_denoise.hub.sources import is_repo_id
 from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
 
@@ -37,6 +37,8 @@ OTHER_PICTURES = {
 """Besides those that `mimetypes` knows."""
 JOB_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,12 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
     """Do `work` to `source` and write the results to `target`, never into the source itself.
 
     A picture gives a picture and a folder a folder, pictures in lossy formats as PNG. Parquet and CSV files in Kaggle's
-    layout keep their names and columns; a Hub dataset gives a Parquet file for each split. Damaged rows of a dataset
-    stay as they are, damaged pictures are left out; both are in the report. Called again after an interruption, it goes
-    on.
+    layout keep their names and columns; a Hub dataset gives a file for each split, CSV where it is CSV, else Parquet.
+    Damaged rows of a dataset stay as they are, damaged pictures are left out; both are in the report. Called again
+    after an interruption, it goes on, from the same commit of a Hub dataset.
+
+    Args:
+        source: a path, or a Hub dataset, "user/repo" or "user/repo@revision".
 
     Raises:
         PictureError, DataError, JobError: nothing can be done, or no more; the message says what to do.
@@ -79,8 +84,9 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
 def _process(source: str, target: Path, work: Work, options: Options) -> Report:
     path = Path(source)
     if not path.exists():
-        if is_repo_id(source):
-            return _process_hub_dataset(source, target, work, options)
+        repo, _, revision = source.partition("@")
+        if is_repo_id(repo):
+            return _process_hub_dataset(repo, revision or None, target, work, options)
         raise PictureError(f"{source}: no such file or folder; check the path")
     _check_apart(path, target)
     if path.is_file():
@@ -246,9 +252,8 @@ class _Job:
 
         Of several processes, each leaves its file there, so that one which starts late knows what it finds.
         """
-        stem = Path(JOB_FILE).stem
         present = list(self._target.iterdir()) if self._target.is_dir() else []
-        jobs = [file for file in present if file.name.startswith(stem)]
+        jobs = _job_files(self._target)
         for file in jobs:
             job = json.loads(file.read_text(encoding="utf-8"))
             begun = job.get("work")
@@ -291,6 +296,11 @@ class _Job:
         write_whole(self._file, json.dumps({"work": self._work, "tables": self._tables}).encode())
 
 
+def _job_files(target: Path) -> list[Path]:
+    """Those of all processes that fill a folder."""
+    return list(target.glob(f"{Path(JOB_FILE).stem}*"))
+
+
 @contextmanager
 def _job(target: Path, work: dict[str, Any], share: Share, into: list[Path] | None = None) -> Iterator[_Job]:
     """While `target` is filled; what is interrupted can go on."""
@@ -306,21 +316,41 @@ def _process_table(file: Path, output: Path, work: Work, options: Options) -> Re
     return process(open_table(file), output, str(file), work, options.processes, options.share)
 
 
-def _process_hub_dataset(repo: str, target: Path, work: Work, options: Options) -> Report:
-    try:
-        found = datasets.load_dataset(repo, streaming=options.stream)
-        splits = {split: table_of(dataset, f"{repo} ({split})") for split, dataset in found.items()}
-    except DataError:
-        raise
-    except Exception as error:
-        remedy = NO_SPACE if no_space_left(error) else "check the name, your network and HF_TOKEN"
+def _process_hub_dataset(repo: str, revision: str | None, target: Path, work: Work, options: Options) -> Report:
+    begun_with = _commit_begun_with(target, repo)
+    dataset = HubDataset(repo, revision if is_commit(revision) else begun_with or revision)
+    named = f"{repo}@{dataset.commit}"
+    if options.share.of > 1 and revision != dataset.commit:
         raise DataError(
-            f"{repo}: no such path here, and it cannot be loaded from the Hub ({error}); {remedy}"
-        ) from error
-    report = Report()
-    with _job(target, {**work.record, "source": repo}, options.share) as job:
-        for split, table in splits.items():
-            output, name = target / f"{split}.parquet", f"{repo} ({split})"
-            do = partial(process, table, output, name, work, options.processes, options.share, repo=repo)
+            f"{repo}: each of several processes would ask the Hub anew what {revision or MAIN} is; name the commit, as "
+            f"{named}"
+        )
+    report = Report(source=named)
+    tables = dataset.files(options.stream)
+    with _job(target, {**work.record, "source": repo, "commit": dataset.commit}, options.share) as job:
+        if begun_with:
+            _say_where_it_moved(dataset, revision)
+        for name, table in tables.items():
+            output, title = target / name, f"{repo} ({Path(name).stem})"
+            do = partial(process, table, output, title, work, options.processes, options.share, repo=repo)
             report.add(job.once(do, output))
     return report
+
+
+def _commit_begun_with(target: Path, repo: str) -> str | None:
+    """The commit of a Hub dataset that the job in `target` takes, if one was begun there."""
+    begun = [json.loads(file.read_text(encoding="utf-8"))["work"] for file in _job_files(target)]
+    return next((work.get("commit") for work in begun if work.get("source") == repo), None)
+
+
+def _say_where_it_moved(dataset: HubDataset, revision: str | None) -> None:
+    with suppress(DataError):
+        now = current_commit(dataset.repo, revision)
+        if now not in (None, dataset.commit):
+            logger.warning(
+                "%s: goes on with commit %s, with which it was begun; %s is %s by now",
+                dataset.repo,
+                dataset.commit,
+                revision or MAIN,
+                now,
+            )

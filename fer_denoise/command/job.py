@@ -190,6 +190,8 @@ class Report:
     """Other files of a folder, which hold no pictures."""
     notes: Counter[str] = field(default_factory=Counter)
     """What was changed in reading pictures, and in how many of them."""
+    source: str = ""
+    """Of what commit of a Hub dataset the images are."""
     started: float = field(default_factory=time.perf_counter)
 
     @classmethod
@@ -216,6 +218,7 @@ class Report:
         self.after += part.after
         self.notes += part.notes
         self.left += part.left
+        self.source = self.source or part.source
 
     def lines(self, work: Work) -> list[str]:
         """For a person to read."""
@@ -224,6 +227,8 @@ class Report:
         rate = f", {now / seconds:.0f} images a second" if seconds > 0 and now > 1 else ""
         resumed = f" ({self.earlier} of them before an interruption)" if self.earlier else ""
         lines = [f"{work.done} {self.done}{resumed}, skipped {len(self.skipped)} in {seconds:.1f} s{rate}"]
+        if self.source:
+            lines.append(f"taken from {self.source}")
         if self.before:
             before, after = _mean(self.before), _mean(self.after)
             lines.append(f"estimated noise of {len(self.before)} of them: {before} before, {after} after")

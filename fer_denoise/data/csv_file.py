@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import TextIOWrapper
 from pathlib import Path
 
 from fer_denoise.data.columns import DataError
@@ -63,7 +64,7 @@ class CsvFile:
             DataError: there is none, or the file is no text in which ASCII is ASCII.
         """
         self.path = path
-        with path.open(encoding=BYTES, newline="") as lines:
+        with self._open() as lines:
             line = next((line for line in lines if line.strip()), "\0")
         if "\0" in line:
             raise DataError(f"{path}: is no CSV text with a header; export it again, as CSV in UTF-8")
@@ -84,10 +85,14 @@ class CsvFile:
         next(rows)
         yield from rows
 
+    def _open(self) -> TextIOWrapper:
+        # As bytes, for a path to the Hub knows no encodings.
+        return TextIOWrapper(self.path.open("rb"), BYTES, newline="")
+
     def _rows(self) -> Iterator[Record]:
         row: Record | None = None
         blank = ""
-        with self.path.open(encoding=BYTES, newline="") as file:
+        with self._open() as file:
             lines = enumerate(file, 1)
             for number, line in lines:
                 if not line.strip(" \r\n"):

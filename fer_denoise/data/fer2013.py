@@ -8,25 +8,20 @@ import hashlib
 import io
 import logging
 import re
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import datasets
-import httpx2
 import numpy as np
 from datasets.utils.file_utils import xopen
-from huggingface_hub import HfApi, constants
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
 from fer_denoise.data.columns import EMOTIONS, SPLITS, DataError, canonical_split, match_split
-from fer_denoise.data.formats import table_of
+from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.data.layouts import Rows, TableRows, find_rows
 from fer_denoise.data.pixels import is_base64, read_base64, read_pixels
-from fer_denoise.files import no_space_left
 from fer_denoise.hub.sources import is_repo_id
 from fer_denoise.pictures import FACE, Picture, PictureError, read_picture
 
@@ -44,11 +39,9 @@ __all__ = [
 ]
 
 HUB_DATASET = "AutumnQiu/fer2013"
-HUB_REVISION = "main"
-"""What is loaded where no revision is named; `Faces.fingerprint` tells which pixels it held."""
+"""What is loaded where no source is named; `Faces.fingerprint` tells which pixels it held."""
 
 SIZE = FACE[0]
-NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
 ARCHIVES = {"zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
 """In what an image may lie that a dataset names by its path."""
 VALIDATION = 8
@@ -133,37 +126,19 @@ def _find(source: str | Path, revision: str | None) -> tuple[list[Rows], str, st
         raise DataError(
             f"{source}: no such file or folder; give one that exists, or a Hub dataset id such as {HUB_DATASET}"
         )
-    groups, where = _download(str(source), revision or HUB_REVISION)
+    groups, where = _download(str(source), revision)
     return groups, where, str(source)
 
 
-@cache
-def _dataset_commit(repo: str, revision: str) -> str:
-    """The commit that a revision was when it was first asked for; what fails is asked for again."""
-    info = HfApi().dataset_info(repo, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    return info.sha or revision
-
-
-def _download(repo: str, revision: str) -> tuple[list[Rows], str]:
+def _download(repo: str, revision: str | None) -> tuple[list[Rows], str]:
     """The faces of a Hub dataset, and what to call it."""
-    # Where the Hub does not answer, `datasets` may have a copy, or tells why.
-    with suppress(HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError):
-        revision = _dataset_commit(repo, revision)
-    where = f"{repo}@{revision}"
-    try:
-        found = datasets.load_dataset(repo, revision=revision)
-    except Exception as error:
-        check = "check the id, the revision, your network and HF_TOKEN, or give --data a local copy"
-        remedy = NO_SPACE if no_space_left(error) else check
-        raise DataError(f"{where}: cannot be loaded from the Hub ({error}); {remedy}") from error
+    dataset = fixed_dataset(repo, revision)
+    where = f"{repo}@{dataset.commit}"
+    found = dataset.splits()
     splits = {name: split for name in found if (split := match_split(name))}
     if not splits:
         raise DataError(f"{where}: has no split of a known name, only {', '.join(found)}; choose another copy")
-    rows: list[Rows] = [
-        TableRows(table_of(found[name], f"{where} ({name})"), split, f"{where} ({name})")
-        for name, split in splits.items()
-    ]
-    return rows, where
+    return [TableRows(found[name], split, f"{where} ({name})") for name, split in splits.items()], where
 
 
 def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Faces:

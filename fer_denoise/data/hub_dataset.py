@@ -1,0 +1,135 @@
+"""Datasets on the Hub, each at one commit, whatever becomes of its branch meanwhile."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import datasets
+import httpx2
+from datasets.download import DownloadConfig, DownloadManager, StreamingDownloadManager
+from datasets.utils.file_utils import xPath
+from huggingface_hub import HfApi, constants
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionNotFoundError
+
+from fer_denoise.data.columns import DataError
+from fer_denoise.data.formats import CsvTable, Table, table_of
+from fer_denoise.files import no_space_left
+
+MAIN = "main"
+"""What is taken where no revision is named."""
+TEXT_TABLES = (".csv", ".tsv")
+CHECK = "check the id, the revision, your network and HF_TOKEN, or take a local copy"
+NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
+
+
+def is_commit(revision: str | None) -> bool:
+    """Whether a revision is a commit, which cannot change."""
+    return re.fullmatch("[0-9a-f]{40}", revision or "") is not None
+
+
+def current_commit(repo: str, revision: str | None = None) -> str | None:
+    """The commit that a revision of a dataset repo is now; None where the Hub does not tell.
+
+    Raises:
+        DataError: the repo has no such revision.
+    """
+    try:
+        return HfApi().dataset_info(repo, revision=revision or MAIN, timeout=constants.HF_HUB_ETAG_TIMEOUT).sha
+    except RevisionNotFoundError as error:
+        raise DataError(f"{repo}: has no revision {revision or MAIN}; give a commit, tag or branch of it") from error
+    except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError):
+        # `datasets` may have a copy, or tells why.
+        return None
+
+
+class HubDataset:
+    """A dataset repo at one commit.
+
+    Attributes:
+        repo: its id, "user/repo".
+        commit: that it is taken at, of a revision that may be a branch; where the Hub does not answer, the one in the
+            cache.
+    """
+
+    def __init__(self, repo: str, revision: str | None = None) -> None:
+        """Find out what it holds.
+
+        Raises:
+            DataError: it is neither on the Hub nor in the cache.
+        """
+        self.repo, self._name = repo, f"{repo}@{revision or MAIN}"
+        wanted = revision if is_commit(revision) else current_commit(repo, revision)
+        with self._explained():
+            self._builder = datasets.load_dataset_builder(repo, revision=wanted or revision)
+        self.commit = str(self._builder.hash)
+        if wanted and self.commit != wanted:
+            raise DataError(
+                f"{self._name}: the Hub does not give commit {wanted}, and in the cache is {self.commit}; {CHECK}"
+            )
+        self._name = f"{repo}@{self.commit}"
+
+    def splits(self, stream: bool = False) -> dict[str, Table]:
+        """Its splits by their names, in the types that `datasets` gives their columns.
+
+        Args:
+            stream: read them as they come, without a copy on the disk.
+
+        Raises:
+            DataError: it cannot be downloaded, or a split has no images.
+        """
+        with self._explained():
+            if stream:
+                found = self._builder.as_streaming_dataset()
+            else:
+                self._builder.download_and_prepare()
+                found = self._builder.as_dataset()
+            return {split: table_of(dataset, f"{self.repo} ({split})") for split, dataset in found.items()}
+
+    def files(self, stream: bool = False) -> dict[str, Table]:
+        """Its splits by the names of the files that they come out as: CSV as it is written, all others as Parquet.
+
+        Arguments and errors are those of `splits`.
+        """
+        if self._builder.info.builder_name != "csv":
+            return {f"{split}.parquet": table for split, table in self.splits(stream).items()}
+        if self._builder.name != "csv":
+            raise DataError(
+                f"{self._name}: the cache does not hold its CSV files, only what was made of them, and the Hub does "
+                f"not answer; {CHECK}"
+            )
+        with self._explained():
+            return dict(self._text_tables(StreamingDownloadManager if stream else DownloadManager))
+
+    def _text_tables(
+        self, kind: type[DownloadManager] | type[StreamingDownloadManager]
+    ) -> Iterator[tuple[str, CsvTable]]:
+        manager = kind(dataset_name=self.repo, download_config=DownloadConfig(token=self._builder.token))
+        for split, addresses in (self._builder.config.data_files or {}).items():
+            found: list[tuple[str, str]] = []
+            for address in addresses:
+                suffixes = [suffix for suffix in Path(address).suffixes if suffix.lower() in TEXT_TABLES]
+                paths = manager.iter_files(manager.download_and_extract(address))
+                found += [(path, (suffixes or [".csv"])[-1]) for path in paths]
+            for number, (path, suffix) in enumerate(found):
+                shard = f"-{number:05}-of-{len(found):05}" if len(found) > 1 else ""
+                yield f"{split}{shard}{suffix}", CsvTable(xPath(path), record={})
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:
+            remedy = NO_SPACE if no_space_left(error) else CHECK
+            raise DataError(
+                f"{self._name}: is no path here, and cannot be loaded from the Hub ({error}); {remedy}"
+            ) from error
+
+
+@cache
+def fixed_dataset(repo: str, revision: str | None = None) -> HubDataset:
+    """A dataset whose branch is looked up once in this process; what fails is tried again."""
+    return HubDataset(repo, revision)
