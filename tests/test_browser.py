@@ -605,14 +605,15 @@ def test_long_work_can_be_stopped(visit, tmp_path, monkeypatch):
 
 
 class Held:
-    """Lets networks wait, and tells what was asked to stop meanwhile."""
+    """Lets networks wait, but for the first few pictures, and tells what was asked to stop meanwhile."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, first: int = 0) -> None:
         self.stopped, self._go_on = threading.Event(), threading.Event()
         forward, cancel = Restorer._forward, Cancellations.cancel
+        passing = iter(range(first))
 
         def wait(restorer, *inputs):
-            assert self._go_on.wait(WAIT / 1000)
+            assert next(passing, None) is not None or self._go_on.wait(WAIT / 1000)
             return forward(restorer, *inputs)
 
         def tell(cancellations, *job):
@@ -777,9 +778,9 @@ def test_the_results_of_many_pictures_go_with_what_they_were_made_from(visit, tw
     here.panel.get_by_label("Remove this file").first.wait_for()
     restore()
     with monkeypatch.context() as patch:
-        held = Held(patch)
+        held = Held(patch, first=1)
         start.click()
-        wait_for_none("Working …")
+        wait_for_none("1 of 2 done.")
         held.go_on_once_stopped(here, here.panel.get_by_role("button", name="Stop").last.click)
         # What was restored until then is theirs.
         here.panel.get_by_text("Stopped after 1 of 2").wait_for()

@@ -8,6 +8,7 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -16,13 +17,20 @@ from PIL import Image
 from skimage import data
 
 from fer_denoise.data import DataError, Faces
-from fer_denoise.demo import hub_faces
+from fer_denoise.demo import hub_faces, many_pictures
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.job_controls import JobControls
 from fer_denoise.demo.links import read_link
-from fer_denoise.demo.many_pictures import COLUMNS, as_csv, picture_restorer, restore_into
+from fer_denoise.demo.many_pictures import (
+    COLUMNS,
+    as_csv,
+    build_many_pictures,
+    picture_restorer,
+    put_into,
+    restore_file,
+)
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_upload
@@ -106,6 +114,41 @@ def test_a_cancelled_job_raises_to_the_one_who_waits():
         list(steps)
 
 
+def test_who_waits_is_let_go_though_a_cancelled_job_does_not_report():
+    cancelled, release = threading.Event(), threading.Event()
+    steps = run_with_progress(lambda report: release.wait(60), cancelled)
+    threading.Timer(0.1, cancelled.set).start()
+    with pytest.raises(Cancelled):
+        next(steps)
+    assert not release.is_set()
+    release.set()
+
+
+@pytest.mark.parametrize("stop_at", [1, 2])
+def test_many_pictures_stop_within_the_last_as_within_any(tmp_path, monkeypatch, stop_at):
+    paths = [save(tmp_path / f"{number}.png", noisy_astronaut()[:40, :60]) for number in range(2)]
+    cancellations, release, begun = Cancellations(), threading.Event(), []
+    restore_picture = many_pictures.restore_picture
+
+    def slow(restorer, picture, sigma, on_progress):
+        begun.append(picture)
+        if len(begun) == stop_at:
+            cancellations.cancel("me", "Restore all")
+            release.wait(60)
+        return restore_picture(restorer, picture, sigma, on_progress)
+
+    monkeypatch.setattr(many_pictures, "restore_picture", slow)
+    with gr.Blocks() as page:
+        build_many_pictures(Restorers(), cancellations, FairQueue())
+    (restore_all,) = (event.fn for event in page.fns.values() if event.name == "restore_all")
+    request = SimpleNamespace(session_hash="me")
+    *_, last = restore_all(list(map(str, paths)), "median", None, request, gr.Progress())
+    assert not release.is_set()
+    release.set()
+    said = next(update for part, update in last.items() if isinstance(part, gr.Markdown))
+    assert said == f"Stopped after {stop_at - 1} of 2: {stop_at - 1} restored by *Median filter*."
+
+
 def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():
     with gr.Blocks():
         job = JobControls(Cancellations(), "Restore")
@@ -163,7 +206,8 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
     restorers, rows, buffer = Restorers(), [], io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in paths:
-            rows.append(restore_into(archive, path, "median", restorers, rows, picture_restorer(restorers)))
+            outcome = restore_file(path, "median", restorers, picture_restorer(restorers))
+            rows.append(put_into(archive, outcome, rows))
     with zipfile.ZipFile(buffer) as archive:
         assert archive.namelist() == ["a.png", "a-2.png", "A-3.png"]
         with archive.open("a.png") as file, Image.open(file) as picture:
@@ -193,7 +237,7 @@ def test_the_archive_keeps_depth_and_frames(tmp_path):
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, white in (("12.png", 4095), ("float.tif", None), ("film.webp", None), ("12.png", None)):
             restore = picture_restorer(restorers)
-            rows.append(restore_into(archive, tmp_path / name, "median", restorers, rows, restore, white))
+            rows.append(put_into(archive, restore_file(tmp_path / name, "median", restorers, restore, white), rows))
         assert archive.namelist() == ["12.png", "float.tif", "film.png"]
     assert "say what number is white" in rows[3][-1]
     with zipfile.ZipFile(buffer) as archive:
@@ -225,7 +269,7 @@ def test_faces_are_restored_in_every_frame_in_its_depth():
 def test_a_name_cannot_climb_out_of_the_archive(tmp_path, name):
     path = save(tmp_path / name, noisy_astronaut()[:8, :8])
     with zipfile.ZipFile(io.BytesIO(), "w") as archive:
-        row = restore_into(archive, path, "median", Restorers(), [], picture_restorer(Restorers()))
+        row = put_into(archive, restore_file(path, "median", Restorers(), picture_restorer(Restorers())), [])
         assert archive.namelist() == [row[1]] == ["climbs.png"]
 
 

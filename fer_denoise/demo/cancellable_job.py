@@ -2,8 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from queue import Queue
+from queue import Empty, Queue
 from typing import Any
+
+POLL_SECONDS = 0.2
+"""How often who waits for a job looks whether it was cancelled."""
 
 
 class Cancelled(Exception):
@@ -44,6 +47,9 @@ def run_with_progress(
 
     Yields:
         The progress and None; at last 1 and the result. What `job` raises is raised here.
+
+    Raises:
+        Cancelled: `cancelled` is set. A job that does not report meanwhile ends later, with nobody waiting for it.
     """
     messages: Queue[tuple[float, Any, BaseException | None]] = Queue()
 
@@ -65,7 +71,12 @@ def run_with_progress(
     try:
         progress = 0.0
         while progress < 1:
-            progress, result, error = messages.get()
+            try:
+                progress, result, error = messages.get(timeout=POLL_SECONDS)
+            except Empty:
+                if cancelled.is_set():
+                    raise Cancelled from None
+                continue
             if error is not None:
                 raise error
             yield progress, result

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 
 import gradio as gr
 
-from fer_denoise.demo.cancellable_job import Cancelled
+from fer_denoise.demo.cancellable_job import POLL_SECONDS, Cancelled
 from fer_denoise.precision import ALL_CORES, on_cores
 
 MAX_WAITING = 4
 """How many jobs of one visitor may wait."""
-POLL_SECONDS = 0.2
-"""How often a waiting job looks whether it was cancelled."""
 
 
 class FairQueue:

@@ -6,15 +6,16 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import gradio as gr
 
-from fer_denoise.demo.cancellable_job import Cancellations, Cancelled
+from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.components import in_plain_words, white_number
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
-from fer_denoise.demo.gpu import with_lent_gpu
+from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
 from fer_denoise.demo.job_controls import JobControls
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_upload
@@ -82,9 +83,16 @@ def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queu
             target = Path(folder) / "restored.zip"
             with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as restored:
                 for path in progress.tqdm(paths, desc="Restoring"):
-                    try:
+
+                    def restore_one(report: Callable[[float], None], path: str = path) -> Outcome:
                         with queue.take(visitor_of(request), cancelled):
-                            rows.append(restore_into(restored, Path(path), model, restorers, rows, restore, white))
+                            # The process that has a lent GPU cannot report.
+                            told = None if lends_gpus() else report
+                            return restore_file(Path(path), model, restorers, restore, white, told)
+
+                    try:
+                        *_, (_, outcome) = run_with_progress(restore_one, cancelled)
+                        rows.append(put_into(restored, outcome, rows))
                     except Cancelled:
                         verdict = f"Stopped after {len(rows)} of {len(paths)}: "
                         break
@@ -105,53 +113,74 @@ def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queu
     job.listen(restore_all, [files, model, white], {archive: None, table: None})
 
 
-def restore_into(
-    archive: zipfile.ZipFile,
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a picture: the cells of `COLUMNS` behind the names, and the file, which one left out has not."""
+
+    name: str
+    cells: tuple[Any, ...]
+    suffix: str = ""
+    content: bytes = b""
+
+
+def restore_file(
     path: Path,
     model: str,
     restorers: Restorers,
-    rows: list[tuple[Any, ...]],
-    restore: Callable[[str, Picture], Picture],
+    restore: Callable[..., Picture],
     white: float | None = None,
-) -> tuple[Any, ...]:
-    """Restore one picture into `archive`; the row of `COLUMNS` about it.
+    on_progress: Callable[[float], None] | None = None,
+) -> Outcome:
+    """Restore one picture.
 
     Args:
-        rows: of the pictures before, whose names are taken.
         restore: what `picture_restorer` gave.
         white: as that of `read_picture`.
+        on_progress: as that of `Restorer`.
     """
     started = time.perf_counter()
     try:
         picture = read_upload(path, model, white=white)
     except PictureError as error:
-        return path.name, "", "", "", "", "", "", str(error)
+        return Outcome(path.name, ("", "", "", "", "", str(error)))
     level = picture_noise_level(restorers.get(UNIVERSAL), picture)
-    restored = restore(model, picture)
-    # Whatever system unpacks the archive takes this for the name of a file, and not for a path.
-    stem = PureWindowsPath(path.name).stem
-    # Some systems take capitals for small letters.
-    taken = {row[1].lower() for row in rows}
+    restored = restore(model, picture, on_progress)
     suffix = lossless_suffix(restored)
-    name, number = f"{stem}{suffix}", 2
-    while name.lower() in taken:
-        name, number = f"{stem}-{number}{suffix}", number + 1
-    archive.writestr(name, encode_picture(restored, suffix))
+    content = encode_picture(restored, suffix)
     height, width = picture.frames[0].shape[:2]
     noise = (round(level.sigma, 4), round(level.amount, 4)) if level else ("", "")
-    remark = "; ".join(picture.notes)
-    return path.name, name, width, height, *noise, round(time.perf_counter() - started, 3), remark
+    seconds = round(time.perf_counter() - started, 3)
+    return Outcome(path.name, (width, height, *noise, seconds, "; ".join(picture.notes)), suffix, content)
 
 
-def picture_restorer(restorers: Restorers) -> Callable[[str, Picture], Picture]:
+def put_into(archive: zipfile.ZipFile, outcome: Outcome, rows: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Put a restored picture into `archive`; the row of `COLUMNS` about it.
+
+    Args:
+        rows: of the pictures before, whose names are taken.
+    """
+    if not outcome.content:
+        return outcome.name, "", *outcome.cells
+    # Whatever system unpacks the archive takes this for the name of a file, and not for a path.
+    stem = PureWindowsPath(outcome.name).stem
+    # Some systems take capitals for small letters.
+    taken = {row[1].lower() for row in rows}
+    name, number = f"{stem}{outcome.suffix}", 2
+    while name.lower() in taken:
+        name, number = f"{stem}-{number}{outcome.suffix}", number + 1
+    archive.writestr(name, outcome.content)
+    return outcome.name, name, *outcome.cells
+
+
+def picture_restorer(restorers: Restorers) -> Callable[..., Picture]:
     """What restores a picture with a model, on a GPU where one is lent.
 
     Only its arguments go to the process that has the GPU, and networks could not.
     """
 
     @with_lent_gpu
-    def restore(model: str, picture: Picture) -> Picture:
-        return restore_picture(restorers.get_on_gpu(model), picture)
+    def restore(model: str, picture: Picture, on_progress: Callable[[float], None] | None = None) -> Picture:
+        return restore_picture(restorers.get_on_gpu(model), picture, None, on_progress)
 
     return restore
 

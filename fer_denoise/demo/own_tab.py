@@ -39,7 +39,7 @@ from fer_denoise.photos import (
     restore_picture,
 )
 from fer_denoise.pictures import Picture, lossless_suffix, to_face
-from fer_denoise.restore import NoiseLevel, NoiseMap
+from fer_denoise.restore import NoiseLevel
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
 
 INTRODUCTION = """
@@ -154,20 +154,20 @@ def build_own_tab(restorers: Restorers, cancellations: Cancellations, queue: Fai
         cancelled = job.begin(request)
         yield job.busy(queue, path)
 
-        def restore_and_estimate(report: Callable[[float], None]) -> tuple[Picture, NoiseLevel | None, NoiseMap | None]:
+        def restore_and_estimate(report: Callable[[float], None]) -> tuple[Any, ...]:
             with queue.take(visitor_of(request), cancelled):
                 restored = restore_picture(restorers.get(model), picture, sigma or None, report)
                 estimator = restorers.get(UNIVERSAL)
-                return restored, picture_noise_level(estimator, picture), picture_noise_map(estimator, picture)
+                level, where = picture_noise_level(estimator, picture), picture_noise_map(estimator, picture)
+            boxes = find_faces(restored.in_8_bits()) if part == FACES else None
+            outcome = restored if boxes is None else keep_faces(picture, restored)
+            return outcome, level, where, boxes, small_faces(boxes or [], picture.in_8_bits(), restorers, model)
 
         try:
             for fraction, done in run_with_progress(restore_and_estimate, cancelled):
                 if done is None:
                     progress(fraction, desc="Restoring")
-            restored, level, where = done
-            boxes = find_faces(restored.in_8_bits()) if part == FACES else None
-            outcome = restored if boxes is None else keep_faces(picture, restored)
-            pairs = small_faces(boxes or [], picture.in_8_bits(), restorers, model)
+            outcome, level, where, boxes, pairs = done
             if cancelled.is_set():
                 raise Cancelled
         except Cancelled:
