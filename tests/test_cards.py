@@ -109,6 +109,16 @@ def test_the_card_of_a_classifier(name):
         make_card(name, BUNDLE / name, results)
 
 
+def test_a_card_names_the_commit_of_a_start_on_the_hub(tmp_path):
+    model = AttentionUNet(widths=(4, 8), residual=True)
+    model.training_record = {**GAN_RECORD, "init": "somebody/start", "init_revision": "c" * 40}
+    model.save_pretrained(tmp_path / "model")
+    assert (
+        f"started from `somebody/start` at commit `{'c' * 40}`"
+        in make_card("patchgan-salt-pepper", tmp_path / "model").text
+    )
+
+
 def test_results_of_other_weights_are_refused():
     results = json.loads(json.dumps(RESULTS))
     row = next(row for row in results["tasks"]["low"] if row["model"] == "attention-unet-low")

@@ -16,6 +16,7 @@ from train.shared.scenes import (
     draw_patches,
     frame,
     load_pictures,
+    pictures_commit,
     shipped_scenes,
 )
 
@@ -118,8 +119,18 @@ def test_a_place_without_pictures_is_told(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="holds no pictures"):
         load_pictures(str(tmp_path))
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(DataError, match="give a folder of pictures"):
+    with pytest.raises(DataError, match="is no path here, and cannot be loaded from the Hub"):
         load_pictures("nobody/nothing")
+
+
+def test_pictures_of_the_hub_are_of_one_commit_and_read_in_their_depth(publish, tmp_path):
+    Image.fromarray(textured(50, 60).astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    features = datasets.Features({"image": datasets.Image()})
+    pictures = [{"bytes": (tmp_path / "deep.png").read_bytes(), "path": None}]
+    publish({"train": datasets.Dataset.from_dict({"image": pictures}, features)}, "d" * 40)
+    (picture,) = load_pictures("somebody/pictures")
+    np.testing.assert_array_equal(picture, textured(50, 60))
+    assert pictures_commit("somebody/pictures") == "d" * 40 and pictures_commit(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("fraction", "images"), [(0, 8), (0.5, 12)])

@@ -279,6 +279,26 @@ def test_a_later_task_starts_from_the_earlier_model(data, tmp_path, finished, mo
     assert record["task"] == "high" and record["init"] == str(init)
 
 
+def test_the_commit_of_a_start_on_the_hub_is_recorded_and_gone_on_with(connected, data, tmp_path, finished, capsys):
+    repo = connected.add_repo("somebody/start", finished["origin"] / "model")
+    (first,) = repo.commits
+    command = options(data, tmp_path / "run", "--init", "somebody/start", epochs=1)
+    train.unet.main(command)
+    record = AttentionUNet.from_pretrained(tmp_path / "run" / "model").training_record
+    assert (record["init"], record["init_revision"]) == ("somebody/start", first.oid)
+    connected.commit(repo, {"README.md": b"Other words."}, "another commit")
+    train.unet.main([*command, "--resume"])
+    assert "is finished" in capsys.readouterr().out
+    # What begins now begins with what the branch is now; a start that is here has no commit.
+    for name, init, commit in (
+        ("new", "somebody/start", repo.commits[1].oid),
+        ("own", str(tmp_path / "run/model"), None),
+    ):
+        train.unet.main(options(data, tmp_path / name, "--init", init, epochs=1))
+        record = AttentionUNet.from_pretrained(tmp_path / name / "model").training_record
+        assert record["init"] == init and record.get("init_revision") == commit
+
+
 def test_a_model_of_the_other_preset_is_no_start(data, tmp_path, finished):
     with pytest.raises(SystemExit, match="origin"):
         train.unet.main(options(data, tmp_path, "--init", str(finished["improved"] / "model"), task="high"))

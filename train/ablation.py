@@ -52,7 +52,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     out = RUNS / f"{args.epochs}-epochs" / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
     options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto", compile=False, minutes=None)
 
-    def make_model() -> UniversalRestorer:
+    def make_model(_: str | None = None) -> UniversalRestorer:
         torch.manual_seed(seed)
         return variant.alter(UniversalRestorer(**variant.network))
 

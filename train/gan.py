@@ -27,6 +27,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from fer_denoise.command.options import at_least
+from fer_denoise.hub.sources import model_commit
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
 from fer_denoise.noise import TASKS
@@ -35,6 +36,7 @@ from fer_denoise.zoo import specialists
 from train.shared import batch_norm, optimisation, setup
 from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
+from train.shared.run_folder import fix_revision
 from train.unet import make_unet
 
 DISCRIMINATOR_FOLDER = "discriminator"
@@ -145,8 +147,8 @@ def make_recipe(args: argparse.Namespace) -> Recipe:
     return replace(recipe, **given)
 
 
-def make_generator(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
-    return make_unet(initial(args), args.widths, recipe.residual)
+def make_generator(args: argparse.Namespace, recipe: Recipe, revision: str | None = None) -> AttentionUNet:
+    return make_unet(initial(args), args.widths, recipe.residual, revision)
 
 
 def initial(args: argparse.Namespace) -> str | None:
@@ -293,8 +295,10 @@ def train(args: argparse.Namespace) -> None:
     accelerator, splits = setup.start_run(args)
     device = accelerator.device
     faces = NoisyFaces(splits, task, device, seed=args.seed, fresh_noise=recipe.fresh_noise, flips=recipe.flips)
+    init: dict[str, Any] = {"init": initial(args)}
+    revision = fix_revision(args.out, init, "init", lambda: model_commit(init["init"]))
     torch.manual_seed(args.seed)
-    generator = on_device(make_generator(args, recipe), device)
+    generator = on_device(make_generator(args, recipe, revision), device)
     discriminator = PatchGANDiscriminator(
         third_block=recipe.third_block,
         dense_head=recipe.dense_head,
@@ -310,7 +314,7 @@ def train(args: argparse.Namespace) -> None:
         "preset": args.preset,
         "recipe": asdict(recipe) | {"betas": list(recipe.betas)},
         "seed": args.seed,
-        "init": initial(args),
+        **init,
         "network": generator.config,
         "data": splits["train"].record,
     }

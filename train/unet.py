@@ -11,6 +11,7 @@ beside `checkpoint.safetensors`, `log.jsonl` and `curves.png`.
 
 import argparse
 from dataclasses import asdict, replace
+from functools import partial
 
 import torch
 
@@ -64,18 +65,18 @@ def make_recipe(args: argparse.Namespace) -> Recipe:
     return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
 
-def make_model(args: argparse.Namespace, recipe: Recipe) -> AttentionUNet:
+def make_model(args: argparse.Namespace, recipe: Recipe, revision: str | None = None) -> AttentionUNet:
     torch.manual_seed(args.seed)
-    model = make_unet(args.init, args.widths, recipe.residual)
+    model = make_unet(args.init, args.widths, recipe.residual, revision)
     if model.residual != recipe.residual:
         raise ModelNotFoundError(f"{args.init}: was trained with another preset than {args.preset}; start from its own")
     return model
 
 
-def make_unet(init: str | None, widths: list[int] | None, residual: bool) -> AttentionUNet:
-    """The model called `init`, or where that is none, a fresh one."""
+def make_unet(init: str | None, widths: list[int] | None, residual: bool, revision: str | None = None) -> AttentionUNet:
+    """The model called `init`, of a Hub repo at a revision, or where that is none, a fresh one."""
     if init and init != "none":
-        model = AttentionUNet.from_pretrained(init)
+        model = AttentionUNet.from_pretrained(init, revision)
         if widths not in (None, model.config["widths"]):
             raise SystemExit(f"{init} has widths {model.config['widths']}: leave out --widths, or give --init none")
         return model
@@ -88,7 +89,7 @@ def make_unet(init: str | None, widths: list[int] | None, residual: bool) -> Att
 def train(args: argparse.Namespace) -> None:
     recipe, noise = make_recipe(args), TASKS[args.task]
     settings = {"task": args.task, "noise": asdict(noise), "preset": args.preset, "init": args.init}
-    train_restorer(args, recipe, lambda: make_model(args, recipe), noise, settings)
+    train_restorer(args, recipe, partial(make_model, args, recipe), noise, settings)
 
 
 def main(argv: list[str] | None = None) -> None:

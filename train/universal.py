@@ -15,6 +15,7 @@ the best epoch by validation loss as a folder that `from_pretrained` loads and t
 import argparse
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from operator import ge
 from pathlib import Path
 
@@ -106,11 +107,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def make_model(args: argparse.Namespace) -> UniversalRestorer:
+def make_model(args: argparse.Namespace, revision: str | None = None) -> UniversalRestorer:
     torch.manual_seed(args.seed)
     shape = {name: value for name in ("widths", "blocks") if (value := getattr(args, name))}
     if args.init:
-        return deepened(UniversalRestorer.from_pretrained(args.init), shape)
+        return deepened(UniversalRestorer.from_pretrained(args.init, revision), shape)
     try:
         return UniversalRestorer(**shape)
     except ValueError as error:
@@ -143,9 +144,10 @@ def main(argv: list[str] | None = None) -> None:
         "task": "universal",
         "noise": asdict(NOISE),
         "init": args.init,
-        "pictures": args.pictures and Path(args.pictures).name,
+        # Where a folder lies on this machine means nothing to others.
+        "pictures": args.pictures and (Path(args.pictures).name if Path(args.pictures).exists() else args.pictures),
     }
-    model = lambda: make_model(args)  # noqa: E731
+    model = partial(make_model, args)
     setup.with_message(train_restorer, args, recipe, model, NOISE, settings, RestoringAndEstimating, WorldFaces)
 
 

@@ -97,8 +97,8 @@ def make_card(
         script=training.get("script", "train.unet"),
         preset=training.get("preset"),
         seed=training.get("seed"),
-        init=_describe_init(training.get("init"), name),
-        continued=_describe_init(training.get("init"), name) == EARLIER,
+        init=_describe_init(training, name),
+        continued=_describe_init(training, name) == EARLIER,
         bundled=_is_bundled(name, folder),
         trained_on=training.get("noise"),
         pictures=training.get("pictures"),
@@ -255,10 +255,13 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _describe_init(init: str | None, name: str) -> str | None:
+def _describe_init(training: dict[str, Any], name: str) -> str | None:
     """A folder on the trainer's machine means nothing to a reader; nor does a name that has passed to this model."""
+    init, revision = training.get("init"), training.get("init_revision")
     if init in (None, "none"):
         return None
+    if revision:
+        return f"`{init}` at commit `{revision}`"
     return f"`{init}`" if init in MODELS and init != name else EARLIER
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,27 @@ def epochs_begun(out: Path) -> int | None:
     """How many epochs the run in `out` was begun with, if there is one to go on with."""
     file = out / CHECKPOINT_FILE
     return load_state(file)["settings"]["recipe"]["epochs"] if file.exists() else None
+
+
+def fix_revision(out: Path, settings: dict[str, Any], name: str, look_up: Callable[[], str | None]) -> str | None:
+    """The commit of the Hub repo that `settings` name under `name`, written beside it as `NAME_revision`.
+
+    A branch is looked up once, for all processes, and a run that is resumed takes the commit that it was begun with.
+    Of what is not on the Hub, nothing is written.
+
+    Args:
+        look_up: gives the commit that it is now, or None where it is not on the Hub.
+    """
+    source = settings.get(name)
+    if source in (None, "none"):
+        return None
+    file = out / CHECKPOINT_FILE
+    begun = load_state(file)["settings"] if file.exists() else {}
+    commit = begun.get(f"{name}_revision") if begun.get(name) == source else look_up()
+    commit = gather_object([commit])[0]
+    if commit:
+        settings[f"{name}_revision"] = commit
+    return commit
 
 
 def is_finished(log: list[dict[str, Any]], recipe: dict[str, Any]) -> bool:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import datasets
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
@@ -20,6 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer_denoise.data import DataError
+from fer_denoise.data.fer2013 import decode_image
+from fer_denoise.data.hub_dataset import HubDataset
 from train.shared import sampling
 from train.shared.picture_sets import read_set
 
@@ -50,20 +51,27 @@ def shipped_scenes() -> list[np.ndarray]:
     return [_as_uint8(rgb2gray(picture) if picture.ndim == 3 else img_as_float32(picture)) for picture in pictures]
 
 
-def load_pictures(source: str) -> list[np.ndarray]:
+def load_pictures(source: str, revision: str | None = None) -> list[np.ndarray]:
     """Pictures of a folder, of a Parquet file with a column `image`, or of a Hub dataset; in gray, uint8 (H, W).
+
+    Args:
+        revision: commit, tag or branch of the Hub dataset.
 
     Raises:
         DataError: it holds none, or they cannot be read.
     """
     if Path(source).exists():
         return read_set(Path(source))
-    try:
-        rows = datasets.load_dataset(source, split="train").select_columns("image")
-        return [np.asarray(row["image"].convert("L")) for row in rows]
-    except Exception as error:
-        remedy = "give a folder of pictures, a Parquet file or a Hub dataset, each with a column image"
-        raise DataError(f"{source}: no pictures can be read there ({error}); {remedy}") from error
+    splits = HubDataset(source, revision).splits()
+    if "train" not in splits:
+        raise DataError(f"{source}: has no split train, only {', '.join(splits)}; choose another dataset")
+    rows = splits["train"].cells([splits["train"].column])
+    return [decode_image(image, f"{source}, {place}", source) for place, (image,) in rows]
+
+
+def pictures_commit(source: str) -> str | None:
+    """The commit that a Hub dataset of pictures is now; None for pictures that lie here."""
+    return None if Path(source).exists() else HubDataset(source).commit
 
 
 class Scenes:

@@ -13,13 +13,15 @@ from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
 
+from fer_denoise.hub.sources import model_commit
 from fer_denoise.models import PretrainedModel
 from fer_denoise.noise import Noise
 from fer_denoise.precision import on_device
 from train.shared import optimisation, setup
 from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
-from train.shared.scenes import Scenes, load_pictures, shipped_scenes
+from train.shared.run_folder import fix_revision
+from train.shared.scenes import Scenes, load_pictures, pictures_commit, shipped_scenes
 
 WARM_UP_STEPS = 200
 
@@ -155,7 +157,7 @@ class SupervisedTraining(Training):
 def train_restorer(
     args: argparse.Namespace,
     recipe: Recipe,
-    make_model: Callable[[], PretrainedModel],
+    make_model: Callable[[str | None], PretrainedModel],
     noise: Noise,
     settings: dict[str, Any],
     objective: Callable[..., nn.Module] = PixelLoss,
@@ -166,7 +168,7 @@ def train_restorer(
     Args:
         args: the options of `setup.add_run_options`.
         recipe: how to train.
-        make_model: called once the data is there.
+        make_model: called once the data is there, with the commit of the model `init` of the settings, if on the Hub.
         noise: what corrupts the faces.
         settings: what else decides the outcome; kept with the weights, and compared where a run is resumed.
         objective: makes a module out of the model and the recipe's loss, which gives the loss of what the faces draw.
@@ -174,9 +176,14 @@ def train_restorer(
     """
     accelerator, splits = setup.start_run(args)
     device = accelerator.device
+    settings = dict(settings)
+    init_revision = fix_revision(args.out, settings, "init", lambda: model_commit(settings["init"]))
     scenes = None
     if recipe.scenes:
-        pictures = shipped_scenes() + (load_pictures(args.pictures) if args.pictures else [])
+        pictures = shipped_scenes()
+        if args.pictures:
+            revision = fix_revision(args.out, settings, "pictures", lambda: pictures_commit(args.pictures))
+            pictures += load_pictures(args.pictures, revision)
         size = splits["train"].images.shape[1:]
         scenes = Scenes(recipe.scenes, size, device, pictures, recipe.drawings)
     faces = make_faces(
@@ -188,7 +195,7 @@ def train_restorer(
         flips=recipe.flips,
         scenes=scenes,
     )
-    model = on_device(make_model(), device)
+    model = on_device(make_model(init_revision), device)
     of_model = objective(model, LOSSES[recipe.loss])
     training = SupervisedTraining(model, of_model, faces, recipe, accelerator, args.compile)
     settings = {
