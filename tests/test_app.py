@@ -6,6 +6,7 @@ import threading
 from dataclasses import astuple
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -15,9 +16,11 @@ from PIL import Image
 from fer_denoise import Restorer
 from fer_denoise.command.job import Estimator
 from fer_denoise.demo.face_view import attention_pictures, fits, is_realist, measurements, metrics_table, restore_face
+from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.demo.task_tab import build_task_tab
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 from fer_denoise.pictures import Picture
@@ -210,6 +213,24 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
     assert view.error.size == view.impulses.size == (48, 48)
     levels = attention_pictures(clean, Restorers(), model, TASKS["high"], 3)
     assert len(levels) == (3 if MODELS[model].task else 2 if model == "universal" else 0)
+
+
+@pytest.mark.parametrize(("name", "events"), [("run", 7), ("compare_all", 1), ("draw_curves", 1), ("drop_outdated", 3)])
+def test_after_an_error_nothing_stays_that_is_of_other_inputs(name, events):
+    with gr.Blocks() as page:
+        build_task_tab("salt_pepper", Restorers(), HubFaces())
+    failing = [event for event in page.fns.values() if event.name == name]
+    assert len(failing) == events
+    for event in failing:
+        (after,) = (
+            each
+            for each in page.fns.values()
+            if each.trigger_after == event._id and each.trigger_only_on_failure and each.name != "can_draw"
+        )
+        assert {part._id for part in event.outputs} <= {part._id for part in after.outputs}
+        assert len(after.outputs) == len(after.fn())
+        for shown in after.fn():
+            assert shown is None or shown == "" or not (shown.value or shown.visible)
 
 
 def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):

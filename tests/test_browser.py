@@ -208,7 +208,13 @@ def test_a_seed_that_cannot_be_taken_is_named(visit):
     here = visit()
     here.panel.get_by_label("Seed").fill("-1")
     here.page.get_by_text("Seed: give a whole number from 0 to 2147483647, not -1.").first.wait_for()
+    # What was shown is of another seed. The clean face still is what it was.
+    here.wait_until(lambda: here.panel.get_by_role("table").count() == 0)
+    here.wait_until(lambda: here.panel.locator(".result img:visible").count() == 1)
     here.keep("wrong-seed")
+    here.panel.get_by_label("Seed").fill("1")
+    here.panel.get_by_role("table").first.wait_for()
+    here.wait_until(lambda: here.panel.locator(".result img:visible").count() > 3)
 
 
 def test_random_faces_that_do_not_come_leave_the_gallery_as_it_was(visit, monkeypatch):

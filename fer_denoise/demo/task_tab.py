@@ -272,24 +272,25 @@ def build_task_tab(task: str, restorers: Restorers, hub_faces: HubFaces) -> Task
     hub_options = {**options, "concurrency_id": "hub", "concurrency_limit": 4}
     drawn = random_button.click(draw_faces, None, [random_button, gallery, offered, face, clean_image], **hub_options)
     drawn.failure(can_draw, None, random_button, **options)
-    for event in (picked, uploaded, drawn):
-        event.success(run, inputs, outputs, **options)
+    runs = [event.success(run, inputs, outputs, **options) for event in (picked, uploaded, drawn)]
     # Not "change", which is raised for each control that the app itself sets: of several at once, all before the last
     # would be restored with some of them still as they were, and may well come last.
     # A slider that is put back is only released.
     all_sliders = [*sliders, dial]
     by_hand = [seed.input, model.input, *(s.input for s in all_sliders), *(s.release for s in all_sliders)]
-    gr.on(by_hand, run, inputs, outputs, trigger_mode="always_last", **options)
+    runs.append(gr.on(by_hand, run, inputs, outputs, trigger_mode="always_last", **options))
     # A component that is set in vain costs as much as its picture, so this one waits for a change.
     asked.change(look, asked, attention_gallery, **options)
-    attention_part.expand(lambda: True, None, looking, **options).success(run, inputs, outputs, **options)
     attention_part.collapse(lambda: False, None, looking, **options)
     model.change(lambda name: gr.Slider(visible=is_realist(name)), model, dial, **options)
-    for event in (
-        preset.click(lambda: controls.preset, None, sliders, **options),
-        offer.click(lambda: UNIVERSAL, None, model, **options),
-    ):
+    runs += [
         event.success(run, inputs, outputs, **options)
+        for event in (
+            attention_part.expand(lambda: True, None, looking, **options),
+            preset.click(lambda: controls.preset, None, sliders, **options),
+            offer.click(lambda: UNIVERSAL, None, model, **options),
+        )
+    ]
     link.click(None, [model, dial, seed, *sliders], None, js=COPY_LINK.format(task=task), api_visibility="private")
 
     @in_plain_words
@@ -318,9 +319,17 @@ def build_task_tab(task: str, restorers: Restorers, hub_faces: HubFaces) -> Task
     plotted = plot_button.click(draw_curves, [chosen, *present], [measured, plot], **slow_options)
     for event in (compared, plotted):
         event.failure(no_measurements, None, measurements_shown, **options)
-    # They take seconds, in which something else may have been chosen.
+    # They take seconds, in which something else may have been chosen, or what cannot be taken.
     for late in (overtaken_by.change, compared.success, plotted.success):
-        late(drop_outdated, [measured, *present], measurements_shown, **options)
+        dropped = late(drop_outdated, [measured, *present], measurements_shown, **options)
+        dropped.failure(no_measurements, None, measurements_shown, **options)
+
+    def nothing() -> tuple[Any, ...]:
+        return None, None, "", *[None] * len(changing), None, *no_measurements()
+
+    # What was shown before is not of what was refused. At once, or it might come behind the next view.
+    for event in runs:
+        event.failure(nothing, None, [*outputs, attention_gallery, *measurements_shown], queue=False, **options)
 
     def show(model: str, texture: float, seed: int, levels: Sequence[float]) -> tuple[Any, ...]:
         return run(False, None, samples[0][1], model, texture, seed, *levels)
