@@ -72,7 +72,9 @@ SEED = 3
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     setup.add_data_options(parser)
-    parser.add_argument("--models", nargs="*", metavar="NAME", help="measure only these, and anew where one can go on")
+    parser.add_argument(
+        "--models", nargs="*", metavar="NAME", help="measure only these; --pictures, --world and --real anew"
+    )
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="also measure the published networks in it")
     parser.add_argument(
         "--origin-recipe",
