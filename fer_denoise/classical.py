@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet, estimate_sigma
 
-from fer_denoise.images import check_sigma
+from fer_denoise.method import KnownNoise, Method, Report
 from fer_denoise.noise import TASKS, GaussianNoise
 
 TUNED_FILE = Path(__file__).with_name("classical.json")
@@ -116,34 +116,54 @@ def available_filters() -> list[str]:
     return [name for name in FILTERS if name != "bm3d" or find_spec("bm3d")]
 
 
-class ClassicalFilter:
-    """A classical filter with its tuned parameters, for batches."""
+class ClassicalFilter(Method):
+    """A classical filter and its parameters.
 
-    def __init__(self, name: str) -> None:
+    Where all of the noise is known, those that were tuned for it on the validation split: if there are impulses, a
+    filter for Gaussian noise then stands behind a switching median, unless it does better alone. Else those of the task
+    whose noise is nearest, with sigma as it is known or estimated for each image (Donoho & Johnstone 1994).
+
+    Args:
+        name: out of `FILTERS`.
+        parameters: instead of the tuned ones. A "sigma" takes the place of what is known of it, and an
+            "impulse_threshold" puts a switching median before the filter.
+    """
+
+    cpu_only = True
+
+    def __init__(self, name: str, parameters: dict[str, Any] | None = None) -> None:
         self.name = name
         self._filter = FILTERS[name]
+        self._parameters = parameters
 
-    def __call__(
-        self, noisy: np.ndarray, sigma: float | None = None, parameters: dict[str, Any] | None = None
-    ) -> np.ndarray:
-        """Restore float32 (N, H, W) in [0, 1].
+    @property
+    def reach(self) -> None:
+        """Any distance: the noise level is estimated from the whole picture."""
+        return None
 
-        Args:
-            sigma: noise level on [0, 1]; by default it is estimated for each image (Donoho & Johnstone 1994).
-            parameters: instead of those tuned for the task whose noise is nearest.
+    def tuned_for(self, task: str) -> "ClassicalFilter":
+        return ClassicalFilter(self.name, tuned_parameters(self.name, task))
 
-        Raises:
-            TypeError, ValueError: `sigma` is not one number in [0, 1].
-        """
-        if sigma is not None:
-            sigma = check_sigma(sigma)
-        return np.stack([self._restore(image, sigma, parameters) for image in noisy]).astype(np.float32)
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+        restored = np.empty_like(planes)
+        for index, image in enumerate(planes):
+            restored[index] = self._restore(image, noise)
+            report((index + 1) / len(planes))
+        return restored
 
-    def _restore(self, image: np.ndarray, sigma: float | None, parameters: dict[str, Any] | None) -> np.ndarray:
+    def _restore(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
+        sigma = noise.sigma
         if sigma is None:
             sigma = 0.0 if self.name in IMPULSE_FILTERS else _estimate_sigma(image)
-        if parameters is None:
-            parameters = tuned_parameters(self.name, nearest_task(self.name, sigma))
+        if self._parameters is not None:
+            parameters = dict(self._parameters)
+        elif noise.amount is not None:
+            parameters = level_parameters(self.name, sigma, noise.amount)
+        else:
+            parameters = dict(tuned_parameters(self.name, nearest_task(self.name, sigma)))
+        threshold = parameters.pop("impulse_threshold", None)
+        if threshold is not None:
+            image = switching_median(image, sigma, threshold=threshold)
         return self._filter(image, **{"sigma": sigma, **parameters})
 
 
@@ -153,32 +173,6 @@ def tuned_parameters(name: str, task: str) -> dict[str, Any]:
     Those for salt-and-pepper noise hold a `sigma` too, since that noise has none to be told.
     """
     return _tuned()["filters"][name][task]["parameters"]
-
-
-def restore_level(name: str, noisy: np.ndarray, sigma: float, amount: float) -> np.ndarray:
-    """What a filter makes of float32 (N, H, W) when it is told all of the noise, and tuned for it.
-
-    Where there are impulses, filters for Gaussian noise stand behind a switching median, unless they do better alone.
-
-    Args:
-        sigma: true standard deviation of the Gaussian noise.
-        amount: true share of the pixels that are impulses.
-    """
-    return restore_with(name, noisy, sigma, level_parameters(name, sigma, amount))
-
-
-def restore_with(name: str, noisy: np.ndarray, sigma: float, parameters: dict[str, Any]) -> np.ndarray:
-    """What a filter makes of float32 (N, H, W) with parameters of a level.
-
-    Args:
-        sigma: what the filter is told, where `parameters` holds no "sigma".
-        parameters: those of the filter; an "impulse_threshold" puts a switching median before it.
-    """
-    own = dict(parameters)
-    threshold = own.pop("impulse_threshold", None)
-    if threshold is not None:
-        noisy = ClassicalFilter("switching-median")(noisy, sigma, {"threshold": threshold})
-    return ClassicalFilter(name)(noisy, own.pop("sigma", sigma), own)
 
 
 def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:

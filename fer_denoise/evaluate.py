@@ -4,14 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from fer_denoise.classical import FILTERS, ClassicalFilter, restore_level, tuned_parameters
+from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
-from fer_denoise.noise import TASKS, GaussianNoise, Noise, SaltAndPepperNoise
-from fer_denoise.restore import Restorer
 
 NOISY = "noisy"
 """The name of the row of the input itself."""
@@ -23,14 +21,6 @@ TOLD_SIGMA = "universal, told sigma"
 """The name of the row of `universal` that is told the true sigma, as the filters are."""
 
 CHUNK = 32
-
-
-class Method(Protocol):
-    """What is compared: a `Restorer`, or what is called like one, such as a network that others published."""
-
-    name: str
-
-    def __call__(self, noisy: np.ndarray, sigma: float | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -73,51 +63,18 @@ def credit(record: dict[str, Any]) -> str:
     return f"{record['authors']} {record['year']}, {told}"
 
 
-def true_sigma(method: Method, noise: Noise) -> float | None:
-    """What `method` is told of `noise` where all are compared: its sigma, but networks of this package nothing."""
-    blind = isinstance(method, Restorer) and method.name not in (*FILTERS, TOLD_SIGMA)
-    return noise.sigma if isinstance(noise, GaussianNoise) and not blind else None
+def restore(method: Method, noisy: np.ndarray, noise: KnownNoise, pool: Executor | None = None) -> np.ndarray:
+    """Restore images, float (N, H, W) or (H, W) in [0, 1], by a method that is compared with others.
 
-
-def restore_task(method: Method, task: str, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
-    """Restore the images of a task, float (N, H, W) in [0, 1].
-
-    A filter is given the parameters tuned for the task and the true sigma, spread over `pool`; a network works blind,
-    unless others published it.
-    """
-    sigma = true_sigma(method, TASKS[task])
-    if method.name not in FILTERS:
-        return method(noisy, sigma)
-    parameters = tuned_parameters(method.name, task)
-    return in_chunks(partial(ClassicalFilter(method.name), sigma=sigma or 0.0, parameters=parameters), noisy, pool)
-
-
-def restore_levels(
-    method: Method, noisy: np.ndarray, sigma: float, amount: float, pool: Executor | None = None
-) -> np.ndarray:
-    """Restore images, float (N, H, W) in [0, 1], that have Gaussian noise and impulses of these levels.
-
-    A filter is told both and tuned for them, spread over `pool`; a network works blind, unless others published it.
-    """
-    if method.name not in FILTERS:
-        return method(noisy, true_sigma(method, GaussianNoise(sigma)))
-    return in_chunks(partial(restore_level, method.name, sigma=sigma, amount=amount), noisy, pool)
-
-
-def restore_known(method: Method, noisy: np.ndarray, noise: Noise) -> np.ndarray:
-    """As `restore_levels`, for one image (H, W) and a `noise` of one level.
+    A method that works blind is not told the noise. One that computes on a single core is spread over `pool`.
 
     Raises:
-        TypeError: `noise` has no one level.
+        ValueError: `noise` lacks a level that the method needs.
     """
-    match noise:
-        case GaussianNoise():
-            levels = noise.sigma, 0.0
-        case SaltAndPepperNoise():
-            levels = 0.0, noise.amount
-        case _:
-            raise TypeError(f"{noise} has no one level")
-    return restore_levels(method, noisy[None], *levels)[0]
+    known = None if method.blind else noise
+    if pool and method.cpu_only:
+        return in_chunks(partial(method.restore, noise=known), noisy, pool)
+    return method.restore(noisy, known)
 
 
 def in_chunks(

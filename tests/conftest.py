@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datasets
+import drawn_faces
 import numpy as np
 import pytest
 from accelerate.state import AcceleratorState, GradientState
 from fake_hub import FakeHub
 from huggingface_hub import constants
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
@@ -62,15 +62,7 @@ def fresh_accelerator() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def make_faces() -> Callable[..., np.ndarray]:
-    """Smooth random shapes, uint8 (count, *shape), between 20 and 235."""
-
-    def make(count: int, seed: int = 0, shape: tuple[int, int] = (48, 48)) -> np.ndarray:
-        rough = np.random.default_rng(seed).standard_normal((count, *shape))
-        smooth = gaussian_filter(rough, sigma=(0, 4, 4))
-        low, high = smooth.min(axis=(1, 2), keepdims=True), smooth.max(axis=(1, 2), keepdims=True)
-        return np.rint(20 + 215 * (smooth - low) / (high - low)).astype(np.uint8)
-
-    return make
+    return drawn_faces.make_faces
 
 
 @pytest.fixture(scope="session")

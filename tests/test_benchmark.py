@@ -15,6 +15,7 @@ from fer_denoise import classical, list_models, samples
 from fer_denoise.classical import ClassicalFilter
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub.sources import BUNDLE, bundled_models
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, Composition, GaussianNoise, ImpulseNoise, StripeNoise, mixed_noise
 from fer_denoise.origin import ORIGIN_RECIPE
@@ -230,8 +231,8 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
     assert set(values) == {NOISY, "universal", "switching-median"}
     assert values[NOISY][1, 1] == pytest.approx(mean_psnr(psnr(noisy, clean)), abs=1e-3)
     assert values[NOISY][0, 0] == 100
-    restored = classical.restore_level("switching-median", noisy, 0.06, 0.1)
-    assert values["switching-median"][1, 1] == pytest.approx(mean_psnr(psnr(np.clip(restored, 0, 1), clean)), abs=1e-3)
+    restored = ClassicalFilter("switching-median").restore(noisy, KnownNoise(0.06, 0.1))
+    assert values["switching-median"][1, 1] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)
     best = np.maximum(values[NOISY], values["switching-median"])
     np.testing.assert_allclose(surface.margin(results, "universal"), values["universal"] - best)
     assert (tmp_path / "results" / "surface.png").is_file()
@@ -340,13 +341,13 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, ma
 def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
     seen = []
 
-    def restore_levels(restorer, noisy, sigma, amount, pool):
-        seen.append((sigma, amount))
+    def restore(restorer, noisy, known, pool):
+        seen.append(tuple(known))
         if len(seen) == 3:
             raise KeyboardInterrupt
         return noisy
 
-    monkeypatch.setattr(surface, "restore_levels", restore_levels)
+    monkeypatch.setattr(surface, "restore", restore)
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
             run("--surface", "--models", "median")
@@ -358,13 +359,13 @@ def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make
     noisy = mixed_noise(clean, 0.06, 0.1, seed=0)
     parameters = classical.level_parameters("wavelet", 0.06, 0.1)
     threshold = parameters.pop("impulse_threshold")
-    switched = ClassicalFilter("switching-median")(noisy, 0.06, {"threshold": threshold})
-    expected = ClassicalFilter("wavelet")(switched, 0.06, parameters)
-    np.testing.assert_array_equal(classical.restore_level("wavelet", noisy, 0.06, 0.1), expected)
+    switched = ClassicalFilter("switching-median", {"threshold": threshold})(noisy, 0.06)
+    expected = ClassicalFilter("wavelet", parameters)(switched, 0.06)
+    np.testing.assert_array_equal(ClassicalFilter("wavelet").restore(noisy, KnownNoise(0.06, 0.1)), expected)
     # Alone where there are none.
     noisy = mixed_noise(clean, 0.06, 0, seed=0)
-    expected = ClassicalFilter("wavelet")(noisy, 0.06, classical.level_parameters("wavelet", 0.06, 0))
-    np.testing.assert_array_equal(classical.restore_level("wavelet", noisy, 0.06, 0), expected)
+    expected = ClassicalFilter("wavelet", classical.level_parameters("wavelet", 0.06, 0))(noisy, 0.06)
+    np.testing.assert_array_equal(ClassicalFilter("wavelet").restore(noisy, KnownNoise(0.06, 0.0)), expected)
 
 
 @pytest.mark.slow

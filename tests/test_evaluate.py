@@ -5,10 +5,11 @@ import pytest
 
 from fer_denoise import Restorer
 from fer_denoise.classical import ClassicalFilter, tuned_parameters
-from fer_denoise.evaluate import restore_known, restore_task, score
+from fer_denoise.evaluate import restore, score
 from fer_denoise.images import to_float
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
-from fer_denoise.noise import TASKS, RandomNoise
+from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
 
 
@@ -46,20 +47,20 @@ def test_a_filter_that_knows_the_noise_stands_behind_the_switching_median(name):
     clean = to_float(next(iter(sample_faces().values())))
     noisy = TASKS["salt_pepper"](clean, seed=0)
     restorer = Restorer.from_pretrained(name)
-    assert psnr(restore_known(restorer, noisy, TASKS["salt_pepper"]), clean) > psnr(restorer(noisy), clean) + 10
-    with pytest.raises(TypeError, match="no one level"):
-        restore_known(restorer, noisy, RandomNoise())
+    known = KnownNoise.of(TASKS["salt_pepper"])
+    assert psnr(restore(restorer, noisy, known), clean) > psnr(restorer(noisy), clean) + 10
 
 
 def test_filters_are_told_the_true_sigma_and_the_parameters_of_the_task(noisy):
-    expected = ClassicalFilter("tv")(noisy, 0.06, tuned_parameters("tv", "high"))
-    np.testing.assert_array_equal(restore_task(Restorer.from_pretrained("tv"), "high", noisy), np.clip(expected, 0, 1))
+    expected = ClassicalFilter("tv", tuned_parameters("tv", "high"))(noisy, 0.06)
+    tuned = Restorer.from_pretrained("tv").tuned_for("high")
+    np.testing.assert_array_equal(restore(tuned, noisy, KnownNoise.of(TASKS["high"])), expected)
 
 
 def test_a_pool_changes_nothing(make_faces):
     noisy = TASKS["salt_pepper"](make_faces(70, shape=(12, 12)), seed=0)
-    restorer = Restorer.from_pretrained("switching-median")
-    alone = restore_task(restorer, "salt_pepper", noisy)
+    restorer, known = Restorer.from_pretrained("switching-median"), KnownNoise.of(TASKS["salt_pepper"])
+    alone = restore(restorer, noisy, known)
     assert alone.shape == noisy.shape
     with ThreadPoolExecutor(2) as pool:
-        np.testing.assert_array_equal(restore_task(restorer, "salt_pepper", noisy, pool), alone)
+        np.testing.assert_array_equal(restore(restorer, noisy, known, pool), alone)

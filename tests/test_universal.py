@@ -10,8 +10,8 @@ from training_data import assert_same_tensors, read_log, write_faces
 import train.universal
 from fer_denoise import Restorer
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, scaled, unscaled
-from fer_denoise.models.universal import extremes, fill
+from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, extremes, scaled, unscaled
+from fer_denoise.models.universal import fill
 from fer_denoise.noise import TorchDraw, WorldNoise
 from train.shared.supervised import log_mse
 

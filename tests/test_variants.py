@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.models.universal import estimator_inputs
+from fer_denoise.models.noise_estimator import estimator_inputs
 from fer_denoise.noise import TorchDraw
 from train import universal
 from train.shared import variants

@@ -21,11 +21,12 @@ from fer_denoise.classical import (
     FILTERS,
     IMPULSE_FILTERS,
     TUNED_FILE,
+    ClassicalFilter,
     available_filters,
-    restore_with,
 )
 from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 from train.reporting.results import save
@@ -66,7 +67,7 @@ def candidates(name: str, sigmas: list[float]) -> Iterator[dict[str, Any]]:
 
 
 def score(parameters: dict[str, Any], name: str, noisy: np.ndarray, clean: np.ndarray) -> float:
-    return mean_psnr(psnr(np.clip(restore_with(name, noisy, 0.0, parameters), 0, 1), clean))
+    return mean_psnr(psnr(ClassicalFilter(name, parameters).restore(noisy, KnownNoise(0.0)), clean))
 
 
 def tune_task(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor) -> dict[str, Any]:

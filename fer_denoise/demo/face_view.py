@@ -14,8 +14,9 @@ from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.error_map import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.numbers import decibels, fixed
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import restore_known
+from fer_denoise.evaluate import restore
 from fer_denoise.images import to_float
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import TASKS, Noise
 from fer_denoise.precision import on_cores
@@ -56,7 +57,7 @@ def restore_face(
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
     restorer = restorers.get(model)
-    restored = restore_known(restorer, noisy, noise)
+    restored = restore(restorer, noisy, KnownNoise.of(noise))
     task = MODELS[model].task
     if task and is_realist(model) and alpha != 1:
         truest, _ = specialists(task)

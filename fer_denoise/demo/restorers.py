@@ -12,7 +12,7 @@ import torch
 from fer_denoise.demo.gpu import lends_gpus
 from fer_denoise.hub import sources
 from fer_denoise.hub.sources import ModelNotFoundError
-from fer_denoise.models import EmotionClassifier, PretrainedModel
+from fer_denoise.models import EmotionClassifier
 from fer_denoise.precision import fold_batch_norm, on_device
 from fer_denoise.restore import Restorer
 from fer_denoise.zoo import EMOTION, bundled_restorers
@@ -55,7 +55,7 @@ class Restorers:
     def get_on_gpu(self, name: str) -> Restorer:
         """The restorer of `get`, on a GPU where one is lent; for functions that are marked `with_lent_gpu`."""
         restorer = self.get(name)
-        if lends_gpus() and isinstance(restorer.model, PretrainedModel):
+        if lends_gpus() and not restorer.cpu_only:
             return Restorer(copy.deepcopy(restorer.model), name, "cuda")
         return restorer
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_denoise.models.blocks import AttentionGate, over_picture, pad_to_multiple
-from fer_denoise.models.pretrained import PretrainedModel
+from fer_denoise.models.restoration import RestorationNetwork
 
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -22,7 +22,7 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class AttentionUNet(PretrainedModel):
+class AttentionUNet(RestorationNetwork):
     """Attention U-Net for one-channel pictures.
 
     Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, with the attention gates of Oktay et al. 2018,

@@ -11,6 +11,9 @@ MAX_SIGMA = 0.3
 MAX_WIDTH = 2.5
 """Width of correlated noise, in pixels, that stands for 1."""
 
+CELL = 16
+"""Side in pixels of the cells that levels are given for, where they are not the same all over a picture."""
+
 LEVELS = ("sigma", "amount", "width", "stripes", "jpeg", "quantization")
 """What is estimated of a whole picture, in this order, each 0 where there is none of it:
 
@@ -111,3 +114,13 @@ def pooled(features: Tensor) -> Tensor:
 def at_least_float32(values: Tensor) -> Tensor:
     """Out of the half precision that autocast computes in; float64 stays as it is."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def estimator_inputs(images: Tensor) -> Tensor:
+    """Images (B, 1, H, W) with the mask of what is black or white: (B, 2, H, W)."""
+    return torch.cat([images, extremes(images)], dim=1)
+
+
+def extremes(images: Tensor) -> Tensor:
+    """Which pixels are black or white, so that they may be impulses: 1 or 0, the shape and dtype of `images`."""
+    return ((images <= 0) | (images >= 1)).to(images.dtype)

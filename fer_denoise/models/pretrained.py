@@ -27,11 +27,6 @@ class PretrainedModel(nn.Module):
         self.config = config
         self.training_record: dict[str, Any] = {}
 
-    @property
-    def reach(self) -> int:
-        """How many pixels away an input can change an output; 0 for a network that treats each pixel alone."""
-        return 0
-
     def save_pretrained(self, folder: str | Path, half: bool = True) -> None:
         """Write `config.json` and `model.safetensors`.
 

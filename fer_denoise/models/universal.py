@@ -8,22 +8,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_denoise.models.blocks import AttentionGate, over_picture, pad_to_multiple
+from fer_denoise.models.estimation import EstimatingNetwork
 from fer_denoise.models.noise_estimator import (
+    CELL,
     LEVELS,
     MAX_SIGMA,
     Estimate,
     NoiseEstimator,
     at_least_float32,
+    estimator_inputs,
     scaled,
     unscaled,
 )
-from fer_denoise.models.pretrained import PretrainedModel
 
 CONDITION = 64
 """Length of the vector that conditions the blocks on the noise level."""
 
-CELL = 16
-"""Side in pixels of the cells that levels are given for, where they are not the same all over a picture."""
 FILL_REACH = 2
 """Pixels on each side that a lost one is filled from."""
 ESTIMATOR_REACH = 8
@@ -83,7 +83,7 @@ class Stage(nn.ModuleList):
         return F.interpolate(modulation, scale_factor=self.cell, mode="bilinear")[..., :height, :width]
 
 
-class UniversalRestorer(PretrainedModel):
+class UniversalRestorer(EstimatingNetwork):
     """Residual U-Net with attention gates that finds out how noisy each pixel is, and restores it by that.
 
     A noise estimator gives the level of the noise at each pixel, the probability that a pixel's value is lost to an
@@ -98,6 +98,8 @@ class UniversalRestorer(PretrainedModel):
         widths: channels of each scale, the last the bottleneck.
         blocks: residual blocks of each scale, in the encoder and again in the decoder.
     """
+
+    bf16_is_harmless = True
 
     def __init__(self, widths: Sequence[int] = (32, 64, 96), blocks: Sequence[int] = (2, 3, 2)) -> None:
         super().__init__(widths=list(widths), blocks=list(blocks))
@@ -236,16 +238,6 @@ class UniversalRestorer(PretrainedModel):
             features = features + gate(skips[scale], features)
             features = self.decoders[scale](features, condition)
         return self.head(features)
-
-
-def estimator_inputs(images: Tensor) -> Tensor:
-    """Images (B, 1, H, W) with the mask of what is black or white: (B, 2, H, W)."""
-    return torch.cat([images, extremes(images)], dim=1)
-
-
-def extremes(images: Tensor) -> Tensor:
-    """Which pixels are black or white, so that they may be impulses: 1 or 0, the shape and dtype of `images`."""
-    return ((images <= 0) | (images >= 1)).to(images.dtype)
 
 
 def fill(images: Tensor, lost: Tensor) -> Tensor:

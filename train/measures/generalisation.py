@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, tuned_parameters
-from fer_denoise.evaluate import NOISY, in_chunks, restore_task
+from fer_denoise.evaluate import NOISY, in_chunks, restore
 from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
 from fer_denoise.images import to_dtype, to_float
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.photos import restore_luminance, restore_photo
@@ -167,7 +168,8 @@ def measure_pictures(restorers: dict[str, Restorer], seed: int, pool: Executor) 
             row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
             for name, restorer in restorers.items():
                 if MODELS[name].serves(task):
-                    row[name] = mean_psnr(psnr(restore_task(restorer, task, noisy, pool), clean))
+                    restored = restore(restorer.tuned_for(task), noisy, KnownNoise.of(noise), pool)
+                    row[name] = mean_psnr(psnr(restored, clean))
             yield {"task": task, "pictures": title, **_rounded(row)}
 
 
@@ -198,7 +200,7 @@ def measure_unseen(
         noisy = noisy.astype(np.float32)
         row: dict[str, Any] = {NOISY: mean_psnr(psnr(noisy, clean))}
         for name, restorer in restorers.items():
-            restored = in_chunks(restorer, noisy, pool) if name in FILTERS else restorer(noisy)
+            restored = in_chunks(restorer, noisy, pool) if restorer.cpu_only else restorer(noisy)
             row[name] = mean_psnr(psnr(restored, clean))
         yield {"noise": title, **_rounded(row)}
 

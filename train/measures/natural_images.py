@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import bm3d
-from fer_denoise.evaluate import NOISY, Method
+from fer_denoise.evaluate import NOISY
+from fer_denoise.method import Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, jpeg_compression
 from train.measures.peers import Peer

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_denoise.hub.sources import ModelNotFoundError
-from fer_denoise.images import Batch
+from fer_denoise.method import KnownNoise, Method, Report
+from fer_denoise.models.restoration import CPU_BATCH_SIZE
 from fer_denoise.precision import on_device
-from fer_denoise.restore import CPU_BATCH_SIZE
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,12 @@ class PublishedNetwork(nn.Module):
         self.told = channels > 1
         self.scale = 2 if channels == 5 else 1
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away an input can change an output."""
+        convolutions = sum(isinstance(layer, nn.Conv2d) for layer in self.layers)
+        return self.scale * convolutions + self.scale - 1
+
     def forward(self, noisy: Tensor, sigma: float | None = None) -> Tensor:
         """Restore `noisy`, float (B, 1, H, W), any H and W; the result is not clipped.
 
@@ -94,8 +100,8 @@ class PublishedNetwork(nn.Module):
         return F.pixel_shuffle(restored[:, order], self.scale)[..., :height, :width]
 
 
-class Peer:
-    """A published network, called like a `Restorer`, in float32 and on whole pictures.
+class Peer(Method):
+    """A published network, in float32 and on whole pictures.
 
     Args:
         name: out of `PEERS`.
@@ -109,6 +115,8 @@ class Peer:
     def __init__(self, name: str, folder: Path, device: str | None = None) -> None:
         self.name = name
         self.published = PEERS[name]
+        self.needs = ("sigma",) if self.published.told else ()
+        self.blind = not self.needs
         file = folder / self.published.file
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.network = on_device(PublishedNetwork(read_convolutions(file)).eval(), self.device)
@@ -121,19 +129,18 @@ class Peer:
             "weights": hashlib.sha256(file.read_bytes()).hexdigest(),
         }
 
-    @torch.inference_mode()
-    def __call__(self, noisy: np.ndarray, sigma: float | None = None) -> np.ndarray:
-        """Restore arrays as `Restorer` takes them, gray or in colour; shape and dtype come back.
+    @property
+    def reach(self) -> int:
+        return self.network.reach
 
-        Args:
-            sigma: true standard deviation of the noise on [0, 1]; needed by those that are told it.
-        """
-        if self.published.told and sigma is None:
-            raise ValueError(f"{self.name} has to be told sigma")
-        batch = Batch(noisy)
-        planes = torch.tensor(np.ascontiguousarray(batch.pixels)).flatten(0, 1).unsqueeze(1)
-        parts = [self.network(part.to(self.device), sigma).cpu() for part in planes.split(CPU_BATCH_SIZE)]
-        return batch.like_input(torch.cat(parts).clamp(0, 1).numpy().reshape(batch.pixels.shape))
+    @torch.inference_mode()
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+        images = torch.tensor(np.ascontiguousarray(planes)).unsqueeze(1)
+        restored: list[Tensor] = []
+        for part in images.split(CPU_BATCH_SIZE):
+            restored.append(self.network(part.to(self.device), noise.sigma).cpu())
+            report(sum(map(len, restored)) / len(images))
+        return torch.cat(restored).squeeze(1).numpy()
 
 
 def read_convolutions(file: Path) -> list[tuple[Tensor, Tensor]]:

@@ -75,7 +75,7 @@ def measure_cells(
     if with_bm3d:
         records[BM3D] = {"told": TOLD}
     for name, peer in peers.items():
-        records[name] = {**peer.record, **({"told": TOLD} if peer.published.told else {})}
+        records[name] = {**peer.record, **({"told": TOLD} if peer.needs else {})}
     scores = Scores(file, conditions, records, anew)
     with ProcessPoolExecutor(workers) as pool:
         todo = {cell: pair for cell, pair in cells(pairs) if BM3D in scores.missing(cell)} if with_bm3d else {}
@@ -89,7 +89,7 @@ def measure_cells(
             elif name in networks:
                 restored = restore_photo(networks[name], noisy)
             else:
-                restored = peers[name](noisy, estimated_sigma(noisy) if peers[name].published.told else None)
+                restored = peers[name](noisy, estimated_sigma(noisy) if peers[name].needs else None)
             scores.put(name, cell, _score(restored, clean))
     return scores.results
 

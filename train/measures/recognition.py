@@ -16,9 +16,10 @@ from tqdm import tqdm
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS
 from fer_denoise.data import EMOTIONS, Faces
-from fer_denoise.evaluate import NOISY, restore_levels
+from fer_denoise.evaluate import NOISY, restore
 from fer_denoise.hub.sources import model_folder, weights_checksum
 from fer_denoise.images import to_float
+from fer_denoise.method import KnownNoise
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise, task_at
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
@@ -93,7 +94,7 @@ def measure_rows(
             scores = score(answers, on_clean[name], test.labels, resamples)
             yield {**level, "method": NOISY, "classifier": name, **scores}
         on_restored = {
-            name: classifiers[EMOTION](to_float(restore_levels(restorer, noisy, sigma, amount, pool)))
+            name: classifiers[EMOTION](to_float(restore(restorer, noisy, KnownNoise(sigma, amount), pool)))
             for name, restorer in restorers.items()
             if MODELS[name].serves(task)
         }

@@ -19,11 +19,9 @@ import numpy as np
 import torch
 
 from fer_denoise import list_models
-from fer_denoise.classical import FILTERS
-from fer_denoise.evaluate import Method, true_sigma
+from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import GaussianNoise
 from fer_denoise.zoo import UNIVERSAL
-from train.measures.peers import Peer
 from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.reporting.report import heading
 from train.reporting.results import save
@@ -41,6 +39,7 @@ ROUNDS = 5
 LEAST_SECONDS = 0.3
 """A fast method is called this long in each round."""
 NOISE = GaussianNoise(sigma=0.06)
+KNOWN = KnownNoise(NOISE.sigma)
 
 START = """
 import time
@@ -84,16 +83,14 @@ def measure_rows(
     parts = np.array_split(noisy, workers)
 
     def singly(method: Method) -> Callable[[], Any]:
-        return lambda: method(noisy[0], true_sigma(method, NOISE))
+        return lambda: method.restore(noisy[0], None if method.blind else KNOWN)
 
     def in_batch(method: Method) -> Callable[[], Any]:
-        if method.name in FILTERS:
+        if method.cpu_only:
             return lambda: list(pool.map(method, parts, [NOISE.sigma] * workers))
-        return lambda: method(noisy, true_sigma(method, NOISE))
+        return lambda: method.restore(noisy, None if method.blind else KNOWN)
 
-    rows: list[dict[str, Any]] = [
-        {"model": name, **(method.record if isinstance(method, Peer) else {})} for name, method in methods.items()
-    ]
+    rows: list[dict[str, Any]] = [{"model": name, **method.record} for name, method in methods.items()]
     for key, make, faces in (("single_ms", singly, 1), ("batch_ms", in_batch, BATCH)):
         calls = [make(method) for method in methods.values()]
         for call in calls:

@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, level_parameters
-from fer_denoise.evaluate import NOISY, restore_levels
+from fer_denoise.evaluate import NOISY, restore
 from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, mixed_noise
 from fer_denoise.zoo import UNIVERSAL
@@ -107,8 +108,9 @@ def measure_grid(
             if not todo:
                 continue
             noisy = mixed_noise(clean, sigma, amount, seed=conditions["seed"])
+            known = KnownNoise(sigma, amount)
             for name in todo:
-                restored = noisy if name == NOISY else restore_levels(restorers[name], noisy, sigma, amount, pool)
+                restored = noisy if name == NOISY else restore(restorers[name], noisy, known, pool)
                 models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
                 save(file, results, indent=None)
     return results

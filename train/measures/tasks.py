@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import load_fer2013, stands_in
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, Method, restore_task, score
-from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore, score
+from fer_denoise.method import KnownNoise, Method
+from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, UNIVERSAL
-from train.measures.peers import PEERS, Peer
+from train.measures.peers import PEERS
 from train.measures.request import Request
 from train.reporting import overview
 from train.reporting.report import markdown_tables, plot_samples
@@ -49,9 +50,9 @@ def measure(request: Request) -> dict[str, Any]:
             rows[NOISY] = score(NOISY, noisy, clean, unseen).as_dict()
             samples = {}
             for method in tqdm(_methods_of(task, request), task):
-                restored = restore_task(method, task, noisy, pool)
+                restored = restore(method, noisy, KnownNoise.of(TASKS[task]), pool)
                 row = score(method.name, restored, clean, unseen).as_dict()
-                rows[method.name] = {**row, **(method.record if isinstance(method, Peer) else weights_of(method.name))}
+                rows[method.name] = {**row, **weights_of(method.name), **method.record}
                 samples[method.name] = restored[:SAMPLES]
                 save(file, {**conditions, "tasks": _in_order(results)})
             if request.samples:
@@ -68,17 +69,16 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
 
 
 def _methods_of(task: str, request: Request) -> list[Method]:
-    """The chosen methods, and of `UNIVERSAL` its variants, as far as they can do the task."""
+    """The chosen methods, tuned for the task, and of `UNIVERSAL` its variants, as far as they can do it."""
     chosen: list[Method] = [*request.restorers.values(), *request.peers.values()]
     if request.variants:
         network = request.restorers[UNIVERSAL].model
-        chosen += [Restorer(network, SELF_ENSEMBLE, self_ensemble=True), Restorer(network, TOLD_SIGMA)]
+        chosen += [Restorer(network, SELF_ENSEMBLE, self_ensemble=True)]
+        chosen += [Restorer(network, TOLD_SIGMA, needs=("sigma",))]
     if task in request.origin_recipes:
         chosen.append(request.origin_recipes[task])
-    if isinstance(TASKS[task], GaussianNoise):
-        return chosen
-    told = {TOLD_SIGMA, *(name for name, peer in request.peers.items() if peer.published.told)}
-    return [method for method in chosen if method.name not in told]
+    has_sigma = bool(KnownNoise.of(TASKS[task]).sigma)
+    return [method.tuned_for(task) for method in chosen if has_sigma or "sigma" not in method.needs]
 
 
 def _in_order(results: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -94,7 +94,9 @@ def restore_showable(task: str) -> tuple[np.ndarray, np.ndarray, dict[str, np.nd
     """Clean, noisy and, by every model there is, restored faces that may be shown."""
     clean = np.stack(list(sample_faces().values()))[:SAMPLES]
     noisy = TASKS[task](clean, seed=0)
-    return clean, noisy, {name: restore_task(Restorer.from_pretrained(name), task, noisy) for name in list_models()}
+    methods = {name: Restorer.from_pretrained(name).tuned_for(task) for name in list_models()}
+    known = KnownNoise.of(TASKS[task])
+    return clean, noisy, {name: restore(method, noisy, known) for name, method in methods.items()}
 
 
 def print_table(task: str, rows: dict[str, dict[str, Any]]) -> None:

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS
-from fer_denoise.evaluate import NOISY, Method
+from fer_denoise.evaluate import NOISY
 from fer_denoise.images import to_float
+from fer_denoise.method import Method
 from fer_denoise.metrics import PSNR_CAP, mean_psnr, psnr
 from fer_denoise.noise import (
     CameraNoise,
@@ -133,7 +134,7 @@ def measure(request: Request) -> dict[str, Any]:
     results = measure_cells(
         faces,
         {name: restorer for name, restorer in request.restorers.items() if name not in FILTERS},
-        {name: peer for name, peer in request.peers.items() if not peer.published.told},
+        {name: peer for name, peer in request.peers.items() if not peer.needs},
         [name for name in request.models if name in oracle.FILTERS],
         request.out / FILE,
         request.conditions(faces),

@@ -1,0 +1,241 @@
+"""The contract of every method that restores: a filter and a network are the same thing to whoever calls them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from fer_denoise.images import AnyImages, Batch, Images, check_sigma
+from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise
+from fer_denoise.noise.kind import check_range
+from fer_denoise.pictures import MIN_SIDE
+
+Report = Callable[[float], None]
+"""Called after each part of the work with the fraction that is done, in (0, 1]. What it raises ends the work."""
+PRECISIONS = ("auto", "bf16", "fp32")
+
+
+class UnsupportedError(RuntimeError):
+    """A method was asked for what it cannot do; the message says what that is."""
+
+
+class KnownNoise(NamedTuple):
+    """What is known of the noise in pictures; None is what is not known, 0 that there is none of it."""
+
+    sigma: float | None = None
+    """Standard deviation of the Gaussian noise on [0, 1]."""
+    amount: float | None = None
+    """Of impulses, as `salt_and_pepper_noise` counts them, in [0, 1]."""
+
+    @classmethod
+    def of(cls, noise: Noise) -> Self:
+        """All that there is to know of `noise`.
+
+        Raises:
+            TypeError: `noise` has no one level.
+        """
+        match noise:
+            case GaussianNoise():
+                return cls(noise.sigma, 0.0)
+            case SaltAndPepperNoise():
+                return cls(0.0, noise.amount)
+        raise TypeError(f"{noise} has no one level")
+
+    def checked(self) -> Self:
+        """With a sigma that is a Python float.
+
+        Raises:
+            TypeError, ValueError: what is known is no level of noise.
+        """
+        if self.amount is not None:
+            check_range("amount", self.amount, 0, 1)
+        return self if self.sigma is None else self._replace(sigma=check_sigma(self.sigma))
+
+
+class _Numbers(NamedTuple):
+    sigma: float
+    amount: float
+
+
+class NoiseLevel(_Numbers):
+    """How noisy a picture is: two numbers, `sigma` and `amount`, and in `others` what else was found, in words.
+
+    `sigma` is the standard deviation of the random noise on [0, 1], `amount` the impulses as `salt_and_pepper_noise`
+    counts them, which hits slightly fewer pixels. `others` tells of strong JPEG compression.
+    """
+
+    others: tuple[str, ...]
+
+    def __new__(cls, sigma: float, amount: float, others: tuple[str, ...] = ()) -> Self:
+        level = super().__new__(cls, sigma, amount)
+        level.others = others
+        return level
+
+
+class NoiseMap(NamedTuple):
+    """Where the noise of a picture is, float32 each, of the picture's height and width."""
+
+    sigma: np.ndarray
+    """Standard deviation of the random noise at each pixel, on [0, 1]."""
+    impulses: np.ndarray
+    """Probability that a pixel's value is lost to an impulse or a dead line."""
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How a network is run; the arguments are those of `Restorer`.
+
+    Raises:
+        ValueError: the tiles are no multiple of 16, or there is no such precision.
+    """
+
+    device: Any
+    tile: int = 512
+    tile_overlap: int | None = None
+    self_ensemble: bool = False
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        overlap = 0 if self.tile_overlap is None else self.tile_overlap
+        if self.tile < 16 or self.tile % 16 or overlap < 0 or overlap % 16:
+            raise ValueError(f"tile and tile_overlap must be multiples of 16, got {self.tile} and {overlap}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+
+
+class Method(ABC):
+    """One way of restoring pictures.
+
+    A subclass says how far an input reaches and restores planes. It may also show its attention, and estimate the noise
+    of pictures or where that is; if it does not, whoever asks gets an `UnsupportedError`.
+
+    Attributes:
+        name: what to call it.
+        needs: levels of the noise, by their names in `KnownNoise`, without which it does not restore.
+        blind: whether it is compared with others without knowing the noise, though that is known.
+        cpu_only: whether it computes on one core of the CPU, so that many pictures are best spread over processes.
+        record: what results say of it besides its name, as for JSON.
+    """
+
+    name: str
+    needs: Sequence[str] = ()
+    blind: bool = False
+    cpu_only: bool = False
+    record: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    @abstractmethod
+    def reach(self) -> int | None:
+        """How many pixels away an input can change an output; None where that may be the whole picture."""
+
+    @abstractmethod
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+        """Restore float32 (N, H, W) in [0, 1]; the result has that shape and need not be clipped."""
+
+    def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
+        """As `attention`, for float32 (H, W) in [0, 1]."""
+        raise cannot(self.name, "show where it looks")
+
+    def noise_levels_of(self, pixels: np.ndarray) -> list[NoiseLevel]:
+        """As `noise_level`, for float32 (N, C, H, W) in [0, 1]."""
+        raise cannot(self.name, "estimate the noise")
+
+    def noise_map_of(self, planes: np.ndarray) -> NoiseMap:
+        """As `noise_map`, for float32 (C, H, W) in [0, 1]."""
+        raise cannot(self.name, "estimate the noise")
+
+    def as_method(self, options: NetworkOptions) -> "Method":
+        """The method itself: only a network has to be run in some way."""
+        return self
+
+    def tuned_for(self, task: str) -> "Method":
+        """The method with what was tuned for the noise of a task; itself where nothing was."""
+        return self
+
+    def restore(self, images: Images, noise: KnownNoise | None = None, on_progress: Report | None = None) -> Images:
+        """Restore one picture or a batch; of colour, each channel by itself.
+
+        Args:
+            images: an array, torch tensor or Pillow picture: gray (H, W), (N, H, W) or (N, 1, H, W), or colour
+                (H, W, 3), (N, H, W, 3) or (N, 3, H, W), H and W at least 8; uint8, or float in [0, 1].
+            noise: what is known of their noise. A method that has no use for it works blind all the same.
+            on_progress: called after each part of the work with the fraction that is done, in (0, 1]. What it raises
+                ends the work.
+
+        Returns:
+            The form, shape and dtype of `images`, a tensor on its device and without gradients; floats are clipped to
+            [0, 1].
+
+        Raises:
+            TypeError, ValueError: `images` or `noise` is not as above, or a level that the method needs is not known.
+        """
+        batch = _checked(images)
+        noise = KnownNoise() if noise is None else noise.checked()
+        if missing := [level for level in self.needs if getattr(noise, level) is None]:
+            raise ValueError(f"{self.name} has to be told {' and '.join(missing)} of the noise, on [0, 1]")
+        planes = batch.pixels.reshape(-1, *batch.pixels.shape[-2:])
+        restored = self.restore_planes(planes, noise, on_progress or (lambda done: None))
+        return batch.like_input(np.clip(restored, 0, 1).reshape(batch.pixels.shape))
+
+    def __call__(
+        self, noisy: Images, sigma: float | None = None, on_progress: Callable[[float], None] | None = None
+    ) -> Images:
+        """As `restore`, `sigma` being all that is known of the noise."""
+        return self.restore(noisy, KnownNoise(sigma), on_progress)
+
+    def attention(self, noisy: AnyImages) -> list[np.ndarray]:
+        """Where the attention gates of a network look at one gray picture (H, W), in any form that `Batch` takes.
+
+        Returns:
+            The coefficients in [0, 1], float32 (H, W), of each gate from the finest scale down.
+
+        Raises:
+            TypeError, ValueError: `noisy` is not one gray picture.
+            UnsupportedError: the method has no gates.
+        """
+        batch = _checked(noisy)
+        if batch.pixels.shape[:2] != (1, 1):
+            raise ValueError(f"expected one gray picture (H, W), got shape {batch.shape}; give one at a time")
+        return self.attention_of(batch.pixels[0, 0])
+
+    def noise_level(self, noisy: AnyImages) -> Any:
+        """Estimate the noise of pictures in any form that can be restored; of colour, the mean over the channels.
+
+        Returns:
+            A `NoiseLevel` for one picture, a list of them for a batch.
+
+        Raises:
+            TypeError, ValueError: `noisy` is no picture.
+            UnsupportedError: the method cannot estimate it.
+        """
+        batch = _checked(noisy)
+        levels = self.noise_levels_of(batch.pixels)
+        return levels[0] if batch.single else levels
+
+    def noise_map(self, noisy: AnyImages) -> NoiseMap | None:
+        """Where the noise of one picture is; of colour, the mean sigma of its channels, and what is lost in any one.
+
+        Raises:
+            TypeError, ValueError: `noisy` is not one picture.
+            UnsupportedError: the method cannot estimate it.
+        """
+        batch = _checked(noisy)
+        if not batch.single:
+            raise ValueError(f"expected one picture, got shape {batch.shape}; give one at a time")
+        return self.noise_map_of(batch.pixels[0])
+
+
+def cannot(name: str, what: str) -> UnsupportedError:
+    """The error of a method that cannot do `what`."""
+    return UnsupportedError(f"{name} cannot {what}; take a method that can, such as universal")
+
+
+def _checked(pictures: AnyImages) -> Batch:
+    batch = Batch(pictures)
+    if min(batch.pixels.shape[-2:]) < MIN_SIDE:
+        height, width = batch.pixels.shape[-2:]
+        raise ValueError(f"pictures must be at least {MIN_SIDE}x{MIN_SIDE} pixels, got {height}x{width}; enlarge them")
+    return batch
