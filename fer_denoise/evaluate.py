@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fer_denoise.method import KnownNoise, Method
-from fer_denoise.metrics import mean_psnr, origin_convention, psnr, ssim
+from fer_denoise.metrics import mean_psnr, mse, origin_convention, psnr, ssim
 
 NOISY = "noisy"
 """The name of the row of the input itself."""
@@ -47,7 +47,7 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
     origin_psnr, origin_ssim = origin_convention(restored, clean)
     return Row(
         model=model,
-        mse=float(np.mean(10 ** (-psnr_values / 10))),
+        mse=float(mse(restored, clean).mean()),
         psnr=mean_psnr(psnr_values),
         ssim=float(ssim_values.mean()),
         psnr_unseen=mean_psnr(psnr_values[unseen]),

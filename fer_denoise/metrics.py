@@ -14,6 +14,13 @@ SSIM_MIN_SIZE = 11
 """The side of SSIM's Gaussian window, below which it is not defined; in pixels."""
 
 
+def mse(restored: AnyImages, clean: AnyImages) -> Any:
+    """Mean squared error on [0, 1]; arguments and form of the result are those of `psnr`."""
+    restored_pixels, clean_pixels, single = _pair(restored, clean)
+    values = np.mean((restored_pixels.astype(np.float64) - clean_pixels) ** 2, axis=(1, 2, 3))
+    return float(values[0]) if single else values
+
+
 def psnr(restored: AnyImages, clean: AnyImages) -> Any:
     """Peak signal-to-noise ratio in dB with `data_range=1`; infinite for identical images.
 
@@ -26,11 +33,10 @@ def psnr(restored: AnyImages, clean: AnyImages) -> Any:
     Returns:
         A float for one image, an array (N,) for a batch.
     """
-    restored_pixels, clean_pixels, single = _pair(restored, clean)
-    mse = np.mean((restored_pixels.astype(np.float64) - clean_pixels) ** 2, axis=(1, 2, 3))
+    error = mse(restored, clean)
     with np.errstate(divide="ignore"):
-        values = -10 * np.log10(mse)
-    return float(values[0]) if single else values
+        values = -10 * np.log10(error)
+    return values if isinstance(error, np.ndarray) else float(values)
 
 
 def ssim(restored: AnyImages, clean: AnyImages) -> Any:
@@ -70,9 +76,9 @@ def origin_convention(restored: AnyImages, clean: AnyImages, batch_size: int = 6
     restored_pixels, clean_pixels, _ = _pair(restored, clean)
     ours, right = 4 * restored_pixels - 3, 4 * clean_pixels - 3
     batches = range(0, len(right), batch_size)
-    mse = [np.mean((ours[i : i + batch_size] - right[i : i + batch_size]) ** 2, dtype=np.float64) for i in batches]
+    errors = [np.mean((ours[i : i + batch_size] - right[i : i + batch_size]) ** 2, dtype=np.float64) for i in batches]
     with np.errstate(divide="ignore"):
-        pooled = 10 * np.log10(4 / np.array(mse))
+        pooled = 10 * np.log10(4 / np.array(errors))
     return mean_psnr(pooled), float(np.mean(_ssim(ours, right, data_range=2)))
 
 

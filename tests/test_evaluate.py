@@ -27,7 +27,7 @@ def test_a_row_holds_the_means_over_all_and_over_unseen_images(noisy, clean):
     unseen = np.array([True, False, True, True, False])
     row = score("noisy", noisy, clean, unseen)
     assert row.model == "noisy"
-    assert row.mse == pytest.approx(np.mean((noisy - clean / 255) ** 2), rel=1e-4)
+    assert row.mse == pytest.approx(np.mean((noisy - clean / 255) ** 2), rel=1e-6)
     assert row.psnr == pytest.approx(mean_psnr(psnr(noisy, clean)))
     assert row.ssim == pytest.approx(ssim(noisy, clean).mean())
     assert row.psnr_unseen == pytest.approx(mean_psnr(psnr(noisy[unseen], clean[unseen])))
