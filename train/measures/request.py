@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fer_denoise import Restorer
-from fer_denoise.classical import FILTERS, available_filters
+from fer_denoise.classical import available_filters
 from fer_denoise.data import Faces, load_fer2013
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import MODELS
@@ -67,9 +67,7 @@ class Request:
     @property
     def blind_networks(self) -> dict[str, Restorer]:
         """The chosen networks that are made for noise of any level."""
-        return {
-            name: each for name, each in self.restorers.items() if name not in FILTERS and MODELS[name].serves(None)
-        }
+        return {name: each for name, each in self.restorers.items() if each.blind and MODELS[name].serves(None)}
 
     @property
     def processes(self) -> int:

@@ -15,7 +15,6 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
-from fer_denoise.classical import FILTERS
 from fer_denoise.evaluate import NOISY
 from fer_denoise.images import to_float
 from fer_denoise.method import Method
@@ -133,7 +132,7 @@ def measure(request: Request) -> dict[str, Any]:
     request.has_bm3d()
     results = measure_cells(
         faces,
-        {name: restorer for name, restorer in request.restorers.items() if name not in FILTERS},
+        {name: restorer for name, restorer in request.restorers.items() if restorer.blind},
         {name: peer for name, peer in request.peers.items() if not peer.needs},
         [name for name in request.models if name in oracle.FILTERS],
         request.out / FILE,
