@@ -66,7 +66,7 @@ def credit(record: dict[str, Any]) -> str:
 def restore(method: Method, noisy: np.ndarray, noise: KnownNoise, pool: Executor | None = None) -> np.ndarray:
     """Restore images, float (N, H, W) or (H, W) in [0, 1], by a method that is compared with others.
 
-    A method that works blind is not told the noise. One that computes on a single core is spread over `pool`.
+    A method that works blind is not given the noise. One that computes on a single core is spread over `pool`.
 
     Raises:
         ValueError: `noise` lacks a level that the method needs.

@@ -175,7 +175,7 @@ class Method(ABC):
         batch = _checked(images)
         noise = KnownNoise() if noise is None else noise.checked()
         if missing := [level for level in self.needs if getattr(noise, level) is None]:
-            raise ValueError(f"{self.name} has to be told {' and '.join(missing)} of the noise, on [0, 1]")
+            raise ValueError(f"{self.name} has to be given {' and '.join(missing)} of the noise, on [0, 1]")
         planes = batch.pixels.reshape(-1, *batch.pixels.shape[-2:])
         restored = self.restore_planes(planes, noise, on_progress or (lambda done: None))
         return batch.like_input(np.clip(restored, 0, 1).reshape(batch.pixels.shape))

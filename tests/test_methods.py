@@ -75,7 +75,7 @@ def test_a_batch_gives_what_its_images_give_and_is_left_unchanged(method, noisy)
     np.testing.assert_array_equal(noisy, before)
 
 
-def test_a_call_tells_sigma_and_nothing_else(method, noisy):
+def test_a_call_gives_sigma_and_nothing_else(method, noisy):
     np.testing.assert_array_equal(method(noisy, 0.1), method.restore(noisy, KnownNoise(0.1)))
     with pytest.raises(ValueError, match="sigma / 255"):
         method(noisy, 15)
@@ -83,9 +83,9 @@ def test_a_call_tells_sigma_and_nothing_else(method, noisy):
         method.restore(noisy, KnownNoise(0.1, 2))
 
 
-def test_it_works_blind_or_says_what_it_has_to_be_told(method, noisy):
+def test_it_works_blind_or_says_what_it_has_to_be_given(method, noisy):
     if method.needs:
-        with pytest.raises(ValueError, match="has to be told sigma"):
+        with pytest.raises(ValueError, match="has to be given sigma"):
             method.restore(noisy)
     else:
         assert method.restore(noisy).shape == noisy.shape

@@ -40,7 +40,7 @@ def test_a_network_that_is_told_sigma_gets_it_as_a_map(tmp_path, make_faces):
     expected = convolved(np.stack([noisy, np.full_like(noisy, 0.1)]).astype(float), convolutions)[0]
     np.testing.assert_allclose(peer(noisy, 0.1), np.clip(expected, 0, 1), atol=1e-5)
     assert np.abs(peer(noisy, 0.5) - peer(noisy, 0.1)).max() > 1e-4
-    with pytest.raises(ValueError, match="told sigma"):
+    with pytest.raises(ValueError, match="has to be given sigma"):
         peer(noisy)
 
 

@@ -22,7 +22,7 @@ LEAST_JPEG = 0.35
 
 
 class EstimatingNetwork(RestorationNetwork):
-    """A network that restores by what it estimates of the noise, or by what it is told.
+    """A network that restores by what it estimates of the noise, or by what it is given.
 
     Its `forward` also takes `levels`, as `noise_levels` gives them, of each picture or of each cell (B, h, w,
     len(LEVELS)), and `sigma` (B,).

@@ -93,7 +93,7 @@ class NetworkMethod(Method):
         return [scale[0, 0].cpu().numpy() for scale in self.network.attention(batch)]
 
     def levels_of_cells(self, images: Tensor, tiled: bool) -> Tensor | None:
-        """What the network is told of the noise in each cell of (N, 1, H, W); None where it finds out by itself."""
+        """What the network is given of the noise in each cell of (N, 1, H, W); None where it finds out by itself."""
         return None
 
     def conditions(self, count: int, levels: Tensor | None, noise: KnownNoise) -> dict[str, Any]:
