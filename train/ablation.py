@@ -22,6 +22,7 @@ from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.models import UniversalRestorer
 from train import universal
+from train.reporting import markdown
 from train.reporting.report import update_pages
 from train.reporting.results import load_previous, save
 from train.shared import hardware, setup
@@ -81,15 +82,12 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
         by_variant.setdefault(row["variant"], []).append(row)
     means = {name: mean(row["validation_psnr"] for row in of_seeds) for name, of_seeds in by_variant.items()}
     shipped = means.get(BASE)
-    lines = [
-        "| change | parameters | PSNR, dB | difference | of each seed |",
-        "| --- | --: | --: | --: | --- |",
-    ]
+    lines = []
     for name, of_seeds in by_variant.items():
         values = ", ".join(f"{row['validation_psnr']:.2f}" for row in of_seeds)
         difference = "" if shipped is None or name == BASE else f"{means[name] - shipped:+z.2f}"
-        lines.append(f"| {name} | {of_seeds[0]['parameters']:,} | {means[name]:.2f} | {difference} | {values} |")
-    return "\n".join(lines)
+        lines.append((name, f"{of_seeds[0]['parameters']:,}", f"{means[name]:.2f}", difference, values))
+    return markdown.table(("change", "parameters", "PSNR, dB", "difference", "of each seed"), lines, left=(0, 4))
 
 
 def measure(args: Namespace) -> None:

@@ -16,6 +16,7 @@ from fer_denoise.images import to_float
 from fer_denoise.zoo import UNIVERSAL
 from train.measures import world
 from train.measures.request import Request
+from train.reporting import markdown
 from train.reporting.results import save, weights_of
 
 FILE = "estimate.json"
@@ -77,23 +78,17 @@ def describe(restorer: Restorer, kind: str, noisy: np.ndarray, clean: np.ndarray
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     """A row per kind and level."""
-    lines = [
-        "| noise | level | sigma, true | estimated | mean error | pixels lost | of them found | intact, called lost "
-        "| JPEG is named |",
-        "| --- | --- | --: | --: | --: | --: | --: | --: | --: |",
-    ]
-    for row in results["rows"]:
-        cells = [
-            _shown(row, "true_sigma", ".3f"),
-            _shown(row, "sigma", ".3f"),
-            _shown(row, "sigma_error", ".3f"),
-            _shown(row, "lost", ".1%"),
-            _shown(row, "found", ".1%"),
-            _shown(row, "accused", ".2%"),
-            _shown(row, "jpeg", ".0%"),
-        ]
-        lines.append(f"| {row['kind']} | {row['level']} | {' | '.join(cells)} |")
-    return {"estimate": "\n".join(lines)}
+    columns = {
+        "sigma, true": ("true_sigma", ".3f"),
+        "estimated": ("sigma", ".3f"),
+        "mean error": ("sigma_error", ".3f"),
+        "pixels lost": ("lost", ".1%"),
+        "of them found": ("found", ".1%"),
+        "intact, called lost": ("accused", ".2%"),
+        "JPEG is named": ("jpeg", ".0%"),
+    }
+    rows = [[row["kind"], row["level"], *(_shown(row, *cell) for cell in columns.values())] for row in results["rows"]]
+    return {"estimate": markdown.table(("noise", "level", *columns), rows, left=(0, 1))}
 
 
 def _noise_map(restorer: Restorer, image: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.photos import restore_luminance, restore_photo
 from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
 from train.measures.request import Request
+from train.reporting import markdown
 from train.reporting.report import bold_best
 from train.reporting.results import load_previous, save
 
@@ -207,30 +208,34 @@ def measure_unseen(
 
 def markdown_tables(results: dict[str, Any]) -> str:
     """The pictures, colour, and the unseen noise, as three tables."""
-    pictures = [
-        "| noise | pictures | noisy | `universal` | specialist U-Net | best filter, told sigma |",
-        "| --- | --- | --: | --: | --: | --- |",
-    ]
+    pictures = []
     for row in results["pictures"]:
         specialist = row[specialists(row["task"])[0]]
         values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
-        pictures.append(
-            f"| {TASK_RECORDS[row['task']].title} | {row['pictures']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |"
-        )
-    unseen = [
-        "| other noise | noisy | `universal` | U-Net for high Gaussian | best filter, blind |",
-        "| --- | --: | --: | --: | --- |",
-    ]
+        notes = ("", "", "", f" ({row[BEST_FILTER][0]})")
+        pictures.append([TASK_RECORDS[row["task"]].title, row["pictures"], *bold_best(values, notes)])
+    unseen = []
     for row in results["unseen"]:
         values = (row[NOISY], row["universal"], row["attention-unet-high"], row[BEST_FILTER][1])
-        unseen.append(f"| {row['noise']} | {bold_best(values)} ({row[BEST_FILTER][0]}) |")
-    colour = ["| noise in every channel | noisy | each channel | luminance only |", "| --- | --: | --: | --: |"]
-    for row in results["colour"]:
-        shown = bold_best((row[NOISY], row["each channel"], row["luminance only"]))
-        colour.append(f"| {TASK_RECORDS[row['task']].title} | {shown} |")
+        unseen.append([row["noise"], *bold_best(values, ("", "", "", f" ({row[BEST_FILTER][0]})"))])
+    ways = (NOISY, "each channel", "luminance only")
+    colour = [[TASK_RECORDS[row["task"]].title, *bold_best([row[way] for way in ways])] for row in results["colour"]]
     in_colour = "The astronaut in colour, restored by `universal` channel by channel or in its luminance only:"
     on_faces = f"And on {results['data']['images']} test faces:"
-    return "\n".join([*pictures, "", in_colour, "", *colour, "", on_faces, "", *unseen])
+    methods = ("noisy", "`universal`")
+    return "\n\n".join(
+        [
+            markdown.table(
+                ("noise", "pictures", *methods, "specialist U-Net", "best filter, told sigma"), pictures, left=(0, 1, 5)
+            ),
+            in_colour,
+            markdown.table(("noise in every channel", *ways), colour),
+            on_faces,
+            markdown.table(
+                ("other noise", *methods, "U-Net for high Gaussian", "best filter, blind"), unseen, left=(0, 4)
+            ),
+        ]
+    )
 
 
 def _rounded(row: dict[str, float]) -> dict[str, float]:

@@ -26,6 +26,7 @@ from fer_denoise.photos import restore_photo
 from train.measures.natural_images import BM3D, restore_with_bm3d
 from train.measures.peers import Peer
 from train.measures.request import Request
+from train.reporting import markdown
 from train.reporting.report import heading
 from train.reporting.results import Scores, weights_of
 from train.shared.picture_sets import read_pairs, record_of
@@ -117,11 +118,11 @@ def with_estimate(picture: np.ndarray) -> np.ndarray:
 def markdown_table(results: dict[str, Any]) -> str:
     """A row per method: its mean PSNR, and by how much that is above the input."""
     means = {name: mean_psnr(np.array([*record["cells"].values()])) for name, record in results["methods"].items()}
-    lines = [f"| method | PSNR, {results['data']['pictures']} pictures | above the input |", "| --- | --: | --: |"]
+    lines = []
     for name in sorted(means, key=lambda name: -means[name]):
         gain = f"{means[name] - means[NOISY]:+.2f}" if name != NOISY else ""
-        lines.append(f"| {heading(name, results['methods'][name])} | {means[name]:.2f} | {gain} |")
-    return "\n".join(lines)
+        lines.append((heading(name, results["methods"][name]), f"{means[name]:.2f}", gain))
+    return markdown.table(("method", f"PSNR, {results['data']['pictures']} pictures", "above the input"), lines)
 
 
 def _score(restored: np.ndarray, clean: np.ndarray) -> float:

@@ -24,6 +24,7 @@ from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise, task_at
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
 from train.measures.request import Request
+from train.reporting import markdown
 from train.reporting.results import save
 
 FILE = "emotion.json"
@@ -218,11 +219,17 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def markdown_tables(results: dict[str, Any]) -> str:
     """Accuracy over the noise levels, and of each emotion on clean faces, as tables."""
-    lines = [
-        "| sigma | impulses | noisy | `universal` | gain, 95% interval | specialist U-Net | PatchGAN | best filter "
-        "| noisy, by the control | `universal` over the control |",
-        "| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
-    ]
+    columns = {
+        "noisy": "noisy",
+        "universal": "`universal`",
+        "gain": "gain, 95% interval",
+        "unet": "specialist U-Net",
+        "patchgan": "PatchGAN",
+        "filter": "best filter",
+        "control": "noisy, by the control",
+        "over_control": "`universal` over the control",
+    }
+    lines = []
     for row in results["levels"]:
         cells = {
             name: f"{row[name]:.1%}" for name in ("noisy", "universal", "unet", "patchgan", "control") if name in row
@@ -233,13 +240,16 @@ def markdown_tables(results: dict[str, Any]) -> str:
             if name in row:
                 low, high = row[f"{name}_interval"]
                 cells[name] = f"{100 * row[name]:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-        order = ("noisy", "universal", "gain", "unet", "patchgan", "filter", "control", "over_control")
-        shown = " | ".join(cells.get(name, "") for name in order)
-        lines.append(f"| {row['sigma']:g} | {row['amount']:.0%} | {shown} |")
-    lines += ["", f"| on clean faces | all | {' | '.join(EMOTIONS)} |", "| --- |" + " --: |" * (len(EMOTIONS) + 1)]
-    for name, row in results["classifiers"].items():
-        lines.append(f"| `{name}` | {row['accuracy']:.1%} | {' | '.join(f'{each:.0%}' for each in row['recall'])} |")
-    return "\n".join(lines)
+        lines.append([f"{row['sigma']:g}", f"{row['amount']:.0%}", *(cells.get(name, "") for name in columns)])
+    by_level = markdown.table(("sigma", "impulses", *columns.values()), lines, left=())
+    by_emotion = markdown.table(
+        ("on clean faces", "all", *EMOTIONS),
+        [
+            (f"`{name}`", f"{row['accuracy']:.1%}", *(f"{each:.0%}" for each in row["recall"]))
+            for name, row in results["classifiers"].items()
+        ],
+    )
+    return f"{by_level}\n\n{by_emotion}"
 
 
 def _confusion(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:

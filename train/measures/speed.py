@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +24,7 @@ from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import GaussianNoise
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.request import NOTHING_TO_MEASURE, Request
+from train.reporting import markdown
 from train.reporting.report import heading
 from train.reporting.results import save
 from train.shared import hardware
@@ -129,14 +131,12 @@ def machine() -> str:
 def markdown_table(results: dict[str, Any]) -> str:
     """Milliseconds per face, and how many times as fast as the slowest method each one is; then the time to start."""
     slowest = {key: max(row[key] for row in results["models"]) for key in ("single_ms", "batch_ms")}
-    lines = [
-        "| method | one face, ms | times as fast as the slowest | in a batch of 64, ms each | times as fast |",
-        "| --- | --: | --: | --: | --: |",
-    ]
+    columns = ("method", "one face, ms", "times as fast as the slowest", "in a batch of 64, ms each", "times as fast")
+    rows = []
     for row in sorted(results["models"], key=lambda row: row["batch_ms"]):
-        cells = [f"{row[key]:g} | {slowest[key] / row[key]:.0f}" for key in ("single_ms", "batch_ms")]
-        lines.append(f"| {heading(row['model'], row)} | {' | '.join(cells)} |")
-    lines += ["", f"Measured on {results['machine']}."]
+        cells = [(f"{row[key]:g}", f"{slowest[key] / row[key]:.0f}") for key in slowest]
+        rows.append([heading(row["model"], row), *chain(*cells)])
+    lines = [markdown.table(columns, rows), "", f"Measured on {results['machine']}."]
     if start := results.get("start"):
         lines += [
             f"In a fresh process, `universal` takes {start['import_s']:g} s to be imported, {start['load_s']:g} s to "

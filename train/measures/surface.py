@@ -26,6 +26,7 @@ from fer_denoise.noise import gaussian_noise, mixed_noise
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.peers import Peer
 from train.measures.request import Request
+from train.reporting import markdown
 from train.reporting.report import by_method
 from train.reporting.results import load_previous, save
 
@@ -206,12 +207,9 @@ def noise_level_table(results: dict[str, Any]) -> str:
 
 def _grid(cell: Callable[[int, int], str]) -> str:
     """A Markdown table over both levels; `cell` gives the text at a row and a column."""
-    heads = " | ".join(f"{amount:.0%}" for amount in AMOUNTS)
-    lines = [f"| sigma \\ impulses | {heads} |", "| --: |" + " --: |" * len(AMOUNTS)]
-    for row, sigma in enumerate(SIGMAS):
-        shown = " | ".join(cell(row, column) for column in range(len(AMOUNTS)))
-        lines.append(f"| {sigma:g} | {shown} |")
-    return "\n".join(lines)
+    columns = ("sigma \\ impulses", *(f"{amount:.0%}" for amount in AMOUNTS))
+    rows = [(f"{sigma:g}", *(cell(row, column) for column in range(len(AMOUNTS)))) for row, sigma in enumerate(SIGMAS)]
+    return markdown.table(columns, rows, left=())
 
 
 def plot(results: dict[str, Any], name: str, path: Path) -> None:

@@ -24,6 +24,7 @@ from fer_denoise.noise import GaussianNoise
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.measures.speed import machine
+from train.reporting import markdown
 from train.reporting.results import save
 
 ROOT = Path(__file__).parents[2]
@@ -109,14 +110,15 @@ def time_command(name: str, source: Path, target: Path, processes: int) -> float
 def markdown_table(results: dict[str, Any]) -> str:
     """Images per second, and how many times as fast as the slowest."""
     slowest = min(row["per_second"] for row in results["models"])
-    lines = [
-        "| method | images | seconds | images per second | times as fast as the slowest |",
-        "| --- | --: | --: | --: | --: |",
-    ]
-    for row in results["models"]:
-        cells = (
-            f"{row['images']:,} | {row['seconds']:.0f} | {row['per_second']:.0f} | {row['per_second'] / slowest:.0f}"
+    columns = ("method", "images", "seconds", "images per second", "times as fast as the slowest")
+    rows = [
+        (
+            f"`{row['model']}`",
+            f"{row['images']:,}",
+            f"{row['seconds']:.0f}",
+            f"{row['per_second']:.0f}",
+            f"{row['per_second'] / slowest:.0f}",
         )
-        lines.append(f"| `{row['model']}` | {cells} |")
-    lines += ["", f"Measured on {results['machine']}."]
-    return "\n".join(lines)
+        for row in results["models"]
+    ]
+    return f"{markdown.table(columns, rows)}\n\nMeasured on {results['machine']}."

@@ -40,6 +40,7 @@ from train.measures import oracle
 from train.measures.harmless import HARMLESS, harmless
 from train.measures.peers import Peer
 from train.measures.request import Request
+from train.reporting import markdown
 from train.reporting.report import bold_best, heading
 from train.reporting.results import Scores, weights_of
 
@@ -231,7 +232,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     heads = ["noise", "level", NOISY, f"`{UNIVERSAL}`", "best filter, oracle", "best specialist"]
     heads += [heading(name, methods[name]) for name in peers]
     heads += [f"`{name}`, oracle, first {FIRST} (`{UNIVERSAL}` there)" for name in slow]
-    lines = [f"| {' | '.join(heads)} |", "| --- | --- " + "| --: " * (len(heads) - 2) + "|"]
+    lines: list[list[str | None]] = []
     for cell in methods[UNIVERSAL]["cells"]:
         kind, _, level = cell.partition(": ")
         reached = {name: method["cells"][cell]["psnr"] for name, method in methods.items() if cell in method["cells"]}
@@ -239,9 +240,9 @@ def markdown_table(results: dict[str, Any]) -> str:
         best = [max(group, key=reached.__getitem__, default="") for group in measured]
         shown = [NOISY, UNIVERSAL, *best, *peers]
         notes = ["", "", *(f" ({name})" if name else "" for name in best), *("" for _ in peers)]
-        row = f"| {kind} | {level} | {bold_best([reached.get(name) for name in shown], notes)} |"
+        row: list[str | None] = [kind, level, *bold_best([reached.get(name) for name in shown], notes)]
         for name in slow:
             ours = methods[UNIVERSAL]["cells"][cell]["psnr_first"]
-            row += f" {reached[name]:.2f} ({ours:.2f}) |" if name in reached else " |"
+            row.append(f"{reached[name]:.2f} ({ours:.2f})" if name in reached else None)
         lines.append(row)
-    return "\n".join(lines)
+    return markdown.table(heads, lines, left=(0, 1))

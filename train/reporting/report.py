@@ -14,6 +14,7 @@ from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.origin import ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, specialists
+from train.reporting import markdown
 
 matplotlib.use("Agg")
 
@@ -62,22 +63,17 @@ def _rounded_up(value: float, digits: int) -> float:
 
 
 def _table(task: str, shown: list[dict[str, Any]]) -> str:
-    lines = [
-        "| method | PSNR | SSIM | origin's convention: PSNR | SSIM |",
-        "| --- | --: | --: | --: | --: |",
-    ]
+    lines: list[list[str | None]] = []
     best = max(row["psnr"] for row in shown)
     for row in sorted(shown, key=lambda row: -row["psnr"]):
         mark = "**" if row["psnr"] == best else ""
-        name = heading(row["model"], row)
-        lines.append(
-            f"| {mark}{name}{mark} | {mark}{row['psnr']:.2f}{mark} | {row['ssim']:.3f} "
-            f"| {row['origin_psnr']:.2f} | {row['origin_ssim']:.3f} |"
-        )
+        first = [f"{mark}{text}{mark}" for text in (heading(row["model"], row), f"{row['psnr']:.2f}")]
+        lines.append([*first, f"{row['ssim']:.3f}", f"{row['origin_psnr']:.2f}", f"{row['origin_ssim']:.3f}"])
     for model, (reported_psnr, reported_ssim) in ORIGIN_REPORTED.get(task, {}).items():
         note = "" if model == "Attention U-Net" else ", data_range 1"
-        lines.append(f"| *origin, reported: {model}{note}* | | | {reported_psnr:.4f} | {reported_ssim:.4f} |")
-    return "\n".join(lines)
+        reported = f"{reported_psnr:.4f}", f"{reported_ssim:.4f}"
+        lines.append([f"*origin, reported: {model}{note}*", None, None, *reported])
+    return markdown.table(("method", "PSNR", "SSIM", "origin's convention: PSNR", "SSIM"), lines)
 
 
 def heading(name: str, record: dict[str, Any]) -> str:
@@ -95,19 +91,18 @@ def by_method(heads: Sequence[str], rows: dict[tuple[str, ...], str], methods: d
         rows: the cell that a row shows, by its texts in those columns.
         methods: as `train.reporting.results.Scores` keeps them.
     """
-    names = [*heads, *(heading(name, record) for name, record in methods.items())]
-    lines = [f"| {' | '.join(names)} |", "| --- " * len(heads) + "| --: " * len(methods) + "|"]
-    for texts, cell in rows.items():
-        values = [record["cells"].get(cell) for record in methods.values()]
-        lines.append(f"| {' | '.join(texts)} | {bold_best(values)} |")
-    return "\n".join(lines)
+    columns = [*heads, *(heading(name, record) for name, record in methods.items())]
+    lines = [
+        [*texts, *bold_best([record["cells"].get(cell) for record in methods.values()])] for texts, cell in rows.items()
+    ]
+    return markdown.table(columns, lines, left=range(len(heads)))
 
 
-def bold_best(values: Sequence[float | None], notes: Sequence[str] = ()) -> str:
-    """Values of a row of a table, the highest in bold, each with its note behind it; None is left empty."""
+def bold_best(values: Sequence[float | None], notes: Sequence[str] = ()) -> list[str]:
+    """The cells of a row of a table, the highest in bold, each with its note behind it; None is left empty."""
     best = max((value for value in values if value is not None), default=None)
     shown = ("" if value is None else f"**{value:.2f}**" if value == best else f"{value:.2f}" for value in values)
-    return " | ".join(value + note for value, note in zip_longest(shown, notes, fillvalue=""))
+    return [value + note for value, note in zip_longest(shown, notes, fillvalue="")]
 
 
 def plot_samples(clean: np.ndarray, noisy: np.ndarray, restored: dict[str, np.ndarray], path: Path) -> None:
@@ -141,18 +136,21 @@ def realism_tables(results: dict[str, Any]) -> str:
 
 
 def _realism_table(rows: list[dict[str, Any]]) -> str:
+    columns = ("method", "PSNR", "SSIM", "spectrum, dB off", "gradients, off by", "sharpness", "told from clean")
     lines = [
-        "| method | PSNR | SSIM | spectrum, dB off | gradients, off by | sharpness | told from clean |",
-        "| --- | --: | --: | --: | --: | --: | --: |",
+        [
+            _realism_name(row),
+            f"{row['psnr']:.2f}",
+            f"{row['ssim']:.3f}",
+            f"{row['spectral_distance']:.2f}",
+            f"{row['gradient_distance']:.2f}",
+            f"{row['sharpness']:.3f}",
+            f"{row['detection_accuracy']:.1%}",
+        ]
+        for row in rows
+        if row["shown"]
     ]
-    for row in rows:
-        if not row["shown"]:
-            continue
-        lines.append(
-            f"| {_realism_name(row)} | {row['psnr']:.2f} | {row['ssim']:.3f} | {row['spectral_distance']:.2f} "
-            f"| {row['gradient_distance']:.2f} | {row['sharpness']:.3f} | {row['detection_accuracy']:.1%} |"
-        )
-    return "\n".join(lines)
+    return markdown.table(columns, lines)
 
 
 def _realism_name(row: dict[str, Any]) -> str:

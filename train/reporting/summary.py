@@ -12,6 +12,7 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import mean_psnr
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.zoo import MODELS
+from train.reporting import markdown
 from train.reporting.report import heading
 
 REAL = "real noise"
@@ -48,11 +49,11 @@ def summary_table(folder: Path) -> str | None:
     else:
         text += "Noise of real sensors is not measured yet."
     best = {column: max(line.psnr.get(column, 0) for line in lines.values()) for column in columns}
-    shown = [f"| method | {' | '.join(columns.values())} |", "| --- " + "| --: " * len(columns) + "|"]
-    for line in sorted(lines.values(), key=_of_tasks, reverse=True):
-        cells = (_cell(line.psnr.get(column), best[column]) for column in columns)
-        shown.append(f"| {line.label} | {' | '.join(cells)} |")
-    return "\n".join([text, "", *shown])
+    rows = [
+        [line.label, *(_cell(line.psnr.get(column), best[column]) for column in columns)]
+        for line in sorted(lines.values(), key=_of_tasks, reverse=True)
+    ]
+    return f"{text}\n\n{markdown.table(('method', *columns.values()), rows)}"
 
 
 def _cell(value: float | None, best: float) -> str:
