@@ -14,7 +14,7 @@ from fer_denoise.models import EmotionClassifier
 from fer_denoise.models.emotion import VotesError
 from fer_denoise.precision import fold_batch_norm
 from train.emotion import EmotionTraining, Recipe, augment, mix
-from train.shared.checkpoint import load_state
+from train.shared.checkpoint import load_checkpoint
 
 SMALL = (4, 8)
 PLAIN = {"degrees": 0, "zoom": 0, "shift": 0, "contrast": 0, "erase": 0}
@@ -198,7 +198,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
     models = [EmotionClassifier.from_pretrained(tmp_path / run / "model") for run in ("whole", "broken")]
     assert_same_tensors(models[0].state_dict(), models[1].state_dict())
     # The best epoch may be that before the interruption, so the last one counts.
-    checkpoints = [load_state(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "broken")]
+    checkpoints = [load_checkpoint(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "broken")]
     for part in ("model", "averaged"):
         assert_same_tensors(checkpoints[0][part], checkpoints[1][part])
     assert [row["train_loss"] for row in checkpoints[1]["log"]] == [row["train_loss"] for row in rows]

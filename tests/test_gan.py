@@ -18,7 +18,7 @@ from fer_denoise.noise import TASKS
 from fer_denoise.zoo import specialists
 from train import gan
 from train.gan import ORIGIN, AdversarialTraining, Recipe, discriminator_loss, generator_adversarial_loss
-from train.shared.checkpoint import save_state
+from train.shared.checkpoint import save_checkpoint
 from train.shared.faces import NoisyFaces
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
@@ -156,13 +156,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(data, tmp_path, f
     saves = []
 
     def save_then_interrupt(path, state):
-        save_state(path, state)
+        save_checkpoint(path, state)
         saves.append(path)
         if len(saves) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.shared.run_folder.save_state", save_then_interrupt)
+        patch.setattr("train.shared.run_folder.save_checkpoint", save_then_interrupt)
         with pytest.raises(KeyboardInterrupt):
             gan.main(options(data, out, *PRESETS[preset]))
     torch.manual_seed(123)

@@ -28,7 +28,7 @@ from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
 from train import benchmark, tune_classical
 from train.shared import epochs, run_folder, sampling, supervised
-from train.shared.checkpoint import save_state
+from train.shared.checkpoint import save_checkpoint
 from train.shared.faces import VALIDATION_SEED, NoisyFaces
 
 EPOCHS = 3
@@ -47,12 +47,12 @@ def interrupt_after(saves: int, monkeypatch) -> None:
     done = []
 
     def save_then_interrupt(path, state):
-        save_state(path, state)
+        save_checkpoint(path, state)
         done.append(path)
         if len(done) == saves:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_folder, "save_state", save_then_interrupt)
+    monkeypatch.setattr(run_folder, "save_checkpoint", save_then_interrupt)
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +166,10 @@ def test_the_kept_model_is_that_of_the_lowest_validation_loss(data, tmp_path, mo
 
     def save_and_remember(path, state):
         heads.append(state["model"]["head.weight"].clone())
-        save_state(path, state)
+        save_checkpoint(path, state)
 
     monkeypatch.setattr(supervised, "validate", lambda *args: (next(losses), 20.0))
-    monkeypatch.setattr(run_folder, "save_state", save_and_remember)
+    monkeypatch.setattr(run_folder, "save_checkpoint", save_and_remember)
     train.unet.main(options(data, tmp_path))
     kept = AttentionUNet.from_pretrained(tmp_path / "model")
     assert kept.training_record["best_epoch"] == 2

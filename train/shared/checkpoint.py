@@ -1,4 +1,4 @@
-"""Training state in a safetensors file: written whole, checked when it is read, and never a pickle."""
+"""Checkpoints of a training in safetensors files: written whole, checked when they are read, and never a pickle."""
 
 import json
 from hashlib import sha256
@@ -13,11 +13,11 @@ from torch import Tensor
 from fer_denoise.files import write_whole
 
 
-class StateError(ValueError):
-    """A state file is damaged; the message says what to do."""
+class CheckpointError(ValueError):
+    """A checkpoint is damaged; the message says what to do."""
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
     """Write nested dicts, lists and tuples of tensors, numbers, text, booleans and None.
 
     A reader finds the old file or the new one, never a part. The old one stays as `previous(path)`.
@@ -41,7 +41,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
                 return value
         raise TypeError(f"cannot save a {type(value).__name__}")
 
-    layout = json.dumps(describe(state))
+    layout = json.dumps(describe(checkpoint))
     content = save(tensors, metadata={"layout": layout, "sha256": _digest(tensors, layout)})
     if path.exists():
         write_whole(previous(path), path.read_bytes())
@@ -49,15 +49,15 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def previous(path: Path) -> Path:
-    """Where the state before the last one is kept."""
+    """The file of the checkpoint before the last one."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def load_state(path: Path) -> dict[str, Any]:
-    """Read what `save_state` wrote.
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote.
 
     Raises:
-        StateError: it is damaged.
+        CheckpointError: it is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -65,12 +65,12 @@ def load_state(path: Path) -> dict[str, Any]:
             # Copied, for the next save replaces the file, which Windows refuses while a tensor lies in it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             if _digest(tensors, layout) != file.metadata()["sha256"]:
-                raise StateError("its checksum is another")
+                raise CheckpointError("its checksum is another")
         return _rebuild(json.loads(layout), tensors)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         older = previous(path)
         remedy = f"rename {older} to {path.name}, the epoch before," if older.exists() else f"remove {path}"
-        raise StateError(f"{path}: is damaged ({error}); {remedy} and start again") from None
+        raise CheckpointError(f"{path}: is damaged ({error}); {remedy} and start again") from None
 
 
 def _rebuild(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -72,14 +72,14 @@ class Training(ABC):
             batch_norm.silence_channels(self.best, batches)
 
     def improves(self, row: dict[str, Any], log: list[dict[str, Any]]) -> bool:
-        """Whether the epoch of `row` is to be kept, after those of `log`."""
+        """Whether the epoch of `row` is to be saved, after those of `log`."""
         return row["validation_loss"] < min((other["validation_loss"] for other in log), default=torch.inf)
 
     def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
         """Save the best epoch so far."""
         digits = 4 if self.measure == "validation_accuracy" else 3
         scores = {"best_epoch": row["epoch"] + 1, self.measure: round(row[self.measure], digits)}
-        run_folder.keep_model(self.best, args.out, settings, **scores)
+        run_folder.save_model(self.best, args.out, settings, **scores)
 
 
 def train_epochs(

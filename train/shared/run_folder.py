@@ -1,4 +1,4 @@
-"""The progress of a run, kept in its folder: the log and its curves, the best model, and what to go on from."""
+"""The progress of a run in its folder: the log and its curves, the best model, and what to go on from."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from accelerate.utils import gather_object
 
 from fer_denoise.models import PretrainedModel
 from train.shared import hardware
-from train.shared.checkpoint import load_optimizer, load_state, save_state
+from train.shared.checkpoint import load_checkpoint, load_optimizer, save_checkpoint
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
@@ -33,7 +33,7 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
     Ends with a message where the run was begun with other settings.
     """
     file = out / CHECKPOINT_FILE
-    checkpoint = load_state(file) if file.exists() else {"log": []}
+    checkpoint = load_checkpoint(file) if file.exists() else {"log": []}
     _same_everywhere(len(checkpoint["log"]))
     if not checkpoint["log"]:
         return []
@@ -102,8 +102,8 @@ def log_row(epoch: int, started: float, optimizer: AcceleratedOptimizer, **measu
     return {"epoch": epoch, **measured, "learning_rate": optimizer.param_groups[0]["lr"], "seconds": seconds}
 
 
-def keep_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **scores: Any) -> None:
-    """Save the model of the best epoch so far, with what is known of its training."""
+def save_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **scores: Any) -> None:
+    """Save the model of the best epoch so far, with the record of its training."""
     device = next(model.parameters()).device
     model.training_record = {**settings, "hardware": hardware.describe(device), **scores}
     model.save_pretrained(out / MODEL_FOLDER)
@@ -112,9 +112,9 @@ def keep_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **sc
 def save_progress(
     out: Path, settings: dict[str, Any], parts: dict[str, Any], log: list[dict[str, Any]], measure: str
 ) -> None:
-    """Keep what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `measure`."""
+    """Save what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `measure`."""
     states = {name: part.state_dict() for name, part in parts.items()}
-    save_state(out / CHECKPOINT_FILE, {**states, "settings": settings, "log": log})
+    save_checkpoint(out / CHECKPOINT_FILE, {**states, "settings": settings, "log": log})
     write_log(out, log, measure)
 
 

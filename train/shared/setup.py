@@ -11,7 +11,7 @@ from fer_denoise.command.options import at_least, positive
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
 from fer_denoise.files import no_space_left
 from fer_denoise.hub.sources import ModelNotFoundError
-from train.shared.checkpoint import StateError
+from train.shared.checkpoint import CheckpointError
 from train.shared.hardware import mixed_precision
 from train.shared.run_folder import CHECKPOINT_FILE
 
@@ -56,7 +56,7 @@ def with_message(train: Callable[..., Any], *args: Any) -> None:
     """Call `train`; ends with the message of an error that a person can mend."""
     try:
         train(*args)
-    except (DataError, ModelNotFoundError, StateError) as error:
+    except (DataError, ModelNotFoundError, CheckpointError) as error:
         raise SystemExit(str(error)) from None
     except OSError as error:
         if not no_space_left(error):
