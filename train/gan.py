@@ -75,7 +75,7 @@ class Recipe:
     fresh_noise: bool = False
     flips: bool = False
     ema: float | None = None
-    """Decay per step of the moving average of the generator's weights that is validated and kept."""
+    """Decay per step of the moving average of the generator's weights that is validated and saved."""
     residual: bool = False
     freeze_batch_norm: bool = False
     """Keep the statistics of batch norm that the generator starts with."""
@@ -134,7 +134,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--widths",
         type=at_least(1),
         nargs="+",
-        help="channels of each level; default: 16 32 64 128 256, or those of --init",
+        help="channels of each scale; default: 16 32 64 128 256, or those of --init",
     )
     return parser.parse_args(argv)
 

@@ -154,8 +154,8 @@ def space_requirements() -> str:
     project = _pyproject()["project"]
     needed = {re.split(r"[^\w-]", requirement)[0]: requirement for requirement in project["dependencies"]}
     pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
-    kept = [pin for pin in pins if pin.partition("==")[0] in needed and not pin.startswith("torch==")]
-    return "\n".join([*kept, f"{needed['torch']},{TORCH_OF_SPACES}"]) + "\n"
+    needed_pins = [pin for pin in pins if pin.partition("==")[0] in needed and not pin.startswith("torch==")]
+    return "\n".join([*needed_pins, f"{needed['torch']},{TORCH_OF_SPACES}"]) + "\n"
 
 
 def _pyproject() -> dict:

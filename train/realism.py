@@ -80,10 +80,10 @@ def methods(task: str, sweep: list[str]) -> Iterator[tuple[dict[str, Any], Any]]
             {"method": "sharpened", "strength": strength},
             lambda split, strength=strength: unsharp(split.restored(fidelity), strength),
         )
-    for share in BLENDS:
+    for alpha in BLENDS:
         yield (
-            {"method": "blend", "share": share},
-            lambda split, share=share: blend(split.restored(fidelity), split.restored(realism), share),
+            {"method": "blend", "share": alpha},
+            lambda split, alpha=alpha: blend(split.restored(fidelity), split.restored(realism), alpha),
         )
     yield {"method": realism.name, "weight": _weight(realism)}, lambda split: split.restored(realism)
     for folder in sweep:
@@ -93,7 +93,7 @@ def methods(task: str, sweep: list[str]) -> Iterator[tuple[dict[str, Any], Any]]
 
 
 def _record(restorer: Restorer) -> dict[str, Any]:
-    """What is known of the training of a network; nothing of a filter."""
+    """The record of the training of a network; an empty one of a filter."""
     return getattr(restorer.model, "training_record", {})
 
 
@@ -108,10 +108,10 @@ def measure(
     task: str, test: np.ndarray, validation: np.ndarray, sweep: list[str], pool: Executor
 ) -> list[dict[str, Any]]:
     """A row per method, complete for those that a table shows; the rest are points of a curve."""
-    known, unknown = Split(validation, task, DETECTOR_SEED), Split(test, task, SEED)
+    splits = Split(validation, task, DETECTOR_SEED), Split(test, task, SEED)
     rows, restorations = [], []
     for description, restore in methods(task, sweep):
-        seen, restored = (to_dtype(np.clip(restore(split), 0, 1), np.dtype(np.uint8)) for split in (known, unknown))
+        seen, restored = (to_dtype(np.clip(restore(split), 0, 1), np.dtype(np.uint8)) for split in splits)
         rows.append(
             {
                 **description,
@@ -146,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         test, validation = (load_fer2013(args.data, split, args.revision) for split in ("test", "validation"))
-        clean, known = test.images[: args.images], validation.images[: args.images]
+        clean, validation_faces = test.images[: args.images], validation.images[: args.images]
         data = {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint}
         measured_on = {"data": data, "seed": SEED}
         args.out.mkdir(parents=True, exist_ok=True)
@@ -154,11 +154,13 @@ def main(argv: list[str] | None = None) -> None:
         before = load_previous(file, measured_on).get("tasks", {})
         # Small networks gain more from processes than from threads.
         with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            tasks = {task: measure(task, clean, known, args.sweep, pool) for task in TASKS if task in args.tasks}
+            tasks = {
+                task: measure(task, clean, validation_faces, args.sweep, pool) for task in TASKS if task in args.tasks
+            }
     except (DataError, ModelNotFoundError) as error:
         raise SystemExit(str(error)) from None
-    known_tasks = {**before, **{task: keep_sweep(rows, before.get(task, [])) for task, rows in tasks.items()}}
-    results = {**measured_on, "tasks": {task: known_tasks[task] for task in TASKS if task in known_tasks}}
+    all_tasks = {**before, **{task: keep_sweep(rows, before.get(task, [])) for task, rows in tasks.items()}}
+    results = {**measured_on, "tasks": {task: all_tasks[task] for task in TASKS if task in all_tasks}}
     save(file, results)
     plot_realism(results, args.out / "realism.png")
     tables = realism_tables(results)

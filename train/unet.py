@@ -47,7 +47,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--widths",
         type=at_least(1),
         nargs="+",
-        help="channels of each level; default: 16 32 64 128 256, or those of --init",
+        help="channels of each scale; default: 16 32 64 128 256, or those of --init",
     )
     args = parser.parse_args(argv)
     if args.preset == "origin" and args.task in ORIGIN_INIT and not args.init:

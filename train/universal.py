@@ -50,7 +50,7 @@ RECIPE = Recipe(
 )
 
 LEVELS_WEIGHT, IMPULSE_WEIGHT = 4.0, 0.5
-"""Of the squared error of what is told of a whole picture, and of the cross-entropy of impulses, beside the loss of the
+"""Of the squared error of the levels of a whole picture, and of the cross-entropy of impulses, beside the loss of the
 restored pixels and the error of the level at each."""
 
 
@@ -130,9 +130,9 @@ def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> Universal
     if not more or config["widths"] != model.config["widths"]:
         raise SystemExit(f"--init has the shape {model.config}: it can be given more --blocks, and nothing else")
     deeper = UniversalRestorer(**config)
-    fresh, known = deeper.state_dict(), model.state_dict()
+    fresh, trained = deeper.state_dict(), model.state_dict()
     identity = {name: torch.zeros_like(tensor) for name, tensor in fresh.items() if ".second." in name}
-    deeper.load_state_dict({**fresh, **identity, **known}, strict=True)
+    deeper.load_state_dict({**fresh, **identity, **trained}, strict=True)
     return deeper
 
 

@@ -157,8 +157,8 @@ def _realism_name(row: dict[str, Any]) -> str:
     match row:
         case {"method": "sharpened", "strength": strength}:
             return f"U-Net, sharpened (strength {strength:g})"
-        case {"method": "blend", "share": share}:
-            return f"blend, {share:.0%} PatchGAN"
+        case {"method": "blend", "share": alpha}:
+            return f"blend, {alpha:.0%} PatchGAN"
         case {"method": "noisy"}:
             return NOISY
     return f"`{row['method']}`"

@@ -83,11 +83,11 @@ class WorldFaces(NoisyFaces):
 
 @torch.no_grad()
 def validate(model: nn.Module, faces: NoisyFaces, loss, accelerator: Accelerator) -> tuple[float, float]:
-    """Loss and mean PSNR per image over the validation split, each process measuring its share."""
+    """Loss and mean PSNR per image over the validation split, each process measuring its own part."""
     model.eval()
     sums = torch.zeros(2, dtype=torch.float64, device=faces.validation.device)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    parts = zip(faces.validation_noisy[share].split(256), faces.validation[share].split(256), strict=True)
+    own = slice(accelerator.process_index, None, accelerator.num_processes)
+    parts = zip(faces.validation_noisy[own].split(256), faces.validation[own].split(256), strict=True)
     for noisy, clean in parts:
         clean = sampling.as_float(clean)
         with accelerator.autocast():

@@ -45,7 +45,7 @@ class Recipe:
     """Draw new noise in every step instead of once per image."""
     flips: bool = False
     ema: float | None = None
-    """Decay per step of the moving average of the weights that is validated and kept."""
+    """Decay per step of the moving average of the weights that is validated and saved."""
     residual: bool = False
     scenes: float = 0
     """Other pictures added to each step, as a fraction of its faces; with `fresh_noise` alone."""
@@ -170,7 +170,7 @@ def train_restorer(
         recipe: how to train.
         make_model: called once the data is there, with the commit of the model `init` of the settings, if on the Hub.
         noise: what corrupts the faces.
-        settings: what else decides the outcome; kept with the weights, and compared where a run is resumed.
+        settings: what else decides the outcome; saved with the weights, and compared where a run is resumed.
         objective: makes a module out of the model and the recipe's loss, which gives the loss of what the faces draw.
         make_faces: the class of the faces.
     """

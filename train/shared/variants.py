@@ -35,7 +35,7 @@ class LaboratoryInTraining(WorldNoise):
 
 
 class NAFBlock(nn.Module):
-    """Chen et al. 2022, "Simple Baselines for Image Restoration"; told of the noise as a residual block is."""
+    """Chen et al. 2022, "Simple Baselines for Image Restoration"; conditioned on the noise as a residual block is."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -116,14 +116,14 @@ class MaskOfExtremes(Altered):
 
 
 class OneLevel(Altered):
-    """Tells the same level of noise for all pixels of a picture."""
+    """Gives the same level of noise to all pixels of a picture."""
 
     def change(self, estimate: Estimate, inputs: Tensor) -> Estimate:
         level = estimate.levels[:, :1, None, None]
         return estimate._replace(sigma=level + 0 * estimate.sigma)
 
 
-class Untold(Altered):
+class NoLevel(Altered):
     """Says the same of every picture, which is to say nothing."""
 
     def change(self, estimate: Estimate, inputs: Tensor) -> Estimate:
@@ -146,7 +146,7 @@ VARIANTS = {
     "no drawings and no frames": Variant(recipe={"drawings": False}),
     "mask of black and white pixels": Variant(alter=with_estimator(MaskOfExtremes)),
     "one level for a picture": Variant(alter=with_estimator(OneLevel)),
-    "no level at all": Variant(alter=with_estimator(Untold)),
+    "no level at all": Variant(alter=with_estimator(NoLevel)),
     "two scales": Variant(network={"widths": (32, 64), "blocks": (2, 5)}),
     "four scales, 16/32/64/128 channels": Variant(network={"widths": (16, 32, 64, 128), "blocks": (1, 2, 2, 2)}),
     "twice the channels": Variant(network={"widths": (64, 128, 192), "blocks": (2, 3, 2)}),
