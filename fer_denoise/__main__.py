@@ -19,10 +19,10 @@ import os
 import sys
 from pathlib import Path
 
-from fer_denoise.command.batch import Options, output_of, process_path, process_paths
+from fer_denoise.command.batch import Execution, output_of, process_path, process_paths
 from fer_denoise.command.inspection import PAGE, REPORT, inspect, write_report
-from fer_denoise.command.job import Corruption, Reading, Restoration, Work
-from fer_denoise.command.options import at_least, kind, positive, share
+from fer_denoise.command.job import Corruption, Job, Reading, Restoration
+from fer_denoise.command.options import at_least, fraction, kind, positive
 from fer_denoise.command.push import prepare_repo, push
 from fer_denoise.command.tables import JobError
 from fer_denoise.data import DataError
@@ -52,7 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             "target", metavar="OUT", help="where the result goes, in the same layout; of several, or with / a folder"
         )
-        command.add_argument("--processes", type=at_least(1), default=1, help="how many work at once")
+        command.add_argument("--processes", type=at_least(1), default=1, help="how many run at once")
         command.add_argument("--push-to-hub", metavar="USER/REPO", help="also send the result to this dataset repo")
         command.add_argument("--private", action="store_true", help="only you can see a repo that is made for it")
         command.add_argument("--gray", action="store_true", help="take the luminance of pictures in colour")
@@ -70,11 +70,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help=f"{', '.join(list_models())}, a folder, or a Hub repo id (default: %(default)s)",
     )
     restore.add_argument("--revision", help="commit, tag or branch of a model on the Hub, where it is looked up once")
-    restore.add_argument("--sigma", type=share, help="true noise level on [0, 1], for the models that use it")
+    restore.add_argument("--sigma", type=fraction, help="true noise level on [0, 1], for the models that use it")
     restore.add_argument("--device", help="where a network runs; by default a GPU where there is one")
-    corrupt.add_argument("--sigma", type=share, default=0.0, help="of Gaussian noise, on [0, 1]")
-    corrupt.add_argument("--amount", type=share, default=0.0, help="share of the pixels that turn black or white")
-    corrupt.add_argument("--salt-vs-pepper", type=share, default=0.5, help="share of white among those")
+    corrupt.add_argument("--sigma", type=fraction, default=0.0, help="of Gaussian noise, on [0, 1]")
+    corrupt.add_argument("--amount", type=fraction, default=0.0, help="fraction of the pixels that turn black or white")
+    corrupt.add_argument("--salt-vs-pepper", type=fraction, default=0.5, help="fraction of white among those")
     corrupt.add_argument(
         "--kind",
         action="append",
@@ -101,8 +101,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def make_work(args: argparse.Namespace) -> Work:
-    """What the command is to do.
+def make_job(args: argparse.Namespace) -> Job:
+    """The job that the command is to do.
 
     Raises:
         ModelNotFoundError: there is no such model.
@@ -111,9 +111,9 @@ def make_work(args: argparse.Namespace) -> Work:
     reading = Reading(args.gray, args.white)
     if args.command == "corrupt":
         return Corruption(args.sigma, args.amount, args.salt_vs_pepper, args.seed, tuple(args.kind), reading)
-    work = Restoration(args.model, args.revision, args.sigma, args.device, reading)
-    work.check()
-    return work
+    job = Restoration(args.model, args.revision, args.sigma, args.device, reading)
+    job.check()
+    return job
 
 
 def run_inspection(args: argparse.Namespace) -> int:
@@ -132,27 +132,27 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     if args.command == "inspect":
         return run_inspection(args)
-    options = Options.of_environment(args.processes, args.stream)
+    execution = Execution.of_environment(args.processes, args.stream)
     target = Path(args.target)
     if len(args.sources) == 1:
         target = output_of(args.sources[0], target, is_folder=args.target.endswith(("/", os.sep)))
     try:
-        if args.push_to_hub and options.share.of > 1:
+        if args.push_to_hub and execution.rank.world_size > 1:
             raise DataError("--push-to-hub is for one process: send the result of several with hf upload")
         if args.push_to_hub and len(args.sources) > 1:
             raise DataError("--push-to-hub sends the result of one source: put them into a folder, and name that")
-        work = make_work(args)
-        if options.share.of > 1 and isinstance(work, Restoration) and work.commit != work.revision:
+        job = make_job(args)
+        if execution.rank.world_size > 1 and isinstance(job, Restoration) and job.commit != job.revision:
             raise DataError(
                 f"{args.model}: each of several processes would ask the Hub anew what {args.revision or 'main'} is; "
-                f"name the commit with --revision {work.commit}"
+                f"name the commit with --revision {job.commit}"
             )
         if args.push_to_hub:
             prepare_repo(args.push_to_hub, args.private)
         if len(args.sources) > 1:
-            report = process_paths(args.sources, target, work, options)
+            report = process_paths(args.sources, target, job, execution)
         else:
-            report = process_path(args.sources[0], target, work, options)
+            report = process_path(args.sources[0], target, job, execution)
     except (DataError, DeviceError, HubWriteError, JobError, ModelNotFoundError, PictureError, OSError) as error:
         full = isinstance(error, OSError) and no_space_left(error)
         remedy = "; make space and repeat the command, which goes on" if full else ""
@@ -165,10 +165,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"skipped: {line}", file=sys.stderr)
     for line in report.left_files():
         print(f"left: {line}", file=sys.stderr)
-    print("\n".join(report.lines(work)))
+    print("\n".join(report.lines(job)))
     if args.push_to_hub:
         try:
-            print(f"sent to {push(target, args.push_to_hub, args.sources[0], work, report)}")
+            print(f"sent to {push(target, args.push_to_hub, args.sources[0], job, report)}")
         except HubWriteError as error:
             by_hand = f"hf upload {args.push_to_hub} {target} --repo-type dataset"
             print(f"error: {error}; all is in {target}, and can be sent with: {by_hand}", file=sys.stderr)

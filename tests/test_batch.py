@@ -21,9 +21,9 @@ from PIL import Image
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.command import batch, tables
-from fer_denoise.command.batch import JOB_FILE, Options, process_path, process_paths
+from fer_denoise.command.batch import JOURNAL_FILE, Execution, process_path, process_paths
 from fer_denoise.command.job import Corruption, Restoration
-from fer_denoise.command.tables import ALONE, JobError, Share
+from fer_denoise.command.tables import ALONE, JobError, Rank
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.files import is_leftover
 from fer_denoise.noise import mixed_noise
@@ -61,12 +61,12 @@ def median_of(faces: np.ndarray) -> np.ndarray:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name == JOB_FILE or is_leftover(path)]
+    return [path.name for path in folder.rglob("*") if path.name == JOURNAL_FILE or is_leftover(path)]
 
 
-@pytest.mark.parametrize("options", [Options(), Options(stream=True), Options(processes=2)])
-def test_a_dataset_comes_out_whole_and_in_order(tmp_path, parquet, faces, options):
-    report = process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, options)
+@pytest.mark.parametrize("execution", [Execution(), Execution(stream=True), Execution(processes=2)])
+def test_a_dataset_comes_out_whole_and_in_order(tmp_path, parquet, faces, execution):
+    report = process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, execution)
     np.testing.assert_array_equal(images_of(tmp_path / "out" / "test.parquet"), median_of(faces))
     assert load_fer2013(tmp_path / "out" / "test.parquet", "test").labels.tolist() == [row % 7 for row in range(ROWS)]
     assert report.done == ROWS and report.skipped == [] and len(report.before) == len(report.after) == 2
@@ -82,11 +82,11 @@ class Broken(Restoration):
         return super().__call__(pictures, rows)
 
 
-@pytest.mark.parametrize("options", [Options(), Options(stream=True)])
-def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parquet, faces, options, monkeypatch):
+@pytest.mark.parametrize("execution", [Execution(), Execution(stream=True)])
+def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parquet, faces, execution, monkeypatch):
     output = tmp_path / "out" / "test.parquet"
     with pytest.raises(KeyboardInterrupt):
-        process_path(str(parquet), output, Broken("median"), options)
+        process_path(str(parquet), output, Broken("median"), execution)
     assert not output.exists()
     worked: list[int] = []
     restored = Restoration.__call__
@@ -97,7 +97,7 @@ def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parq
 
     with monkeypatch.context() as patch:
         patch.setattr(Restoration, "__call__", note)
-        report = process_path(str(parquet), output, MEDIAN, options)
+        report = process_path(str(parquet), output, MEDIAN, execution)
     assert worked == list(range(10, ROWS))
     np.testing.assert_array_equal(images_of(output), median_of(faces))
     assert (report.done, report.earlier) == (ROWS, 10) and leftovers(tmp_path) == []
@@ -123,7 +123,7 @@ def test_damaged_rows_stay_and_are_told_in_several_processes_too(tmp_path, faces
     pixels[3], pixels[17] = [1, 2, 3], [300] * 2304
     datasets.Dataset.from_dict({"pixels": pixels, "emotion": [0] * ROWS}).to_parquet(tmp_path / "test.parquet")
     source = str(tmp_path / "test.parquet")
-    report = process_path(source, tmp_path / "out.parquet", MEDIAN, Options(processes=2))
+    report = process_path(source, tmp_path / "out.parquet", MEDIAN, Execution(processes=2))
     assert report.done == ROWS - 2
     assert [f"row {row}" in text for row, text in zip((3, 17), report.skipped, strict=True)] == [True, True]
     result = datasets.Dataset.from_parquet(str(tmp_path / "out.parquet"))
@@ -133,19 +133,19 @@ def test_damaged_rows_stay_and_are_told_in_several_processes_too(tmp_path, faces
 
 def test_several_machines_each_write_their_share(tmp_path, parquet, faces):
     for rank in range(3):
-        process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, Options(share=Share(rank, 3)))
+        process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, Execution(rank=Rank(rank, 3)))
     names = [f"test-{rank:05}-of-00003.parquet" for rank in range(3)]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
 
 
-@pytest.mark.parametrize("options", [Options(), Options(stream=True)])
-def test_a_process_without_rows_writes_an_empty_file(tmp_path, parquet, faces, options):
+@pytest.mark.parametrize("execution", [Execution(), Execution(stream=True)])
+def test_a_process_without_rows_writes_an_empty_file(tmp_path, parquet, faces, execution):
     few = tmp_path / "few.parquet"
     datasets.Dataset.from_parquet(str(parquet)).select(range(2)).to_parquet(few)
     for rank in range(3):
-        share = replace(options, share=Share(rank, 3))
-        process_path(str(few), tmp_path / "out" / "test.parquet", MEDIAN, share)
+        own = replace(execution, rank=Rank(rank, 3))
+        process_path(str(few), tmp_path / "out" / "test.parquet", MEDIAN, own)
     parts = [pq.read_table(path) for path in sorted((tmp_path / "out").glob("*.parquet"))]
     assert len(parts) == 3 and parts[2].num_rows == 0 and parts[2].schema == parts[0].schema
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces[:2]))
@@ -154,7 +154,7 @@ def test_a_process_without_rows_writes_an_empty_file(tmp_path, parquet, faces, o
 def test_a_process_without_rows_writes_the_heads_of_a_csv(tmp_path, faces):
     (tmp_path / "few.csv").write_text(f"emotion,pixels\n3,{' '.join(map(str, faces[0].ravel()))}\n")
     for rank in range(2):
-        process_path(str(tmp_path / "few.csv"), tmp_path / "out" / "few.csv", MEDIAN, Options(share=Share(rank, 2)))
+        process_path(str(tmp_path / "few.csv"), tmp_path / "out" / "few.csv", MEDIAN, Execution(rank=Rank(rank, 2)))
     first, second = (path.read_text().splitlines() for path in sorted((tmp_path / "out").iterdir()))
     assert len(first) == 2 and second == ["emotion,pixels"] == first[:1]
 
@@ -170,7 +170,7 @@ def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_p
     with pytest.raises(PictureError, match="was begun with"):
         process_path("somebody/faces", tmp_path / "out", Restoration("tv"))
     with pytest.raises(JobError, match=r"was begun with .*'stream': False"):
-        process_path("somebody/faces", tmp_path / "out", MEDIAN, Options(stream=True))
+        process_path("somebody/faces", tmp_path / "out", MEDIAN, Execution(stream=True))
     report = process_path("somebody/faces", tmp_path / "out", MEDIAN)
     assert (tmp_path / "out" / "validation.parquet").read_bytes() == done and leftovers(tmp_path) == []
     np.testing.assert_array_equal(images_of(tmp_path / "out"), median_of(faces))
@@ -211,13 +211,13 @@ def test_several_processes_fill_a_folder_and_never_a_strange_one(tmp_path, faces
     for row, face in enumerate(faces):
         Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
     for rank in range(2):
-        process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN, Options(share=Share(rank, 2)))
+        process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN, Execution(rank=Rank(rank, 2)))
     restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
     np.testing.assert_array_equal(restored, median_of(faces))
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "000.png").write_bytes(b"mine")
     with pytest.raises(PictureError, match="is not empty"):
-        process_path(str(tmp_path / "in"), tmp_path / "strange", MEDIAN, Options(share=Share(1, 2)))
+        process_path(str(tmp_path / "in"), tmp_path / "strange", MEDIAN, Execution(rank=Rank(1, 2)))
 
 
 @pytest.mark.slow
@@ -296,7 +296,7 @@ def test_pictures_are_restored_by_several_processes(tmp_path, faces):
     for row, face in enumerate(faces):
         Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
     (tmp_path / "in" / "broken.png").write_text("no picture")
-    report = process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN, Options(processes=2))
+    report = process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN, Execution(processes=2))
     assert report.done == ROWS and len(report.skipped) == 1
     restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
     np.testing.assert_array_equal(restored, median_of(faces))
@@ -310,16 +310,16 @@ def test_noise_depends_on_seed_and_row_alone(tmp_path, parquet, faces):
         assert main(["corrupt", str(parquet), str(output), *levels, *more]) == 0
         np.testing.assert_array_equal(images_of(output), expected)
     for rank in range(2):
-        options = Options(share=Share(rank, 2))
-        process_path(str(parquet), tmp_path / "two" / "test.parquet", Corruption(0.05, 0.1, 0.3, 7), options)
+        execution = Execution(rank=Rank(rank, 2))
+        process_path(str(parquet), tmp_path / "two" / "test.parquet", Corruption(0.05, 0.1, 0.3, 7), execution)
     np.testing.assert_array_equal(images_of(tmp_path / "two"), expected)
 
 
 def test_csv_goes_through_in_parts(tmp_path, faces):
     rows = [f"3,{' '.join(map(str, face.ravel()))},PrivateTest" for face in faces]
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
-    for options, name in ((Options(), "one.csv"), (Options(stream=True), "two.csv")):
-        process_path(str(tmp_path / "fer2013.csv"), tmp_path / "out" / name, MEDIAN, options)
+    for execution, name in ((Execution(), "one.csv"), (Execution(stream=True), "two.csv")):
+        process_path(str(tmp_path / "fer2013.csv"), tmp_path / "out" / name, MEDIAN, execution)
         np.testing.assert_array_equal(images_of(tmp_path / "out" / name), median_of(faces))
         assert (tmp_path / "out" / name).read_text().splitlines()[0] == "emotion,pixels,Usage"
 
@@ -332,17 +332,17 @@ def test_the_report_tells_how_many_how_noisy_and_how_fast(tmp_path, parquet, cap
 
 
 def test_work_is_sent_to_other_processes_without_its_network():
-    work = Restoration("universal", device="cpu")
-    work([Picture.of(np.zeros((9, 9), np.uint8))], [0])
-    assert "restorer" in vars(work) and "restorer" not in work.__getstate__()
-    assert len(pickle.dumps(work)) < 1000
+    job = Restoration("universal", device="cpu")
+    job([Picture.of(np.zeros((9, 9), np.uint8))], [0])
+    assert "restorer" in vars(job) and "restorer" not in job.__getstate__()
+    assert len(pickle.dumps(job)) < 1000
 
 
 def test_a_process_knows_its_share_from_its_environment(monkeypatch):
-    assert Options.of_environment().share == ALONE
+    assert Execution.of_environment().rank == ALONE
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "4")
-    assert Options.of_environment(3, True) == Options(3, True, Share(1, 4))
+    assert Execution.of_environment(3, True) == Execution(3, True, Rank(1, 4))
 
 
 def test_parts_are_not_joined_where_the_disk_has_no_space(tmp_path, parquet, monkeypatch):
@@ -395,7 +395,7 @@ def test_a_folder_goes_on_when_the_disk_was_full_wherever_that_was(
         assert restore(folder, tmp_path / "out") == 2
     assert "make space and repeat the command, which goes on" in capsys.readouterr().err
     # What is on the disk now is never sent.
-    assert (tmp_path / "out" / JOB_FILE).exists()
+    assert (tmp_path / "out" / JOURNAL_FILE).exists()
     (tmp_path / "out" / f".{'0' * 32}.partial").write_bytes(b"broken off")
     assert restore(folder, tmp_path / "out") == 0
     assert f"restored {ROWS + 2}" in capsys.readouterr().out

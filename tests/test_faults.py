@@ -17,7 +17,7 @@ from training_data import assert_same_tensors, options, read_log, without_log_se
 
 from fer_denoise import Restorer
 from fer_denoise.command import tables
-from fer_denoise.command.batch import Options, process_path
+from fer_denoise.command.batch import Execution, process_path
 from fer_denoise.command.job import Restoration
 from fer_denoise.command.tables import JobError
 from fer_denoise.data import load_fer2013
@@ -106,10 +106,10 @@ def test_a_killed_worker_is_told_and_the_next_command_goes_on(tmp_path, make_fac
     else:
         for row, face in enumerate(faces):
             Image.fromarray(face).save(source / f"{row:03}.png")
-    work = Killed(tmp_path / "killed")
+    job = Killed(tmp_path / "killed")
     with pytest.raises(JobError, match=r"was killed.*repeat the command"):
-        process_path(str(source), target, work, Options(processes=2))
-    assert process_path(str(source), target, work, Options(processes=2)).done == 23
+        process_path(str(source), target, job, Execution(processes=2))
+    assert process_path(str(source), target, job, Execution(processes=2)).done == 23
     if layout != "folder":
         restored = load_fer2013(target, "test").images
     else:

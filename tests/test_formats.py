@@ -15,11 +15,11 @@ from PIL import Image
 
 from fer_denoise import Restorer
 from fer_denoise.command import tables
-from fer_denoise.command.batch import Options, process_path
+from fer_denoise.command.batch import Execution, process_path
 from fer_denoise.command.job import Restoration
 from fer_denoise.command.tables import JobError
 from fer_denoise.data import DataError, load_fer2013
-from fer_denoise.data.formats import Share
+from fer_denoise.data.formats import Rank
 
 ROWS = 7
 MEDIAN = Restoration("median")
@@ -85,9 +85,9 @@ def test_the_shares_of_a_csv_are_the_file_one_after_the_other(tmp_path, faces):
     header = csv_of(faces).splitlines(keepends=True)[0]
     parts = []
     for rank in range(3):
-        share = Share(rank, 3)
-        process_path(str(tmp_path / "in.csv"), tmp_path / "out.csv", MEDIAN, Options(share=share))
-        parts.append(share.name(tmp_path / "out.csv").read_bytes())
+        own = Rank(rank, 3)
+        process_path(str(tmp_path / "in.csv"), tmp_path / "out.csv", MEDIAN, Execution(rank=own))
+        parts.append(own.own_file(tmp_path / "out.csv").read_bytes())
     assert all(part.startswith(header) for part in parts)
     assert header + b"".join(part.removeprefix(header) for part in parts) == csv_of(median_of(faces))
 
@@ -127,9 +127,9 @@ def test_parquet_keeps_types_metadata_and_index(tmp_path, faces):
     # As the reader of Parquet gives it, which names the items of lists otherwise.
     pq.write_table(pa.table(list(columns.values()), schema=schema), tmp_path / "in.parquet", row_group_size=2)
     before = pq.read_table(tmp_path / "in.parquet")
-    for options in (Options(), Options(processes=2), Options(stream=True)):
+    for execution in (Execution(), Execution(processes=2), Execution(stream=True)):
         output = tmp_path / "out.parquet"
-        process_path(str(tmp_path / "in.parquet"), output, MEDIAN, options)
+        process_path(str(tmp_path / "in.parquet"), output, MEDIAN, execution)
         after = pq.read_table(output)
         assert after.schema.equals(before.schema, check_metadata=True)
         assert after.drop_columns("pixels").equals(before.drop_columns("pixels"))
@@ -216,8 +216,8 @@ def test_the_shares_of_a_parquet_file_are_the_file_one_after_the_other(tmp_path,
     frame = pa.table({"pixels": [text(face) for face in faces], "row": range(ROWS)})
     pq.write_table(frame, tmp_path / "in.parquet", row_group_size=2)
     for rank in range(shares):
-        options = Options(share=Share(rank, shares))
-        process_path(str(tmp_path / "in.parquet"), tmp_path / "out" / "a.parquet", MEDIAN, options)
+        execution = Execution(rank=Rank(rank, shares))
+        process_path(str(tmp_path / "in.parquet"), tmp_path / "out" / "a.parquet", MEDIAN, execution)
     together = pa.concat_tables([pq.read_table(path) for path in sorted((tmp_path / "out").iterdir())])
     assert together["row"].to_pylist() == list(range(ROWS))
     assert together["pixels"].to_pylist() == [text(face) for face in median_of(faces)]

@@ -11,9 +11,9 @@ import pytest
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.command import batch
-from fer_denoise.command.batch import JOB_FILE, Options, process_path
+from fer_denoise.command.batch import JOURNAL_FILE, Execution, process_path
 from fer_denoise.command.job import Restoration
-from fer_denoise.command.tables import Share
+from fer_denoise.command.tables import Rank
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.data.hub_dataset import HubDataset
 
@@ -93,12 +93,12 @@ def test_several_processes_take_a_commit_that_is_named(connected_datasets, tmp_p
     repo = connected_datasets.add_repo("somebody/shared", {"test.parquet": parquet_of(faces)}, kind="dataset")
     commit = repo.commits[0].oid
     with pytest.raises(DataError, match=f"name the commit, as somebody/shared@{commit}"):
-        process_path("somebody/shared", tmp_path / "out", Restoration("median"), Options(share=Share(0, 2)))
+        process_path("somebody/shared", tmp_path / "out", Restoration("median"), Execution(rank=Rank(0, 2)))
     connected_datasets.commit(repo, {"test.parquet": parquet_of(faces[::-1])}, "other faces")
     for rank in range(2):
-        options = Options(share=Share(rank, 2))
-        process_path(f"somebody/shared@{commit}", tmp_path / "out", Restoration("median"), options)
-        assert commit in (tmp_path / "out" / JOB_FILE.replace(".json", f"-0000{rank}-of-00002.json")).read_text()
+        execution = Execution(rank=Rank(rank, 2))
+        process_path(f"somebody/shared@{commit}", tmp_path / "out", Restoration("median"), execution)
+        assert commit in (tmp_path / "out" / JOURNAL_FILE.replace(".json", f"-0000{rank}-of-00002.json")).read_text()
     np.testing.assert_array_equal(load_fer2013(tmp_path / "out", "test").images, median_of(faces))
 
 

@@ -146,11 +146,11 @@ def test_a_job_takes_one_commit_of_a_branch_in_all_its_processes_and_records_it(
     faces, first = make_faces(2), repo.commits[0].oid
     pictures = [Picture.of(face) for face in faces]
     expected = Restorer.from_pretrained("somebody/branch", first)(faces)
-    work = Restoration("somebody/branch", "main", device="cpu")
-    work.check()
+    job = Restoration("somebody/branch", "main", device="cpu")
+    job.check()
     move()
     connected.requests.clear()
-    workers = [work, *(pickle.loads(pickle.dumps(work)) for _ in range(2))]
+    workers = [job, *(pickle.loads(pickle.dumps(job)) for _ in range(2))]
     for worker in workers:
         np.testing.assert_array_equal([picture.frames[0] for picture in worker(pictures, [0, 1])], expected)
         assert worker.record["revision"] == first
@@ -161,11 +161,11 @@ def test_a_job_takes_one_commit_of_a_branch_in_all_its_processes_and_records_it(
 
 def test_a_job_that_nobody_checked_takes_one_commit_too(moving, make_faces):
     repo, move = moving
-    work = Restoration("somebody/branch", device="cpu")
-    before = pickle.loads(pickle.dumps(work))
+    job = Restoration("somebody/branch", device="cpu")
+    before = pickle.loads(pickle.dumps(job))
     move()
-    assert work.commit == before.commit == repo.commits[0].oid
-    one, other = (worker([Picture.of(make_faces(1)[0])], [0])[0] for worker in (work, before))
+    assert job.commit == before.commit == repo.commits[0].oid
+    one, other = (worker([Picture.of(make_faces(1)[0])], [0])[0] for worker in (job, before))
     np.testing.assert_array_equal(one.frames[0], other.frames[0])
 
 

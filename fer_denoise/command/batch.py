@@ -1,4 +1,4 @@
-"""Work on what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
+"""Jobs on what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
 
 import json
 import logging
@@ -17,8 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from fer_denoise.command.job import Estimator, Report, Work
-from fer_denoise.command.tables import ALONE, Share, explained, forget_parts, process
+from fer_denoise.command.job import Estimator, Job, Report
+from fer_denoise.command.tables import ALONE, Rank, explained, forget_parts, process
 from fer_denoise.data import DataError
 from fer_denoise.data.formats import open_table
 from fer_denoise.data.hub_dataset import MAIN, HubDataset, current_commit, is_commit
@@ -35,34 +35,34 @@ OTHER_PICTURES = {
 }
 # fmt: on
 """Besides those that `mimetypes` knows."""
-JOB_FILE = ".fer-denoise.json"
+JOURNAL_FILE = ".fer-denoise.json"
 """In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to go about the work.
+class Execution:
+    """How a job is executed.
 
     Attributes:
-        processes: how many work at once.
+        processes: how many run at once.
         stream: read Hub datasets as a stream, for what does not fit on the disk.
-        share: the part of this process, of several that were started together.
+        rank: which process this is, of several that were started together.
     """
 
     processes: int = 1
     stream: bool = False
-    share: Share = ALONE
+    rank: Rank = ALONE
 
     @classmethod
-    def of_environment(cls, processes: int = 1, stream: bool = False) -> "Options":
-        """With the share that `accelerate launch` or `torchrun` gave this process."""
-        return cls(processes, stream, Share(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))))
+    def of_environment(cls, processes: int = 1, stream: bool = False) -> "Execution":
+        """With the rank that `accelerate launch` or `torchrun` gave this process."""
+        return cls(processes, stream, Rank(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))))
 
 
-def process_path(source: str, target: Path, work: Work, options: Options = Options()) -> Report:
-    """Do `work` to `source` and write the results to `target`, never into the source itself.
+def process_path(source: str, target: Path, job: Job, execution: Execution = Execution()) -> Report:
+    """Do `job` to `source` and write the results to `target`, never into the source itself.
 
     A picture gives a picture and a folder a folder, pictures in lossy formats as PNG. Parquet and CSV files in Kaggle's
     layout keep their names and columns; a Hub dataset gives a file for each split, CSV where it is CSV, else Parquet.
@@ -77,30 +77,30 @@ def process_path(source: str, target: Path, work: Work, options: Options = Optio
         OSError: the disk is full.
     """
     report = Report()
-    report.add(_process(source, target, work, options))
+    report.add(_process(source, target, job, execution))
     return report
 
 
-def _process(source: str, target: Path, work: Work, options: Options) -> Report:
+def _process(source: str, target: Path, job: Job, execution: Execution) -> Report:
     path = Path(source)
     if not path.exists():
         repo, _, revision = source.partition("@")
         if is_repo_id(repo):
-            return _process_hub_dataset(repo, revision or None, target, work, options)
+            return _process_hub_dataset(repo, revision or None, target, job, execution)
         raise PictureError(f"{source}: no such file or folder; check the path")
     _check_apart(path, target)
     if path.is_file():
         if path.suffix.lower() in TABLES:
-            report = _process_table(path, target, work, options)
-            forget_parts(target, options.share)
+            report = _process_table(path, target, job, execution)
+            forget_parts(target, execution.rank)
             return report
         if target.exists():
             raise PictureError(f"{target}: is there already; choose another output, so that nothing is overwritten")
-        return _process_picture(path, target, 0, work=work, estimate=Estimator())
-    return _process_folder(path, target, work, options)
+        return _process_picture(path, target, 0, job=job, estimate=Estimator())
+    return _process_folder(path, target, job, execution)
 
 
-def process_paths(sources: list[str], target: Path, work: Work, options: Options = Options()) -> Report:
+def process_paths(sources: list[str], target: Path, job: Job, execution: Execution = Execution()) -> Report:
     """As `process_path`, of several pictures, folders, Parquet and CSV files, which all go into the folder `target`.
 
     It may hold other files already. A folder gives a folder of its name.
@@ -125,7 +125,7 @@ def process_paths(sources: list[str], target: Path, work: Work, options: Options
             report.skipped += [f"{place}: {why}" for place, why in below.closed.items()]
             found = {file: Path(name, file.relative_to(path)) for file in below.files}
         places |= found
-    return _process_files(places, target, sources, report, work, options)
+    return _process_files(places, target, sources, report, job, execution)
 
 
 def output_of(source: str, target: Path, is_folder: bool = False) -> Path:
@@ -136,17 +136,17 @@ def output_of(source: str, target: Path, is_folder: bool = False) -> Path:
     return target / (path.name if path.suffix.lower() in TABLES else _output_name(Path(path.name)))
 
 
-def _process_folder(folder: Path, target: Path, work: Work, options: Options) -> Report:
+def _process_folder(folder: Path, target: Path, job: Job, execution: Execution) -> Report:
     below = walk(folder, without=target)
     report = Report(skipped=[f"{place}: {why}" for place, why in below.closed.items()])
     places = {file: file.relative_to(folder) for file in below.files}
-    return _process_files(places, target, str(folder), report, work, options)
+    return _process_files(places, target, str(folder), report, job, execution)
 
 
 def _process_files(
-    places: dict[Path, Path], target: Path, source: str | list[str], report: Report, work: Work, options: Options
+    places: dict[Path, Path], target: Path, source: str | list[str], report: Report, job: Job, execution: Execution
 ) -> Report:
-    """Do `work` to files, each with its place below `target`; `report` tells already of what was not looked into."""
+    """Do `job` to files, each with its place below `target`; `report` holds already what was not looked into."""
     title = source if isinstance(source, str) else ", ".join(source)
     files = [file for file in places if file.suffix.lower() in (*SUFFIXES, *TABLES)]
     if not files:
@@ -171,17 +171,17 @@ def _process_files(
         else:
             kind[output] = file
     into = None if isinstance(source, str) else [*pictures, *tables]
-    with _job(target, {**work.record, "source": source}, options.share, into) as job:
-        own = list(enumerate(pictures.items()))[options.share.rank :: options.share.of]
+    with _journal(target, {**job.record, "source": source}, execution.rank, into) as journal:
+        own = list(enumerate(pictures.items()))[execution.rank.index :: execution.rank.world_size]
         with explained(title):
-            for part in _each(own, work, options):
+            for part in _each(own, job, execution):
                 report.add(part)
         for output, file in tables.items():
             try:
-                report.add(job.once(partial(_process_table, file, output, work, options), output))
+                report.add(journal.once(partial(_process_table, file, output, job, execution), output))
             except DataError as error:
                 report.skipped.append(str(error))
-                forget_parts(output, options.share)
+                forget_parts(output, execution.rank)
     return report
 
 
@@ -206,85 +206,85 @@ def _unread(file: Path) -> str:
     return ""
 
 
-def _each(pictures: list[tuple[int, tuple[Path, Path]]], work: Work, options: Options) -> Iterator[Report]:
-    """The report on each picture, several of them at work at once."""
-    do = partial(_process_numbered, work=work, estimate=Estimator())
-    if options.processes == 1:
+def _each(pictures: list[tuple[int, tuple[Path, Path]]], job: Job, execution: Execution) -> Iterator[Report]:
+    """The report on each picture, several of them at once."""
+    do = partial(_process_numbered, job=job, estimate=Estimator())
+    if execution.processes == 1:
         yield from tqdm(map(do, pictures), "pictures", len(pictures), disable=not pictures)
         return
     # A fork of a process in which torch has computed may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.processes, context) as pool:
+    with ProcessPoolExecutor(execution.processes, context) as pool:
         yield from tqdm(pool.map(do, pictures, chunksize=8), "pictures", len(pictures), disable=not pictures)
 
 
-def _process_numbered(picture: tuple[int, tuple[Path, Path]], work: Work, estimate: Estimator) -> Report:
+def _process_numbered(picture: tuple[int, tuple[Path, Path]], job: Job, estimate: Estimator) -> Report:
     row, (output, file) = picture
     if output.exists():
         return Report(done=1).from_before()
     try:
-        return _process_picture(file, output, row, work, estimate)
+        return _process_picture(file, output, row, job, estimate)
     except PictureError as error:
         return Report(skipped=[str(error)])
 
 
-def _process_picture(file: Path, output: Path, row: int, work: Work, estimate: Estimator) -> Report:
-    picture = read_picture(file, work.reading.gray, work.reading.white)
-    (changed,) = work([picture], [row])
+def _process_picture(file: Path, output: Path, row: int, job: Job, estimate: Estimator) -> Report:
+    picture = read_picture(file, job.reading.gray, job.reading.white)
+    (changed,) = job([picture], [row])
     output.parent.mkdir(parents=True, exist_ok=True)
     write_picture(output, changed)
     before, after = estimate(picture, row), estimate(changed, row)
     return Report(1, [], [before] if before else [], [after] if after else [], notes=Counter(picture.notes))
 
 
-class _Job:
-    """A folder that is being filled: a file in it says with what, and keeps the reports on the tables that are done."""
+class _FolderJournal:
+    """A folder that is being filled: a file in it says with what, and holds the reports on the tables that are done."""
 
-    def __init__(self, target: Path, work: dict[str, Any], share: Share) -> None:
-        self._target, self._share, self._file = target, share, share.name(target / JOB_FILE)
-        self._work: dict[str, Any] = json.loads(json.dumps(work))
+    def __init__(self, target: Path, record: dict[str, Any], rank: Rank) -> None:
+        self._target, self._rank, self._file = target, rank, rank.own_file(target / JOURNAL_FILE)
+        self._record: dict[str, Any] = json.loads(json.dumps(record))
         self._tables: dict[str, Any] = {}
 
     def open(self, into: list[Path] | None = None) -> None:
-        """Begin, or go on if what an earlier run left is of the same work.
+        """Begin, or go on if what an earlier run left is of the same job.
 
-        At first the folder is empty, or where it is told what goes `into` it, holds nothing of that.
+        At first the folder is empty, or where `into` says what goes into it, holds nothing of that.
 
         Of several processes, each leaves its file there, so that one which starts late knows what it finds.
         """
         present = list(self._target.iterdir()) if self._target.is_dir() else []
-        jobs = _job_files(self._target)
-        for file in jobs:
-            job = json.loads(file.read_text(encoding="utf-8"))
-            begun = job.get("work")
-            if begun != self._work:
+        journals = _journal_files(self._target)
+        for file in journals:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            begun = content.get("work")
+            if begun != self._record:
                 raise PictureError(
                     f"{self._target}: was begun with {begun}; repeat that, empty it, or choose another output"
                 )
             if file == self._file:
-                self._tables = job["tables"]
-        if not jobs and into is not None:
+                self._tables = content["tables"]
+        if not journals and into is not None:
             if taken := next(filter(Path.exists, into), None):
                 raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
-        elif not jobs and any(not is_leftover(file) for file in present):
+        elif not journals and any(not is_leftover(file) for file in present):
             raise PictureError(f"{self._target}: is not empty; choose another output, so that nothing is overwritten")
         self._save()
 
     def once(self, do: Callable[[], Report], output: Path) -> Report:
         """The report on a table: of doing it, or as it was when an earlier run did so."""
         name = str(output.relative_to(self._target))
-        if name in self._tables and self._share.name(output).exists():
+        if name in self._tables and self._rank.own_file(output).exists():
             report = Report.of(self._tables[name]).from_before()
         else:
             report = do()
             self._tables[name] = report.as_dict()
             self._save()
-        forget_parts(output, self._share)
+        forget_parts(output, self._rank)
         return report
 
     def close(self) -> None:
         """All is done: leave nothing that is not a result."""
-        if self._share.of == 1:
+        if self._rank.world_size == 1:
             for path in filter(is_leftover, [*self._target.rglob("*")]):
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -293,54 +293,56 @@ class _Job:
             self._file.unlink()
 
     def _save(self) -> None:
-        write_whole(self._file, json.dumps({"work": self._work, "tables": self._tables}).encode())
+        write_whole(self._file, json.dumps({"work": self._record, "tables": self._tables}).encode())
 
 
-def _job_files(target: Path) -> list[Path]:
+def _journal_files(target: Path) -> list[Path]:
     """Those of all processes that fill a folder."""
-    return list(target.glob(f"{Path(JOB_FILE).stem}*"))
+    return list(target.glob(f"{Path(JOURNAL_FILE).stem}*"))
 
 
 @contextmanager
-def _job(target: Path, work: dict[str, Any], share: Share, into: list[Path] | None = None) -> Iterator[_Job]:
+def _journal(
+    target: Path, record: dict[str, Any], rank: Rank, into: list[Path] | None = None
+) -> Iterator[_FolderJournal]:
     """While `target` is filled; what is interrupted can go on."""
-    job = _Job(target, work, share)
-    job.open(into)
-    yield job
-    job.close()
+    journal = _FolderJournal(target, record, rank)
+    journal.open(into)
+    yield journal
+    journal.close()
 
 
-def _process_table(file: Path, output: Path, work: Work, options: Options) -> Report:
+def _process_table(file: Path, output: Path, job: Job, execution: Execution) -> Report:
     if output.suffix.lower() != file.suffix.lower():
         raise DataError(f"{output}: give it the suffix {file.suffix}, since {file} comes out in its own layout")
-    return process(open_table(file), output, str(file), work, options.processes, options.share)
+    return process(open_table(file), output, str(file), job, execution.processes, execution.rank)
 
 
-def _process_hub_dataset(repo: str, revision: str | None, target: Path, work: Work, options: Options) -> Report:
+def _process_hub_dataset(repo: str, revision: str | None, target: Path, job: Job, execution: Execution) -> Report:
     begun_with = _commit_begun_with(target, repo)
     dataset = HubDataset(repo, revision if is_commit(revision) else begun_with or revision)
     named = f"{repo}@{dataset.commit}"
-    if options.share.of > 1 and revision != dataset.commit:
+    if execution.rank.world_size > 1 and revision != dataset.commit:
         raise DataError(
             f"{repo}: each of several processes would ask the Hub anew what {revision or MAIN} is; name the commit, as "
             f"{named}"
         )
     report = Report(source=named)
-    tables = dataset.files(options.stream)
-    with _job(target, {**work.record, "source": repo, "commit": dataset.commit}, options.share) as job:
+    tables = dataset.files(execution.stream)
+    with _journal(target, {**job.record, "source": repo, "commit": dataset.commit}, execution.rank) as journal:
         if begun_with:
             _say_where_it_moved(dataset, revision)
         for name, table in tables.items():
             output, title = target / name, f"{repo} ({Path(name).stem})"
-            do = partial(process, table, output, title, work, options.processes, options.share, repo=repo)
-            report.add(job.once(do, output))
+            do = partial(process, table, output, title, job, execution.processes, execution.rank, repo=repo)
+            report.add(journal.once(do, output))
     return report
 
 
 def _commit_begun_with(target: Path, repo: str) -> str | None:
     """The commit of a Hub dataset that the job in `target` takes, if one was begun there."""
-    begun = [json.loads(file.read_text(encoding="utf-8"))["work"] for file in _job_files(target)]
-    return next((work.get("commit") for work in begun if work.get("source") == repo), None)
+    begun = [json.loads(file.read_text(encoding="utf-8"))["work"] for file in _journal_files(target)]
+    return next((record.get("commit") for record in begun if record.get("source") == repo), None)
 
 
 def _say_where_it_moved(dataset: HubDataset, revision: str | None) -> None:

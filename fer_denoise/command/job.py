@@ -23,7 +23,7 @@ from fer_denoise.zoo import UNIVERSAL
 
 OTHER_KINDS_SEED = 1_000_000
 """Added to the seed of kinds of noise that come after Gaussian noise and impulses."""
-ESTIMATED_SHARE = 16
+ESTIMATED_EVERY = 16
 """The noise of one image in so many is estimated."""
 NAMED = 3
 """Of the other files with one suffix, so many are named."""
@@ -42,8 +42,8 @@ class Reading:
     white: float | None = None
 
 
-class Work(Protocol):
-    """Something that is done to images; it can be sent to other processes."""
+class Job(Protocol):
+    """Something to do to images; it can be sent to other processes."""
 
     done: str
     """In the past tense, for the report."""
@@ -64,7 +64,7 @@ class Work(Protocol):
 
 
 class Restoration:
-    """Removes noise; the restorer is loaded where the work is done."""
+    """Removes noise; each process loads the restorer when it needs it."""
 
     done = "restored"
 
@@ -81,7 +81,7 @@ class Restoration:
         self.reading = reading
 
     def check(self) -> None:
-        """Load the restorer and let go of it again, so that a wrong name or device is known before any work.
+        """Load the restorer and let go of it again, so that a wrong name or device shows at once.
 
         Raises:
             ModelNotFoundError: there is no such model.
@@ -101,7 +101,7 @@ class Restoration:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The model, its commit, its weights, the noise level that it is told, and how pictures are read."""
+        """The model, its commit, its weights, the noise level that is given, and how pictures are read."""
         weights = None if str(self.model) in FILTERS else weights_checksum(model_folder(self.model, self.commit))
         model = {"model": str(self.model), "revision": self.commit, "weights": weights, "sigma": self.sigma}
         return {**model, **vars(self.reading)}
@@ -201,9 +201,9 @@ class Report:
         return cls(record["done"], record["skipped"], before, after, notes=Counter(record["notes"]))
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, to be kept for a run that goes on."""
-        kept = ("done", "skipped", "before", "after", "notes")
-        return {name: getattr(self, name) for name in kept}
+        """For JSON, from which a run that goes on has it."""
+        names = ("done", "skipped", "before", "after", "notes")
+        return {name: getattr(self, name) for name in names}
 
     def from_before(self) -> "Report":
         """The same, as of an earlier run."""
@@ -220,13 +220,13 @@ class Report:
         self.left += part.left
         self.source = self.source or part.source
 
-    def lines(self, work: Work) -> list[str]:
+    def lines(self, job: Job) -> list[str]:
         """For a person to read."""
         seconds = time.perf_counter() - self.started
         now = self.done - self.earlier
         rate = f", {now / seconds:.0f} images a second" if seconds > 0 and now > 1 else ""
         resumed = f" ({self.earlier} of them before an interruption)" if self.earlier else ""
-        lines = [f"{work.done} {self.done}{resumed}, skipped {len(self.skipped)} in {seconds:.1f} s{rate}"]
+        lines = [f"{job.done} {self.done}{resumed}, skipped {len(self.skipped)} in {seconds:.1f} s{rate}"]
         if self.source:
             lines.append(f"taken from {self.source}")
         if self.before:
@@ -256,7 +256,7 @@ class Estimator:
 
     def __call__(self, picture: Picture, row: int) -> NoiseLevel | None:
         """The noise of a picture, or None for the rows that are left out."""
-        return None if row % ESTIMATED_SHARE else picture_noise_level(self._restorer, picture)
+        return None if row % ESTIMATED_EVERY else picture_noise_level(self._restorer, picture)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

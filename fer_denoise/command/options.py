@@ -7,7 +7,7 @@ from math import inf
 from fer_denoise.noise import kind_of
 
 
-def share(text: str) -> float:
+def fraction(text: str) -> float:
     """A number in [0, 1]."""
     value = float(text)
     if not 0 <= value <= 1:

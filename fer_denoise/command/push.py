@@ -1,4 +1,4 @@
-"""A dataset that was worked on, as a dataset repo of the Hub with a card that says what was done to it."""
+"""A restored or corrupted dataset, as a dataset repo of the Hub with a card that says what was done to it."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 import fer_denoise
-from fer_denoise.command.job import Report, Work
+from fer_denoise.command.job import Job, Report
 from fer_denoise.data import DataError
 from fer_denoise.hub.sources import CODE_URL
 from fer_denoise.hub.writing import writing
@@ -38,7 +38,7 @@ NOTES = {
 
 
 def prepare_repo(repo: str, private: bool) -> None:
-    """Create the repo, so that a wrong name or token is known before any work.
+    """Create the repo, so that a wrong name or token shows at once.
 
     Raises:
         DataError: no repo has such a name, or it is public already where it is to be private, or it holds something
@@ -60,7 +60,7 @@ def prepare_repo(repo: str, private: bool) -> None:
         raise DataError(f"{repo}: holds other files already; choose a new repo, so that nothing is overwritten")
 
 
-def push(target: Path, repo: str, source: str, work: Work, report: Report) -> str:
+def push(target: Path, repo: str, source: str, job: Job, report: Report) -> str:
     """Send the files of `target`, and a card, in one commit; gives its address.
 
     Raises:
@@ -69,15 +69,15 @@ def push(target: Path, repo: str, source: str, work: Work, report: Report) -> st
     root = target if target.is_dir() else target.parent
     files = sorted(path for path in target.rglob("*") if path.is_file()) if target.is_dir() else [target]
     operations = [CommitOperationAdd(path.relative_to(root).as_posix(), path) for path in files]
-    operations.append(CommitOperationAdd("README.md", str(make_card(repo, source, work, report)).encode()))
+    operations.append(CommitOperationAdd("README.md", str(make_card(repo, source, job, report)).encode()))
     with writing():
         commit = _api().create_commit(
-            repo, operations, commit_message=f"Images of {source}, {work.done}", repo_type="dataset"
+            repo, operations, commit_message=f"Images of {source}, {job.done}", repo_type="dataset"
         )
     return commit.commit_url
 
 
-def make_card(repo: str, source: str, work: Work, report: Report) -> DatasetCard:
+def make_card(repo: str, source: str, job: Job, report: Report) -> DatasetCard:
     """What was done to the images, for people and for the Hub."""
     data = DatasetCardData(
         pretty_name=repo.partition("/")[2] or repo,
@@ -90,12 +90,12 @@ def make_card(repo: str, source: str, work: Work, report: Report) -> DatasetCard
             title=repo,
             # A folder on somebody's machine means nothing to a reader.
             source=source if not Path(source).exists() else Path(source).name,
-            done=work.done,
+            done=job.done,
             made_by=MADE_BY,
             version=fer_denoise.__version__,
-            lines="\n- ".join(report.lines(work)),
-            record=json.dumps(work.record),
-            note=NOTES[work.done],
+            lines="\n- ".join(report.lines(job)),
+            record=json.dumps(job.record),
+            note=NOTES[job.done],
         )
     )
 

@@ -1,4 +1,4 @@
-"""Tables with images in a column: worked on in parts, so that an interrupted job goes on and memory stays bounded."""
+"""Tables with images in a column: processed in parts, so that an interrupted job goes on and memory stays bounded."""
 
 import errno
 import json
@@ -17,10 +17,10 @@ import pyarrow as pa
 import torch
 from datasets import Features, List, Value
 
-from fer_denoise.command.job import Estimator, Report, Work
+from fer_denoise.command.job import Estimator, Job, Report
 from fer_denoise.data import DataError
 from fer_denoise.data.fer2013 import decode_picture
-from fer_denoise.data.formats import Share, Table
+from fer_denoise.data.formats import Rank, Table
 from fer_denoise.data.pixels import is_base64, spell_base64, spell_pixels
 from fer_denoise.files import part_of, write_whole
 from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
@@ -41,23 +41,23 @@ REPORTED = {
 
 PARTS_RECORD = "job.json"
 """In a folder of parts: what they are made with."""
-ALONE = Share()
+ALONE = Rank()
 
 
 class JobError(RuntimeError):
-    """The work cannot go on for now; what is done is kept, and the message says what to do."""
+    """The job cannot go on for now; what is done stays, and the message says what to do."""
 
 
 def process(
     table: Table,
     output: Path,
     source: str,
-    work: Work,
+    job: Job,
     processes: int = 1,
-    share: Share = ALONE,
+    rank: Rank = ALONE,
     repo: str | None = None,
 ) -> Report:
-    """Do `work` to the images of a table, and write it to `output` with all else as it was.
+    """Do `job` to the images of a table, and write it to `output` with all else as it was.
 
     Damaged rows stay as they are. Finished parts lie beside `output`, so that the same call goes on after an
     interruption, until the caller has recorded the report and calls `forget_parts`.
@@ -65,8 +65,8 @@ def process(
     Args:
         output: ends in .csv for a CSV file, else in .parquet.
         source: what to call the table in messages.
-        processes: how many work at once.
-        share: of several machines, each writes its own file.
+        processes: how many run at once.
+        rank: of several machines, each writes its own file.
         repo: the Hub dataset that it is of: of the files that it names, only those that came with it are read.
 
     Raises:
@@ -74,16 +74,16 @@ def process(
         JobError: a process was killed, or the parts that are there are of another job.
         OSError: the disk is full.
     """
-    output = share.name(output)
+    output = rank.own_file(output)
     journal = _PartsJournal(output)
     if output.exists() and not journal.is_begun:
         raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
-    journal.open({**work.record, "source": source, "share": [share.rank, share.of], **table.record})
+    journal.open({**job.record, "source": source, "share": [rank.index, rank.world_size], **table.record})
     if output.exists():
         return journal.report().from_before()
-    worker = Worker(work, Estimator(), table.column, source, repo, one_thread=processes > 1)
+    worker = Worker(job, Estimator(), table.column, source, repo, one_thread=processes > 1)
     report, files = Report(), []
-    for number, (first_row, part) in enumerate(table.parts(share, PART_ROWS)):
+    for number, (first_row, part) in enumerate(table.parts(rank, PART_ROWS)):
         files.append(journal.part(number))
         earlier = journal.report_on(number)
         if earlier is not None:
@@ -97,9 +97,9 @@ def process(
     return report
 
 
-def forget_parts(output: Path, share: Share = ALONE) -> None:
+def forget_parts(output: Path, rank: Rank = ALONE) -> None:
     """Remove the parts of a table that is done with."""
-    _PartsJournal(share.name(output)).forget()
+    _PartsJournal(rank.own_file(output)).forget()
 
 
 class _PartsJournal:
@@ -177,15 +177,15 @@ def _map(worker: "Worker", images: pa.Array, number: int, first_row: int, proces
             load_from_cache_file=False,
             # Given, for a process that estimates nothing could not know them.
             features=Features({**dataset.features, **REPORTED}),
-            desc=f"{worker.work.done}: {worker.source}, from row {first_row}",
+            desc=f"{worker.job.done}: {worker.source}, from row {first_row}",
         )
 
 
 @dataclass
 class Worker:
-    """Works on a batch of rows, in whatever process it is called."""
+    """Does a job to a batch of rows, in whatever process it is called."""
 
-    work: Work
+    job: Job
     estimate: Estimator
     column: str
     source: str
@@ -205,12 +205,12 @@ class Worker:
         for position, (row, value) in enumerate(zip(rows, values, strict=True)):
             place = f"{self.source}, row {row}"
             try:
-                reading = self.work.reading
+                reading = self.job.reading
                 pictures[position] = decode_picture(value, place, self.repo, reading.gray, reading.white)
                 notes[position] = list(pictures[position].notes)
             except DataError as error:
                 remarks[position] = str(error)
-        changed = self.work(list(pictures.values()), [rows[position] for position in pictures])
+        changed = self.job(list(pictures.values()), [rows[position] for position in pictures])
         for (position, picture), result in zip(pictures.items(), changed, strict=True):
             values[position] = encode(result, values[position])
             before[position] = self.estimate(picture, rows[position])
@@ -233,7 +233,7 @@ def encode(picture: Picture, like: Any) -> Any:
 
 @contextmanager
 def explained(source: str) -> Iterator[None]:
-    """Say what to do where a process that works on `source` is lost.
+    """Say what to do where a process that handles `source` is lost.
 
     Raises:
         JobError: it is.

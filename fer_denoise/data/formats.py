@@ -18,26 +18,28 @@ from fer_denoise.data.columns import IMAGE_COLUMNS, DataError, find_column
 from fer_denoise.data.csv_file import CsvFile, Record
 
 CELL_ROWS = 1024
-Reader = Callable[["Share", int], Iterator[tuple[int, pa.Table]]]
-"""Gives so many rows of a share at a time, and the number of the first of them."""
+Reader = Callable[["Rank", int], Iterator[tuple[int, pa.Table]]]
+"""Gives so many rows of a process at a time, and the number of the first of them."""
 
 
 @dataclass(frozen=True)
-class Share:
-    """Which part of the work this process does, of all that were started together."""
+class Rank:
+    """Which of several processes, started together, this one is; each does its own part of a job."""
 
-    rank: int = 0
-    of: int = 1
+    index: int = 0
+    world_size: int = 1
 
-    def name(self, path: Path) -> Path:
+    def own_file(self, path: Path) -> Path:
         """`path`, or where there are several processes, the file of this one."""
-        return path if self.of == 1 else path.with_name(f"{path.stem}-{self.rank:05}-of-{self.of:05}{path.suffix}")
+        if self.world_size == 1:
+            return path
+        return path.with_name(f"{path.stem}-{self.index:05}-of-{self.world_size:05}{path.suffix}")
 
     def rows(self, count: int) -> range:
         """The rows of this process, of so many: as many as any other has, or one more."""
-        whole, rest = divmod(count, self.of)
-        first = self.rank * whole + min(self.rank, rest)
-        return range(first, first + whole + (self.rank < rest))
+        whole, rest = divmod(count, self.world_size)
+        first = self.index * whole + min(self.index, rest)
+        return range(first, first + whole + (self.index < rest))
 
 
 class Part(Protocol):
@@ -71,8 +73,8 @@ class Table(Protocol):
         """What tells the table from others, and from what it was at another time; JSON."""
         ...
 
-    def parts(self, share: Share, size: int) -> Iterator[tuple[int, Part]]:
-        """The parts of a process's share, of `size` rows, each with the number of its first row.
+    def parts(self, rank: Rank, size: int) -> Iterator[tuple[int, Part]]:
+        """The parts of a process, of `size` rows, each with the number of its first row.
 
         Raises:
             DataError: the table is damaged.
@@ -111,11 +113,11 @@ class CsvTable:
         self._index = self.names.index(self.column)
         self.record = _version(path) if record is None else record
 
-    def parts(self, share: Share, size: int) -> Iterator[tuple[int, Part]]:
+    def parts(self, rank: Rank, size: int) -> Iterator[tuple[int, Part]]:
         first, end = 0, None
         with _explained(self._file.path):
-            if share.of > 1:
-                own = share.rows(sum(1 for _ in self._file.records()))
+            if rank.world_size > 1:
+                own = rank.rows(sum(1 for _ in self._file.records()))
                 first, end = own.start, own.stop
             records = islice(self._file.records(), first, end)
             while chosen := list(islice(records, size)):
@@ -172,8 +174,8 @@ class ArrowTable:
     def names(self) -> list[str]:
         return self.schema.names
 
-    def parts(self, share: Share, size: int) -> Iterator[tuple[int, Part]]:
-        for first, rows in self.read(share, size):
+    def parts(self, rank: Rank, size: int) -> Iterator[tuple[int, Part]]:
+        for first, rows in self.read(rank, size):
             yield first, ArrowPart(rows, self.column)
 
     def join(self, parts: list[Path], output: Path) -> None:
@@ -182,7 +184,7 @@ class ArrowTable:
                 writer.write_table(pq.read_table(part))
 
     def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
-        for first, rows in self.read(Share(), CELL_ROWS):
+        for first, rows in self.read(Rank(), CELL_ROWS):
             values = [_plain(rows.column(column)).to_pylist() for column in columns]
             for offset, row in enumerate(zip(*values, strict=True)):
                 yield f"row {first + offset}", row
@@ -253,9 +255,9 @@ def table_of(dataset: datasets.Dataset | datasets.IterableDataset, source: str) 
     return ArrowTable(dataset.features.arrow_schema, column, {"stream": streamed}, read)
 
 
-def _rows_of_parquet(path: Path, share: Share, size: int) -> Iterator[tuple[int, pa.Table]]:
+def _rows_of_parquet(path: Path, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
     with _explained(path), pq.ParquetFile(path) as file:
-        wanted = share.rows(file.metadata.num_rows)
+        wanted = rank.rows(file.metadata.num_rows)
         position, first, pending = 0, wanted.start, file.schema_arrow.empty_table()
         for batch in file.iter_batches(size):
             begin, end = (min(max(row - position, 0), len(batch)) for row in (wanted.start, wanted.stop))
@@ -268,16 +270,16 @@ def _rows_of_parquet(path: Path, share: Share, size: int) -> Iterator[tuple[int,
                 return
 
 
-def _rows_of_dataset(dataset: datasets.Dataset, share: Share, size: int) -> Iterator[tuple[int, pa.Table]]:
-    wanted = share.rows(len(dataset))
+def _rows_of_dataset(dataset: datasets.Dataset, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
+    wanted = rank.rows(len(dataset))
     for first in range(wanted.start, wanted.stop, size):
         yield first, dataset.with_format("arrow")[first : min(first + size, wanted.stop)]
 
 
-def _rows_of_stream(dataset: datasets.IterableDataset, share: Share, size: int) -> Iterator[tuple[int, pa.Table]]:
+def _rows_of_stream(dataset: datasets.IterableDataset, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
     # Rows of a stream are only known by counting: each process takes every so many-th part.
     for number, rows in enumerate(dataset.with_format("arrow").iter(batch_size=size)):
-        if number % share.of == share.rank:
+        if number % rank.world_size == rank.index:
             yield number * size, rows
 
 

@@ -75,7 +75,7 @@ def fix_revision(out: Path, settings: dict[str, Any], name: str, look_up: Callab
     if source in (None, "none"):
         return None
     file = out / CHECKPOINT_FILE
-    begun = load_state(file)["settings"] if file.exists() else {}
+    begun = load_checkpoint(file)["settings"] if file.exists() else {}
     commit = begun.get(f"{name}_revision") if begun.get(name) == source else look_up()
     commit = gather_object([commit])[0]
     if commit:
