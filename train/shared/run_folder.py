@@ -59,7 +59,7 @@ def set_states(parts: dict[str, Any], states: dict[str, Any]) -> None:
 def epochs_begun(out: Path) -> int | None:
     """How many epochs the run in `out` was begun with, if there is one to go on with."""
     file = out / CHECKPOINT_FILE
-    return load_state(file)["settings"]["recipe"]["epochs"] if file.exists() else None
+    return load_checkpoint(file)["settings"]["recipe"]["epochs"] if file.exists() else None
 
 
 def fix_revision(out: Path, settings: dict[str, Any], name: str, look_up: Callable[[], str | None]) -> str | None:
