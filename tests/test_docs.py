@@ -143,8 +143,9 @@ def options() -> set[str]:
     add = argparse.ArgumentParser.add_argument
 
     def remember(self, *names, **more):
-        known.update(names)
-        return add(self, *names, **more)
+        action = add(self, *names, **more)
+        known.update(action.option_strings)
+        return action
 
     mains = [command.main, *(importlib.import_module(f"train.{file.stem}").main for file in SCRIPTS)]
     with pytest.MonkeyPatch.context() as patched:

@@ -94,9 +94,7 @@ class EmotionClassifier(PretrainedModel):
             votes_temperature=votes_temperature,
         )
         if len(blocks) != len(widths) - 1 or min(blocks, default=0) < 1:
-            raise ValueError(
-                f"blocks must be at least 1 for each width after the first, got {blocks} for {list(widths)}"
-            )
+            raise ValueError(f"each width after the first needs a number of blocks, got {blocks} for {list(widths)}")
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
         )
