@@ -64,7 +64,8 @@ class NoiseLevel(_Numbers):
     """How noisy a picture is: two numbers, `sigma` and `amount`, and in `others` what else was found, in words.
 
     `sigma` is the standard deviation of the random noise on [0, 1], `amount` the impulses as `salt_and_pepper_noise`
-    counts them, which hits slightly fewer pixels. `others` tells of strong JPEG compression.
+    counts them, which hits slightly fewer pixels. `others` tells of strong JPEG compression, of stripes, of noise that
+    neighbouring pixels share, and of few gray levels.
     """
 
     others: tuple[str, ...]

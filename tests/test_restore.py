@@ -18,8 +18,11 @@ from fer_denoise.models import AttentionUNet, RestorationNetwork, UniversalResto
 from fer_denoise.models.noise_estimator import LEVELS
 from fer_denoise.noise import (
     TASKS,
+    CorrelatedNoise,
     GaussianNoise,
     JpegCompression,
+    Quantization,
+    StripeNoise,
     mixed_noise,
 )
 from fer_denoise.zoo import bundled_restorers
@@ -357,8 +360,8 @@ def test_the_universal_restorer_can_be_told_sigma(samples):
     restorer = Restorer.from_pretrained("universal")
     noisy = TASKS["low"](samples, seed=0)
     scores = {sigma: mean_psnr(psnr(restorer(noisy, sigma=sigma), samples)) for sigma in (None, 0.005, 0.02, 0.08)}
-    # Blind, it is as good within 0.05 dB: its estimate is that close.
-    assert scores[0.02] == pytest.approx(scores[None], abs=0.05)
+    # Blind, it is as good: its estimate is that close.
+    assert scores[None] - 0.01 < scores[0.02] < scores[None] + 0.05
     assert min(scores[None], scores[0.02]) > max(scores[0.005], scores[0.08]) + 0.2
 
 
@@ -438,10 +441,19 @@ def test_the_map_of_the_noise_shows_where_it_is(samples):
         restorer.noise_map(samples)
 
 
-def test_the_noise_level_says_where_there_is_much_jpeg(samples):
+@pytest.mark.parametrize(
+    ("noise", "words"),
+    [
+        (JpegCompression(10), "JPEG of quality"),
+        (StripeNoise(0.1), "stripes of sigma about 0."),
+        (CorrelatedNoise(0.1, 1.5), "neighbouring pixels"),
+        (Quantization(8), "gray levels"),
+    ],
+)
+def test_the_noise_level_says_where_the_noise_is_of_another_kind(samples, noise, words):
     restorer = Restorer.from_pretrained("universal")
-    others = [restorer.noise_level(picture).others for picture in JpegCompression(10)(samples, seed=0)]
-    assert np.mean([any("JPEG of quality" in word for word in words) for words in others]) > 0.7
+    others = [restorer.noise_level(picture).others for picture in noise(samples, seed=0)]
+    assert np.mean([any(words in each for each in said) for said in others]) > 0.7
     clean = [restorer.noise_level(picture).others for picture in [*samples, *GaussianNoise(0.06)(samples, seed=0)]]
     assert np.mean([len(others) for others in clean]) < 0.2
     sigma, amount = restorer.noise_level(samples[0])
@@ -498,7 +510,7 @@ def test_a_large_picture_is_restored_by_the_noise_of_each_of_its_parts():
 def test_the_noise_level_is_that_of_the_noise_in_texture_and_beside_black(sigma, amount, frame):
     picture = np.pad(data.camera()[::2, ::2], ((0, frame), (0, 0)))
     level = Restorer.from_pretrained("universal").noise_level(mixed_noise(picture, sigma, amount, seed=0))
-    np.testing.assert_allclose(level, (sigma, amount), rtol=0.25, atol=0.01)
+    np.testing.assert_allclose(level, (sigma, amount), rtol=0.3, atol=0.01)
 
 
 @pytest.mark.slow

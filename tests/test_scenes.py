@@ -72,7 +72,7 @@ def test_some_faces_stand_in_frames_and_drawings_lie_among_the_pictures(make_fac
     )
     assert len(step) == 60
     changed = (step[:40] != faces).flatten(1).any(dim=1)
-    assert changed[:2].all() and not changed[2:].any()
+    assert changed[:5].all() and not changed[5:].any()
     drawn = (step[40:] != 77).flatten(1).any(dim=1)
     assert drawn.sum() == 4
 
@@ -82,7 +82,7 @@ def test_frames_are_of_one_gray_and_leave_the_rest_of_the_face(make_faces):
     framed = frame(faces, sampling.generator(0))
     assert framed.shape == faces.shape and framed.dtype == torch.uint8
     kept = (framed == faces).flatten(1).float().mean(dim=1)
-    assert (kept < 1).all() and (kept > 0.05).float().mean() > 0.7
+    assert (kept < 1).all() and (kept > 0.05).float().mean() > 0.55
     black, white = ((framed == value).flatten(1).float().mean(dim=1) > 0.02 for value in (0, 255))
     assert 0.3 < black.float().mean() < 0.6 and 0.2 < white.float().mean() < 0.5
     assert not (black & white).any()

@@ -49,7 +49,7 @@ RECIPE = Recipe(
     drawings=True,
 )
 
-LEVELS_WEIGHT, IMPULSE_WEIGHT = 4.0, 0.5
+LEVELS_WEIGHT, IMPULSE_WEIGHT = 16.0, 0.5
 """Of the squared error of the levels of a whole picture, and of the cross-entropy of impulses, beside the loss of the
 restored pixels and the error of the level at each."""
 

@@ -1,8 +1,9 @@
 """Networks that estimate the noise before they restore, and what they say of pictures of every size."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,15 +11,35 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer_denoise.method import KnownNoise, NetworkOptions, NoiseLevel, NoiseMap
-from fer_denoise.models.noise_estimator import CELL, extremes
+from fer_denoise.models.noise_estimator import CELL, LEVELS, extremes
 from fer_denoise.models.restoration import NetworkMethod, RestorationNetwork
 
 LEVEL_WINDOW = 48
 """The noise of a picture with a longer side is estimated window by window, of the size that this was learned at."""
 MUCH, SIGMA_DOUBT = 2.5, 0.01
 """A window's noise differs much from that of the picture from this factor on, both with so much sigma added."""
-LEAST_JPEG = 0.35
-"""From this estimate on, JPEG is told: in 95% of validation faces at quality 10, in half at 40, in 3% of clean ones."""
+
+
+class OtherNoise(NamedTuple):
+    """Noise of another kind than random noise and impulses.
+
+    Attributes:
+        least: its estimated level from which on it is told.
+        words: what is told of it at a level.
+    """
+
+    least: float
+    words: Callable[[float], str]
+
+
+OTHERS = {
+    "width": OtherNoise(0.65, lambda level: "noise that neighbouring pixels share"),
+    "stripes": OtherNoise(0.015, lambda level: f"stripes of sigma about {level:.2f}"),
+    "jpeg": OtherNoise(0.35, lambda level: f"JPEG of quality about {100 * (1 - level):.0f}"),
+    "quantization": OtherNoise(0.2, lambda level: f"about {2 ** (8 * (1 - level)):.0f} gray levels"),
+}
+"""By the names of `LEVELS`. Chosen on validation faces, so that few are said to have what they have not;
+`python -m train.benchmark --estimate` counts how many of those that have it are found."""
 
 
 class EstimatingNetwork(RestorationNetwork):
@@ -124,9 +145,9 @@ def _planes(pixels: np.ndarray) -> Tensor:
 
 def _noise_level(levels: Tensor) -> NoiseLevel:
     """What a person is told of the network's levels (len(LEVELS),)."""
-    sigma, amount, _, _, jpeg, _ = levels.tolist()
-    others = (f"JPEG of quality about {100 * (1 - jpeg):.0f}",) if jpeg > LEAST_JPEG else ()
-    return NoiseLevel(sigma, amount, others)
+    named = dict(zip(LEVELS, levels.tolist(), strict=True))
+    others = tuple(other.words(named[name]) for name, other in OTHERS.items() if named[name] > other.least)
+    return NoiseLevel(named["sigma"], named["amount"], others)
 
 
 def _telling(extreme: Tensor) -> Tensor:

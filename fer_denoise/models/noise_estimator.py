@@ -42,7 +42,7 @@ class NoiseEstimator(nn.Module):
 
     After the noise estimation subnetwork of CBDNet (Guo et al. 2019, "Toward Convolutional Blind Denoising of Real
     Photographs", https://arxiv.org/abs/1807.04686). The levels of the whole picture come from means and standard
-    deviations of features over it, so pictures of every size fit.
+    deviations of features over it, and over its rows and columns, so pictures of every size fit.
 
     Args:
         channels: of what it sees: the picture, and which of its pixels are black or white.
@@ -65,7 +65,7 @@ class NoiseEstimator(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.head = nn.Sequential(
-            nn.Linear(4 * width, hidden),
+            nn.Linear(6 * width, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
@@ -81,14 +81,15 @@ class NoiseEstimator(nn.Module):
         coarse = self.coarse(fine)
         merged = F.relu(self.merge(torch.cat([fine, self.upsampler(coarse)], dim=1)), inplace=True)
         sigma, impulse = at_least_float32(self.maps(merged)).chunk(2, dim=1)
-        return Estimate(self._levels(coarse), sigma, impulse)
+        return Estimate(self._levels(fine, coarse), sigma, impulse)
 
     def levels(self, inputs: Tensor) -> Tensor:
         """The levels that `forward` estimates of whole pictures."""
-        return self._levels(self.coarse(self.fine(inputs)))
+        fine = self.fine(inputs)
+        return self._levels(fine, self.coarse(fine))
 
-    def _levels(self, coarse: Tensor) -> Tensor:
-        return at_least_float32(self.head(pooled(coarse)))
+    def _levels(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        return at_least_float32(self.head(torch.cat([pooled(coarse), streaks(fine)], dim=1)))
 
 
 def scaled(levels: Tensor) -> Tensor:
@@ -109,6 +110,15 @@ def pooled(features: Tensor) -> Tensor:
     """Mean and standard deviation of each channel of (B, C, H, W) over its pixels: (B, 2C)."""
     features = at_least_float32(features)
     return torch.cat([features.mean(dim=(2, 3)), features.std(dim=(2, 3), correction=0)], dim=1)
+
+
+def streaks(features: Tensor) -> Tensor:
+    """How much the means of the rows of (B, C, H, W), and those of its columns, differ: (B, 2C).
+
+    Noise averages out along a row; an offset of the row does not.
+    """
+    features = at_least_float32(features)
+    return torch.cat([features.mean(dim=side).std(dim=2, correction=0) for side in (3, 2)], dim=1)
 
 
 def at_least_float32(values: Tensor) -> Tensor:

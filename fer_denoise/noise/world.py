@@ -73,8 +73,8 @@ class WorldNoise(Kind):
         worldly = ~chance(self.laboratory)
         kind = draw.uniform(batch, 1, 1, 1)
         # In the laboratory: Gaussian noise alone, both, impulses alone, or nothing.
-        laboratory_sigma = ~worldly & (kind < 0.82)
-        laboratory_impulses = ~worldly & (kind >= 0.62) & (kind < 0.95)
+        laboratory_sigma = ~worldly & (kind < 0.68)
+        laboratory_impulses = ~worldly & (kind >= 0.52) & (kind < 0.95)
 
         level = log_uniform(self.min_sigma, self.max_sigma)
         part = torch.where(chance(0.5), smooth_map(clean, draw), half_plane(clean, draw.uniform(batch, 1, 1, 1), draw))

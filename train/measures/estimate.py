@@ -27,6 +27,8 @@ IMAGES = 100
 IMPULSES = ("salt-and-pepper", "impulses near black and white", "random impulses", "dead lines")
 """Kinds that are impulses alone: what they change is lost, and nothing else is."""
 MIXED = ("Gaussian and random impulses", "salt-and-pepper, then JPEG")
+NAMED = {"JPEG": "JPEG", "stripes": "stripes", "correlation": "neighbouring", "gray levels": "gray levels"}
+"""What else is named, by a word of it in `NoiseLevel.others`."""
 LOST = 0.5
 """Probability from which a pixel counts as said to be lost."""
 
@@ -57,7 +59,11 @@ def describe(restorer: Restorer, kind: str, noisy: np.ndarray, clean: np.ndarray
     row: dict[str, Any] = {
         "sigma": round(float(sigma.mean()), 4),
         "amount": round(float(amount.mean()), 4),
-        "jpeg": round(float(np.mean([bool(level.others) for level in levels])), 3),
+        "named": {
+            name: fraction
+            for name, begins in NAMED.items()
+            if (fraction := round(float(np.mean([begins in "".join(level.others) for level in levels])), 3))
+        },
     }
     if kind in MIXED:
         return row
@@ -85,10 +91,12 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "pixels lost": ("lost", ".1%"),
         "of them found": ("found", ".1%"),
         "intact, called lost": ("accused", ".2%"),
-        "JPEG is named": ("jpeg", ".0%"),
     }
-    rows = [[row["kind"], row["level"], *(_shown(row, *cell) for cell in columns.values())] for row in results["rows"]]
-    return {"estimate": markdown.table(("noise", "level", *columns), rows, left=(0, 1))}
+    rows = [
+        [row["kind"], row["level"], *(_shown(row, *cell) for cell in columns.values()), _shown_names(row["named"])]
+        for row in results["rows"]
+    ]
+    return {"estimate": markdown.table(("noise", "level", *columns, "also named"), rows, left=(0, 1, len(columns) + 2))}
 
 
 def _noise_map(restorer: Restorer, image: np.ndarray) -> np.ndarray:
@@ -99,3 +107,7 @@ def _noise_map(restorer: Restorer, image: np.ndarray) -> np.ndarray:
 
 def _shown(row: dict[str, Any], name: str, spec: str) -> str:
     return format(row[name], spec) if name in row else ""
+
+
+def _shown_names(named: dict[str, float]) -> str:
+    return ", ".join(f"{name} {fraction:.0%}" for name, fraction in named.items() if fraction >= 0.05)

@@ -38,10 +38,10 @@ SCENES = {
     "text": data.text,
 }
 """Those that `train.measures.generalisation` measures on are not among them."""
-SCALES = (1, 2, 4)
+SCALES = (1, 2, 3, 4)
 """By how much each picture is reduced: the smaller, the sharper its detail."""
 DRAWINGS = 4000
-DRAWN, FRAMED = 0.2, 0.06
+DRAWN, FRAMED = 0.2, 0.12
 """Fractions: of the scenes that are drawings, of the faces that are put in a frame."""
 
 
@@ -174,8 +174,8 @@ def frame(faces: Tensor, rng: torch.Generator) -> Tensor:
     face = faces.float()
     rotated = F.grid_sample(face - ground, grid, align_corners=False).add(ground).round_().clamp_(0, 255)
     framed = torch.where(in_bars, ground, face)
-    framed = torch.where(kind < 0.55, framed, torch.where(out_of_disc, ground, face))
-    return torch.where(kind < 0.75, framed, rotated).to(faces.dtype)
+    framed = torch.where(kind < 0.4, framed, torch.where(out_of_disc, ground, face))
+    return torch.where(kind < 0.6, framed, rotated).to(faces.dtype)
 
 
 def draw_patches(count: int, height: int, width: int) -> np.ndarray:
