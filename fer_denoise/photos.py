@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 from skimage.color import rgb2gray
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
@@ -99,6 +99,8 @@ def find_faces(photo: np.ndarray) -> list[Box]:
     scale = max(1.0, max(height, width) / SEARCHED_SIDE)
     reduced = Image.fromarray(photo)
     reduced.thumbnail((SEARCHED_SIDE, SEARCHED_SIDE))
+    # Binary patterns compare neighbouring pixels, so noise too weak to be seen would hide a face.
+    reduced = reduced.filter(ImageFilter.GaussianBlur(1))
     shorter = min(reduced.size)
     found = _cascade().detect_multi_scale(
         np.asarray(reduced),

@@ -23,6 +23,7 @@ from fer_denoise.demo.face_view import restore_face
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.models.restoration import NetworkMethod
 from fer_denoise.noise import TASKS
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models
@@ -590,14 +591,14 @@ def test_a_file_name_is_never_taken_for_html(visit, tmp_path):
 
 
 def test_long_work_can_be_stopped(visit, tmp_path, monkeypatch):
-    forward = Restorer._forward
+    forward = NetworkMethod._forward
 
     def slowly(self, *inputs):
         time.sleep(0.1)
         return forward(self, *inputs)
 
     # However fast the machine is.
-    monkeypatch.setattr(Restorer, "_forward", slowly)
+    monkeypatch.setattr(NetworkMethod, "_forward", slowly)
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (2500, 3000), dtype=np.uint8)).save(tmp_path / "large.png", compress_level=0)
     here = visit()
@@ -615,7 +616,7 @@ class Held:
 
     def __init__(self, patch: pytest.MonkeyPatch, first: int = 0) -> None:
         self.stopped, self._go_on = threading.Event(), threading.Event()
-        forward, cancel = Restorer._forward, Cancellations.cancel
+        forward, cancel = NetworkMethod._forward, Cancellations.cancel
         passing = iter(range(first))
 
         def wait(restorer, *inputs):
@@ -626,7 +627,7 @@ class Held:
             cancel(cancellations, *job)
             self.stopped.set()
 
-        patch.setattr(Restorer, "_forward", wait)
+        patch.setattr(NetworkMethod, "_forward", wait)
         patch.setattr(Cancellations, "cancel", tell)
 
     def go_on_once_stopped(self, here: Visit, stop: Callable[[], None]) -> None:
@@ -734,7 +735,9 @@ def test_another_picture_ends_the_work_on_the_one_before(visit, two_pictures, mo
         own.restore()
         own.panel.get_by_text("Working …").wait_for()
         held.go_on_once_stopped(own.here, lambda: own.choose(two_pictures[1]))
-        own.panel.get_by_text("Stopped.").wait_for()
+        # The work is let go at once, and the words about it with the picture that came after.
+        own.panel.get_by_text("Choose a picture and press").wait_for()
+        own.panel.get_by_role("button", name="Restore", exact=True).wait_for()
         assert not any(own.shown())
     own.restore()
     own.wait_for_result()

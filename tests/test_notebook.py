@@ -43,7 +43,7 @@ def test_it_holds_no_logic_of_its_own(notebook):
 
 @pytest.mark.slow
 def test_it_runs(notebook, make_faces, tmp_path, monkeypatch):
-    needed = [*package_files(), *(ROOT / "train").glob("*.py"), *(ROOT / "hub_cards").glob("*.md"), ROOT / "README.md"]
+    needed = [*package_files(), *(ROOT / "train").rglob("*.py"), *(ROOT / "hub_cards").glob("*.md"), ROOT / "README.md"]
     for file in needed:
         copy = tmp_path / "repo" / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
