@@ -293,8 +293,10 @@ class EmotionTraining(Training):
         return reached(row) > max(map(reached, log), default=-1.0)
 
     def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
-        temperatures = (scores.temperature for scores in self.scores)
-        self.best.config.update(zip(("temperature", "votes_temperature"), temperatures, strict=False))
+        labels, *votes = self.scores
+        self.best.config["temperature"] = labels.temperature
+        if votes:
+            self.best.config["votes_temperature"] = votes[0].temperature
         super().keep(args, settings, row)
 
 
