@@ -6,7 +6,7 @@ clipped to [0, 1] and not rounded. Networks restore each channel of a colour pic
 sigma, takes them together. What is measured is kept after every cell, so that an interrupted run goes on.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,12 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from tqdm import tqdm
 
-from fer_denoise import Restorer, list_models
+from fer_denoise import list_models
 from fer_denoise.classical import bm3d
 from fer_denoise.evaluate import NOISY
 from fer_denoise.method import Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, jpeg_compression
-from train.measures.peers import Peer
 from train.measures.request import Request
 from train.reporting.report import by_method
 from train.reporting.results import Scores, weights_of
@@ -103,38 +102,28 @@ def measure(request: Request) -> dict[str, Any]:
     """Mean PSNR of every method made for any level, on each set that the place holds."""
     sets = load_sets(cast(Path, request.place))
     conditions = {"data": {name: record_of(pictures) for name, pictures in sets.items()}, "seed": request.seed}
-    methods = (request.blind_networks, request.peers, request.has_bm3d())
-    return measure_cells(sets, *methods, request.out / FILE, conditions, request.workers, request.anew)
+    return measure_cells(sets, request, conditions)
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"pictures": markdown_table(results)}
 
 
-def measure_cells(
-    sets: dict[str, list[np.ndarray]],
-    networks: dict[str, Restorer],
-    peers: dict[str, Peer],
-    with_bm3d: bool,
-    file: Path,
-    conditions: dict[str, Any],
-    workers: int | None,
-    anew: Collection[str] = (),
-) -> dict[str, Any]:
-    """Mean PSNR of all methods and of the noisy input in each cell; written to `file`, beside what it holds already.
+def measure_cells(sets: dict[str, list[np.ndarray]], request: Request, conditions: dict[str, Any]) -> dict[str, Any]:
+    """Mean PSNR of all methods and of the noisy input in each cell; written to `FILE`, beside what it holds already.
 
     Args:
         sets: by name, out of `SETS`.
         conditions: what the figures depend on besides the methods: "seed" is that of the noise.
-        anew: names of methods that are measured once more, whatever `file` holds.
     """
+    networks, peers, with_bm3d = request.blind_networks, request.peers, request.has_bm3d()
     methods: dict[str, Method] = {**networks, **peers}
     records: dict[str, dict[str, Any]] = {NOISY: {}, **{name: weights_of(name) for name in networks}}
     if with_bm3d:
         records[BM3D] = {"told": "sigma"}
     records |= {name: peer.record for name, peer in peers.items()}
-    scores = Scores(file, conditions, records, anew)
-    with ProcessPoolExecutor(workers) as pool:
+    scores = Scores(request.out / FILE, conditions, records, request.anew)
+    with ProcessPoolExecutor(request.workers) as pool:
         for cell in tqdm(cells(sets, conditions["seed"]), "cells"):
             for name in scores.missing(cell.name):
                 if records[name].get("told") == "sigma" and cell.sigma is None:

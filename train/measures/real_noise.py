@@ -9,7 +9,7 @@ an interrupted run goes on.
 """
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -18,13 +18,12 @@ import numpy as np
 from skimage.restoration import estimate_sigma
 from tqdm import tqdm
 
-from fer_denoise import Restorer, list_models
+from fer_denoise import list_models
 from fer_denoise.evaluate import NOISY
 from fer_denoise.images import Batch, to_dtype
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.photos import restore_photo
 from train.measures.natural_images import BM3D, restore_with_bm3d
-from train.measures.peers import Peer
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.report import heading
@@ -47,38 +46,28 @@ def measure(request: Request) -> dict[str, Any]:
     """PSNR of every method made for any level, on each pair that the place holds."""
     pairs = read_pairs(cast(Path, request.place))[: request.images]
     data = record_of(picture for pair in pairs for picture in pair) | {"pictures": len(pairs)}
-    methods = (request.blind_networks, request.peers, request.has_bm3d())
-    return measure_cells(pairs, *methods, request.out / FILE, {"data": data}, request.workers, request.anew)
+    return measure_cells(pairs, request, {"data": data})
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"real": markdown_table(results)}
 
 
-def measure_cells(
-    pairs: list[Pair],
-    networks: dict[str, Restorer],
-    peers: dict[str, Peer],
-    with_bm3d: bool,
-    file: Path,
-    conditions: dict[str, Any],
-    workers: int | None,
-    anew: Collection[str] = (),
-) -> dict[str, Any]:
-    """PSNR of all methods and of the noisy input on each pair; written to `file`, beside what it holds already.
+def measure_cells(pairs: list[Pair], request: Request, conditions: dict[str, Any]) -> dict[str, Any]:
+    """PSNR of all methods and of the noisy input on each pair; written to `FILE`, beside what it holds already.
 
     Args:
         pairs: noisy and clean, uint8 (H, W, 3) or (H, W).
         conditions: what the figures depend on besides the methods.
-        anew: names of methods that are measured once more, whatever `file` holds.
     """
+    networks, peers, with_bm3d = request.blind_networks, request.peers, request.has_bm3d()
     records: dict[str, dict[str, Any]] = {NOISY: {}, **{name: weights_of(name) for name in networks}}
     if with_bm3d:
         records[BM3D] = {"told": TOLD}
     for name, peer in peers.items():
         records[name] = {**peer.record, **({"told": TOLD} if peer.needs else {})}
-    scores = Scores(file, conditions, records, anew)
-    with ProcessPoolExecutor(workers) as pool:
+    scores = Scores(request.out / FILE, conditions, records, request.anew)
+    with ProcessPoolExecutor(request.workers) as pool:
         todo = {cell: pair for cell, pair in cells(pairs) if BM3D in scores.missing(cell)} if with_bm3d else {}
         of_bm3d = pool.map(with_estimate, [noisy for noisy, _ in todo.values()])
         for (cell, (_, clean)), restored in zip(todo.items(), tqdm(of_bm3d, BM3D, len(todo)), strict=True):
