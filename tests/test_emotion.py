@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -168,6 +169,23 @@ def test_mixtures_lie_between_two_faces():
     assert share.min() >= 0 and share.max() <= 1 and sorted(other.tolist()) == list(range(8))
 
 
+def learn_from(teacher: Path, options) -> None:
+    """Train one that learns what `teacher` says, and one that it says nothing to."""
+    runs = {}
+    for fraction in ("0", "1"):
+        train.emotion.main(options(f"taught-{fraction}", "--teachers", str(teacher), "--distillation", fraction))
+        runs[fraction] = read_log(teacher.parent.parent / f"taught-{fraction}")
+    untaught = read_log(teacher.parent)
+    assert [row["train_loss"] for row in runs["0"]] == pytest.approx([row["train_loss"] for row in untaught])
+    assert runs["1"][0]["train_loss"] != pytest.approx(untaught[0]["train_loss"], rel=1e-3)
+    record = json.loads((teacher.parent.parent / "taught-1" / "model" / "config.json").read_text())["training"]
+    assert [config["widths"] for config in record["teachers"]] == [[4, 8]]
+    blind = teacher.parent.parent / "blind"
+    EmotionClassifier(widths=SMALL).save_pretrained(blind)
+    with pytest.raises(SystemExit, match="from labels alone"):
+        train.emotion.main(options("refused", "--teachers", str(blind)))
+
+
 @pytest.mark.usefixtures("fresh_accelerator")
 @pytest.mark.parametrize(
     "more", [(), ("--noise",), ("--votes", "votes.csv", "--logit-adjustment", "0.5", "--blocks", "2")]
@@ -208,4 +226,5 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
     if "--votes" in more:
         assert all(0 <= row["votes_accuracy"] <= 1 for row in rows)
         assert models[0].votes(make_faces(2)).shape == (2, 7)
+        learn_from(tmp_path / "whole" / "model", options)
     assert models[0].config == models[1].config and models[0].config["temperature"] in train.emotion.TEMPERATURES

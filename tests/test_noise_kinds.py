@@ -28,6 +28,7 @@ from fer_denoise.noise import (
     WorldNoise,
     kind_of,
 )
+from fer_denoise.noise.storage import cropped_jpeg, jpeg
 
 EXAMPLES = {
     "gaussian": GaussianNoise(0.06),
@@ -189,6 +190,16 @@ def test_jpeg_is_what_pillow_writes(quality, samples):
         np.testing.assert_array_equal(np.asarray(Image.open(file), np.float32) / 255, restored)
     levels = np.abs(by_torch - by_numpy) * 255
     assert np.mean(levels < 1.01) > 0.99 and levels.mean() < 0.1
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 6), (7, 1)])
+def test_a_jpeg_that_was_cropped_is_part_of_a_larger_one(samples, top, left):
+    larger = torch.from_numpy(samples.astype(np.float32) / 255)[:, None]
+    # What stands before the picture is its edge once more.
+    picture = larger[..., top:, left:]
+    around = torch.nn.functional.pad(picture, (left, 0, top, 0), mode="replicate")
+    cropped = cropped_jpeg(picture, 40, torch.tensor(top), torch.tensor(left))
+    assert torch.equal(cropped, jpeg(around, 40)[..., top:, left:])
 
 
 def test_a_camera_in_little_light_has_more_noise_than_in_much(samples):

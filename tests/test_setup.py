@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from train.shared import batch_norm, optimisation, run_folder, sampling
+from train.shared.checkpoint import load_optimizer
 
 ALONE = SimpleNamespace(process_index=0, num_processes=1)
 
 
-def batches(count=20, batch_size=6, seed=0, epoch=0, accelerator=ALONE) -> list[list[int]]:
-    return [batch.tolist() for batch in sampling.batches(count, batch_size, seed, epoch, accelerator)]
+def batches(count=20, batch_size=6, seed=0, epoch=0, accelerator=ALONE, passes=1) -> list[list[int]]:
+    return [batch.tolist() for batch in sampling.batches(count, batch_size, seed, epoch, accelerator, passes)]
 
 
 def test_an_epoch_visits_images_once_in_whole_batches():
@@ -97,11 +98,15 @@ def test_a_run_shorter_than_its_warm_up_keeps_warming_up():
 
 
 def test_the_moving_average_widens_to_its_decay():
-    update = optimisation.moving_average(0.9)
-    for updates, weight in [(0, 0.9), (1, 1 - 2 / 11), (10**6, 0.1)]:
-        averaged = [torch.tensor([1.0])]
-        update(averaged, [torch.tensor([2.0])], torch.tensor(updates))
-        assert averaged[0].item() == pytest.approx(1 + weight)
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(model.weight, 2)
+    for updates, weight in [(0, 1), (1, 1 - 2 / 11), (10**6, 0.1)]:
+        average = optimisation.MovingAverage(model, 0.9)
+        torch.nn.init.constant_(average.module.weight, 1)
+        average.n_averaged.fill_(updates)
+        average.update_parameters(model)
+        assert average.module.weight.item() == pytest.approx(1 + weight)
+        assert average.n_averaged == updates + 1
 
 
 def test_the_log_has_a_line_for_each_epoch_and_curves(tmp_path):
@@ -162,3 +167,25 @@ def test_a_channel_is_silent_where_bfloat16_would_round_its_deviation_away(three
         assert batch_norm.silence_channels(three_channels, [images]) == expected
         assert batch_norm.silence_channels(three_channels, [images]) == 0
     assert three_channels(images).isfinite().all()
+
+
+def test_an_epoch_of_several_passes_goes_over_all_images_in_other_orders():
+    first, second = (batches(10, 5, epoch=epoch, passes=2) for epoch in (0, 1))
+    assert first[:2] == batches(10, 5)
+    orders = [list(chain(*two)) for two in (first[:2], first[2:], second[:2], second[2:])]
+    assert all(sorted(order) == list(range(10)) for order in orders)
+    assert len(set(map(tuple, orders))) == 4
+
+
+def test_the_optimiser_takes_its_rate_with_it():
+    model = torch.nn.Linear(2, 1)
+    optimizer = optimisation.make_optimizer("adamw", model, 0.1, weight_decay=0.0)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    again = optimisation.make_optimizer("adamw", model, 0.5, weight_decay=0.0)
+    load_optimizer(again, optimizer.state_dict())
+    assert again.param_groups[0]["lr"] == pytest.approx(0.1)
+    rate = torch.tensor(0.5)
+    again.param_groups[0]["lr"] = rate
+    load_optimizer(again, optimizer.state_dict())
+    assert again.param_groups[0]["lr"] is rate and rate.item() == pytest.approx(0.1)

@@ -12,17 +12,18 @@ both accuracies, as a folder that `from_pretrained` loads, beside `checkpoint.sa
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from scipy.stats import beta
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 
 from fer_denoise.command.options import at_least
 from fer_denoise.data import Faces
@@ -61,6 +62,9 @@ class Recipe:
     """Fraction of faces that a gray rectangle covers a part of (Zhong et al. 2020)."""
     noise: bool = False
     """Half of the faces get noise of random kind and level."""
+    distillation: float = 0.0
+    """How much of the loss asks for what teachers say instead of for labels and votes (Hinton et al. 2015,
+    https://arxiv.org/abs/1503.02531)."""
     logit_adjustment: float = 0.0
     """How much the loss of labels makes up for their frequencies, 1 in full (Menon et al. 2021,
     https://arxiv.org/abs/2007.07314), so that rare emotions are not given up."""
@@ -78,6 +82,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--blocks", type=at_least(1), nargs="+", help="residual blocks of each stage (default: 1)")
     parser.add_argument("--noise", action="store_true", help="train on noisy faces too")
     parser.add_argument("--votes", metavar="FILE", help="fer2013new.csv of FER+: learn what ten people saw, too")
+    parser.add_argument(
+        "--teachers", nargs="+", metavar="MODEL", default=[], help="learn what these say on average, too: folders"
+    )
+    parser.add_argument(
+        "--distillation", type=float, default=0.7, help="how much of the loss the teachers have (default: %(default)s)"
+    )
     parser.add_argument("--mixup", type=float, default=Recipe.mixup, help="default: %(default)s")
     parser.add_argument(
         "--logit-adjustment",
@@ -121,12 +131,17 @@ def augment(faces: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
 def mix(faces: Tensor, recipe: Recipe, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Each face mixed with another of the batch: the mixtures, the index of the other, and the weight of the first."""
     count, device = len(faces), faces.device
-    seed = int(torch.randint(2**31, (), generator=rng, device=device))
-    drawn = np.random.default_rng(seed).beta(recipe.mixup, recipe.mixup, count)
-    alpha = torch.from_numpy(drawn).float().to(device)
-    other = torch.randperm(count, generator=rng, device=device)
+    chance, order = torch.rand(2, count, generator=rng, device=device)
+    quantiles = beta_quantiles(recipe.mixup, device)
+    alpha, other = quantiles[(chance * len(quantiles)).long()], order.argsort()
     weight = alpha.view(-1, 1, 1, 1)
     return weight * faces + (1 - weight) * faces[other], other, alpha
+
+
+@cache
+def beta_quantiles(shape: float, device: torch.device, count: int = 4096) -> Tensor:
+    """Quantiles (count,) of the symmetric Beta distribution, evenly spaced: torch draws from it by no generator."""
+    return torch.from_numpy(beta.ppf((np.arange(count) + 0.5) / count, shape, shape)).float().to(device)
 
 
 class LabelledFaces:
@@ -149,14 +164,16 @@ class LabelledFaces:
     def __len__(self) -> int:
         return len(self.images)
 
-    def draw(self, index: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
-        """Augmented faces of a step, float (B, 1, 48, 48) in [0, 1]."""
-        faces = sampling.as_float(self.images[index])
+    def draw(self, index: Tensor, recipe: Recipe, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Augmented faces of a step, float (B, 1, 48, 48) in [0, 1], clean, and with noise where the recipe has it."""
+        clean = augment(sampling.as_float(self.images[index]), recipe, rng)
+        faces = clean
         if recipe.noise:
-            noisy = RandomNoise().corrupt(faces, rng)
-            chosen = torch.rand(len(faces), 1, 1, 1, generator=rng, device=faces.device) < 0.5
-            faces = torch.where(chosen, noisy, faces)
-        return augment(faces, recipe, rng).contiguous(memory_format=torch.channels_last)
+            noisy = RandomNoise().corrupt(clean, rng)
+            chosen = torch.rand(len(clean), 1, 1, 1, generator=rng, device=clean.device) < 0.5
+            faces = torch.where(chosen, noisy, clean)
+        channels_last = torch.channels_last
+        return clean.contiguous(memory_format=channels_last), faces.contiguous(memory_format=channels_last)
 
 
 class Heads(nn.Module):
@@ -221,18 +238,26 @@ class EmotionTraining(Training):
         recipe: how it learns.
         accelerator: prepares it for the processes and the precision.
         seed: of the run.
+        teachers: on their device; they have a head for votes where it has one.
     """
 
     measure = "validation_accuracy"
     averaged = True
 
     def __init__(
-        self, model: EmotionClassifier, faces: LabelledFaces, recipe: Recipe, accelerator: Accelerator, seed: int
+        self,
+        model: EmotionClassifier,
+        faces: LabelledFaces,
+        recipe: Recipe,
+        accelerator: Accelerator,
+        seed: int,
+        teachers: Sequence[EmotionClassifier] = (),
     ) -> None:
         self.model, self.faces, self.recipe, self.accelerator, self.seed = model, faces, recipe, accelerator, seed
-        self.average = AveragedModel(model, multi_avg_fn=optimisation.moving_average(recipe.ema))
+        self.teachers = teachers
+        self.average = optimisation.MovingAverage(model, recipe.ema)
         self.best: Any = self.average.module
-        optimizer = AdamW(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        optimizer = optimisation.make_optimizer("adamw", model, recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.scheduler = LambdaLR(
             optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, self.total_steps)
         )
@@ -252,19 +277,34 @@ class EmotionTraining(Training):
         self.heads.train()
 
     def step(self, index: Tensor, rng: torch.Generator, number: int) -> Tensor:
-        mixed, other, alpha = mix(self.faces.draw(index, self.recipe, rng), self.recipe, rng)
-        logits, *votes_logits = self.heads(mixed)
+        clean, faces = self.faces.draw(index, self.recipe, rng)
+        mixed, other, alpha = mix(faces, self.recipe, rng)
+        heads = self.heads(mixed)
         labels = self.faces.labels[index]
-        loss = self._mixed_loss(logits + self.adjustment, labels, other, alpha, self.recipe.label_smoothing)
-        if votes_logits and self.faces.votes is not None:
+        loss = self._mixed_loss(heads[0] + self.adjustment, labels, other, alpha, self.recipe.label_smoothing)
+        if len(heads) > 1 and self.faces.votes is not None:
             # Where nothing can be learned of the votes they are all 0, and so is the loss.
-            loss = loss + self._mixed_loss(votes_logits[0], self.faces.votes[index], other, alpha)
+            loss = loss + self._mixed_loss(heads[1], self.faces.votes[index], other, alpha)
+        if self.teachers:
+            weight = alpha.view(-1, 1, 1, 1)
+            told = self.told(weight * clean + (1 - weight) * clean[other])
+            taught = torch.stack([F.cross_entropy(*pair) for pair in zip(heads, told, strict=True)]).sum()
+            loss = torch.lerp(loss, taught, self.recipe.distillation)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.optimizer.step()
         self.average.update_parameters(self.model)
-        self.scheduler.step()
         return loss.detach()
+
+    def after_step(self) -> None:
+        self.scheduler.step()
+
+    @torch.no_grad()
+    def told(self, faces: Tensor) -> list[Tensor]:
+        """What the teachers say of `faces` on average: probabilities (B, 7), for each head."""
+        with self.accelerator.autocast():
+            answers = [Heads(teacher)(faces) for teacher in self.teachers]
+        return [torch.stack(of_head).softmax(dim=-1).mean(dim=0) for of_head in zip(*answers, strict=True)]
 
     @staticmethod
     def _mixed_loss(
@@ -277,7 +317,7 @@ class EmotionTraining(Training):
         return (alpha * of_each + (1 - alpha) * of_other).mean()
 
     def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        return self.faces.draw(index, self.recipe, rng)
+        return self.faces.draw(index, self.recipe, rng)[1]
 
     def validate(self) -> dict[str, float]:
         # The temperatures of the best epoch go with its weights.
@@ -309,7 +349,11 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         model = EmotionClassifier(widths=args.widths, blocks=args.blocks, votes=bool(args.votes))
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    training = EmotionTraining(on_device(model, accelerator.device), faces, recipe, accelerator, args.seed)
+    teachers = [on_device(EmotionClassifier.from_pretrained(name), accelerator.device) for name in args.teachers]
+    if args.votes and any(teacher.votes_head is None for teacher in teachers):
+        raise SystemExit("a teacher has learned from labels alone: train it with --votes too, or leave --votes out")
+    model = on_device(model, accelerator.device)
+    training = EmotionTraining(model, faces, recipe, accelerator, args.seed, teachers)
     settings = {
         "script": "train.emotion",
         "task": "emotion",
@@ -318,6 +362,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         "network": model.config,
         "data": splits["train"].record,
         **({"votes": "FER+"} if votes else {}),
+        **({"teachers": [teacher.config for teacher in teachers]} if teachers else {}),
     }
     train_epochs(training, accelerator, args, settings, len(faces))
 
@@ -330,6 +375,7 @@ def main(argv: list[str] | None = None) -> None:
         batch_size=args.batch_size,
         learning_rate=args.learning_rate,
         mixup=args.mixup,
+        distillation=args.distillation if args.teachers else 0.0,
         noise=args.noise,
         logit_adjustment=args.logit_adjustment,
     )

@@ -22,9 +22,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 
 from fer_denoise.command.options import at_least
 from fer_denoise.hub.sources import model_commit
@@ -185,6 +183,7 @@ class AdversarialTraining(Training):
     """
 
     losses = ("train_loss", "adversarial_loss", "discriminator_loss")
+    can_be_captured = False
 
     def __init__(
         self,
@@ -198,13 +197,13 @@ class AdversarialTraining(Training):
         self.generator, self.discriminator = generator, discriminator
         self.average = None
         if recipe.ema:
-            self.average = AveragedModel(generator, multi_avg_fn=optimisation.moving_average(recipe.ema))
+            self.average = optimisation.MovingAverage(generator, recipe.ema)
         self.best: Any = self.average.module if self.average else generator
         prepared = accelerator.prepare(
             generator,
             discriminator,
-            Adam(generator.parameters(), lr=recipe.learning_rate, betas=recipe.betas),
-            Adam(discriminator.parameters(), lr=recipe.discriminator_learning_rate, betas=recipe.betas),
+            optimisation.make_optimizer("adam", generator, recipe.learning_rate, betas=recipe.betas),
+            optimisation.make_optimizer("adam", discriminator, recipe.discriminator_learning_rate, betas=recipe.betas),
         )
         self._generate, self._judge, self.optimizer, self.discriminator_optimizer = prepared
 
@@ -234,9 +233,11 @@ class AdversarialTraining(Training):
         error, adversarial = self.generator_step(noisy, clean, restored)
         if self.average:
             self.average.update_parameters(self.generator)
+        return torch.stack([error, adversarial, judged])
+
+    def after_step(self) -> None:
         for scheduler in self.schedulers:
             scheduler.step()
-        return torch.stack([error, adversarial, judged])
 
     def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
         return self.faces.draw(index, rng)[0]

@@ -67,33 +67,45 @@ def quantized(images: Tensor, levels: Level) -> Tensor:
     return (images * (levels - 1)).round_() / (levels - 1)
 
 
-def jpeg(images: Tensor, quality: Level, offset: tuple[int, int] = (0, 0)) -> Tensor:
+def jpeg(images: Tensor, quality: Level) -> Tensor:
     """What baseline JPEG leaves of images (B, 1, H, W) in [0, 1].
 
     Args:
         quality: 1 to 100, on the scale of the Independent JPEG Group.
-        offset: rows and columns, below 8, that stood before the picture when it was compressed and were cropped off.
     """
-    top, left = offset
     height, width = images.shape[-2:]
-    padding = (left, -(width + left) % BLOCK, top, -(height + top) % BLOCK)
-    padded = F.pad((images * 255).round_() - 128, padding, mode="replicate")
+    padded = F.pad((images * 255).round_() - 128, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
     rows, columns = padded.shape[-2] // BLOCK, padded.shape[-1] // BLOCK
     blocks = padded.view(-1, rows, BLOCK, columns, BLOCK).transpose(2, 3)
     steps = _steps(torch.as_tensor(quality, dtype=torch.float32, device=images.device))
     stored = _half_away_from_zero(_coefficients(blocks) / steps) * steps
-    transform = _transform().to(images.device)
+    transform = _transform(images.device)
     pixels = (transform.mT @ stored @ transform).transpose(2, 3).reshape(padded.shape)
     pixels = (pixels.round_() + 128).clamp_(0, 255) / 255
-    return pixels[..., top : top + height, left : left + width]
+    return pixels[..., :height, :width]
+
+
+def cropped_jpeg(images: Tensor, quality: Level, top: Tensor, left: Tensor) -> Tensor:
+    """As `jpeg`, of pictures that were cropped after they were compressed.
+
+    Args:
+        top, left: whole numbers (), below 8: how many rows and columns stood before the pictures. They stay on their
+            device, so nothing waits for them.
+    """
+    height, width = images.shape[-2:]
+    rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
+    # Before the pictures stood what is most like them: their edges, once more.
+    above = (torch.arange(height + BLOCK - 1, device=images.device) - top).clamp(0, height - 1)
+    beside = (torch.arange(width + BLOCK - 1, device=images.device) - left).clamp(0, width - 1)
+    stored = jpeg(images.index_select(2, above).index_select(3, beside), quality)
+    return stored.index_select(2, top + rows).index_select(3, left + columns)
 
 
 def _steps(quality: Tensor) -> Tensor:
     """Quantization steps (B, 1, 1, 8, 8) or (8, 8) of a quality, by the rule of the Independent JPEG Group."""
     quality = quality.reshape(-1, 1, 1, 1, 1)
     scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
-    table = torch.tensor(LUMINANCE_TABLE, dtype=torch.float32, device=quality.device)
-    return ((table * scale + 50) / 100).floor_().clamp_(1, 255)
+    return ((_luminance_table(quality.device) * scale + 50) / 100).floor_().clamp_(1, 255)
 
 
 def _coefficients(blocks: Tensor) -> Tensor:
@@ -102,7 +114,7 @@ def _coefficients(blocks: Tensor) -> Tensor:
     Its rows keep two bits behind the point, its columns three; without that, one coefficient in a hundred would fall
     to another step.
     """
-    transform = _transform().to(blocks.device)
+    transform = _transform(blocks.device)
     rows = (blocks @ transform.mT * (4 * math.sqrt(8)) + 0.5).floor_()
     return (transform @ rows * (math.sqrt(8) / 4) + 0.5).floor_() / 8
 
@@ -113,6 +125,11 @@ def _half_away_from_zero(values: Tensor) -> Tensor:
 
 
 @cache
-def _transform() -> Tensor:
+def _transform(device: torch.device) -> Tensor:
     """The 8-point discrete cosine transform as a matrix."""
-    return torch.from_numpy(dct(np.eye(BLOCK), axis=0, norm="ortho")).float()
+    return torch.from_numpy(dct(np.eye(BLOCK), axis=0, norm="ortho")).float().to(device)
+
+
+@cache
+def _luminance_table(device: torch.device) -> Tensor:
+    return torch.tensor(LUMINANCE_TABLE, dtype=torch.float32, device=device)

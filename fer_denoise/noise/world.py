@@ -9,7 +9,7 @@ from torch import Tensor
 from fer_denoise.noise.impulses import dead_lines_of, near_ends
 from fer_denoise.noise.kind import Draw, Kind
 from fer_denoise.noise.sensor import correlated_field, half_plane, smooth_map
-from fer_denoise.noise.storage import BLOCK, jpeg, quantized
+from fer_denoise.noise.storage import BLOCK, cropped_jpeg, quantized
 
 MAX_DEAD_LINES = 4
 
@@ -116,9 +116,9 @@ class WorldNoise(Kind):
         noisy = torch.where(in_8_bits, quantized(noisy, levels), noisy)
         is_compressed = worldly & chance(self.compressed)
         quality = torch.where(is_compressed, 5 + (92 * draw.uniform(batch, 1, 1, 1)).round(), 100.0)
-        shift = (BLOCK * draw.uniform(2)).long().tolist()
-        offset = (0, 0) if float(draw.uniform(1)) < 0.7 else (shift[0], shift[1])
-        noisy = torch.where(is_compressed, jpeg(noisy, quality, offset), noisy)
+        # Of a picture in three, other rows and columns were the first when it was compressed.
+        top, left = ((BLOCK * draw.uniform(2)) * (draw.uniform(1) < 0.3)).long()
+        noisy = torch.where(is_compressed, cropped_jpeg(noisy, quality, top, left), noisy)
 
         impulses = (hit | dead).to(clean.dtype)
         sums = (width, stripes, quality, levels)

@@ -95,7 +95,12 @@ def _digest(tensors: dict[str, Tensor], layout: str) -> str:
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Restore an optimiser, its moments in the memory layout of their parameters, so that it goes on bit for bit."""
+    rates = [group["lr"] for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(rate, Tensor):
+            # On its device, where a captured step reads it.
+            group["lr"] = rate.copy_(group["lr"])
     for parameter, moments in optimizer.state.items():
         for name, value in moments.items():
             if value.shape == parameter.shape:

@@ -4,7 +4,7 @@ import argparse
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -17,9 +17,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fer_denoise.models import PretrainedModel
-from train.shared import batch_norm, run_folder, sampling
+from train.shared import batch_norm, roofline, run_folder, sampling
+from train.shared.captured import CapturedStep
 
-WARM_UP, TIMED = 3, 12
+WARM_UP, TIMED = 5, 12
 """Steps that are left out, and those that are timed, where a training is to fill a given time."""
 
 
@@ -34,6 +35,7 @@ class Training(ABC):
         losses: names in the log of what a step gives, the first of them `train_loss`.
         measure: what a validation gives beside its loss, one of `run_folder.MEASURES`.
         total_steps: of the whole training, for its schedules; `train_epochs` sets it before the first step.
+        can_be_captured: whether each step does the same work, and waits for nothing on the device meanwhile.
     """
 
     best: PretrainedModel
@@ -43,6 +45,7 @@ class Training(ABC):
     losses: tuple[str, ...] = ("train_loss",)
     measure: str = "validation_psnr"
     total_steps: int = 1
+    can_be_captured: bool = True
 
     @abstractmethod
     def begin(self, epoch: int) -> None:
@@ -55,6 +58,10 @@ class Training(ABC):
         Returns:
             A value for each of `losses`, detached, () or (len(losses),).
         """
+
+    @abstractmethod
+    def after_step(self) -> None:
+        """Move the schedules on."""
 
     @abstractmethod
     def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
@@ -100,26 +107,31 @@ def train_epochs(
     Returns:
         The log, a row per epoch.
     """
-    batch_size = settings["recipe"]["batch_size"]
-    steps = sampling.batches_per_epoch(images, batch_size)
+    batch_size, passes = settings["recipe"]["batch_size"], args.passes
+    if passes > 1:
+        settings = {**settings, "passes": passes}
+    steps = passes * sampling.batches_per_epoch(images, batch_size)
     if args.minutes:
         epochs = run_folder.epochs_begun(args.out) or epochs_within(training, accelerator, args, images, batch_size)
         settings = {**settings, "recipe": {**settings["recipe"], "epochs": epochs}}
     epochs = settings["recipe"]["epochs"]
     training.total_steps = epochs * steps
     log = run_folder.resume(args.out, settings, training.parts)
+    run_step = step_of(training, accelerator, args.seed, steps)
+    # On a processor that measures for a second, and where nothing is left to train, in vain.
+    compared = Roofline(training, accelerator, batch_size) if accelerator.device.type == "cuda" else None
     while not run_folder.is_finished(log, settings["recipe"]):
         epoch = len(log)
         started = time.perf_counter()
         training.begin(epoch)
         sums = torch.zeros(len(training.losses), device=accelerator.device)
-        indices = sampling.batches(images, batch_size, args.seed, epoch, accelerator)
+        indices = sampling.batches(images, batch_size, args.seed, epoch, accelerator, passes)
         progress = tqdm(indices, f"epoch {epoch + 1}/{epochs}", steps, disable=not accelerator.is_main_process)
         for step, index in enumerate(progress):
-            rng = sampling.generator(args.seed, epoch, step, accelerator.process_index, device=accelerator.device)
-            sums += training.step(index, rng, epoch * steps + step)
+            sums += run_step(index, epoch, step)
         means = (accelerator.reduce(sums, reduction="mean") / steps).tolist()
-        indices = sampling.batches(images, batch_size, args.seed, epoch, accelerator)
+        speed = f" ({compared.compared(steps, time.perf_counter() - started)})" if compared else ""
+        indices = sampling.batches(images, batch_size, args.seed, epoch, accelerator, passes)
         rng = sampling.generator(args.seed, epoch, steps, accelerator.process_index, device=accelerator.device)
         with accelerator.autocast():
             training.settle(training.inputs(index, rng) for index in indices)
@@ -128,7 +140,7 @@ def train_epochs(
         row = run_folder.log_row(epoch, started, training.optimizer, **measured)
         if accelerator.is_main_process:
             shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in measured.items())
-            tqdm.write(f"epoch {epoch + 1}: {shown}")
+            tqdm.write(f"epoch {epoch + 1}: {shown}{speed}")
             if training.improves(row, log):
                 training.keep(args, settings, row)
         log.append(row)
@@ -136,6 +148,52 @@ def train_epochs(
             run_folder.save_progress(args.out, settings, training.parts, log, training.measure)
     accelerator.end_training()
     return log
+
+
+def step_of(
+    training: Training, accelerator: Accelerator, seed: int, steps: int
+) -> Callable[[Tensor, int, int], Tensor]:
+    """One step of `training`, as a function of the faces' index, the epoch, and the step in it.
+
+    On one GPU it is captured, from the states that there are now: make another where these were replaced.
+    """
+    device = accelerator.device
+    captured = None
+    if device.type == "cuda" and accelerator.num_processes == 1 and training.can_be_captured:
+        captured = CapturedStep(lambda index, rng: training.step(index, rng, 0), device)
+
+    def run(index: Tensor, epoch: int, step: int) -> Tensor:
+        key = sampling.seed_of(seed, epoch, step, accelerator.process_index)
+        if captured:
+            result = captured(index.to(device), key)
+        else:
+            result = training.step(index, torch.Generator(device).manual_seed(key), epoch * steps + step)
+        training.after_step()
+        return result
+
+    return run
+
+
+class Roofline:
+    """The speed of a training beside what its device could reach, see `train.shared.roofline`."""
+
+    def __init__(self, training: Training, accelerator: Accelerator, batch_size: int) -> None:
+        device, half = accelerator.device, accelerator.mixed_precision == "bf16"
+        index = next(sampling.batches(batch_size, batch_size, 0, 0, accelerator))
+        images = training.inputs(index.to(device), sampling.generator(0, device=device))
+        self.images = len(images) * accelerator.num_processes
+        work = roofline.work_of(training.best, images, 2 if half else 4)
+        ceilings = roofline.ceilings_of(device, torch.bfloat16 if half else torch.float32)
+        self.at_best = ceilings.images_per_second(work) * accelerator.num_processes
+        tqdm.write(
+            f"an image asks for {work.operations / 1e9:.2f} Gflop and {work.bytes / 1e6:.1f} MB at least; the device "
+            f"does {ceilings.operations / 1e12:.1f} Tflop/s and moves {ceilings.bytes / 1e12:.2f} TB/s"
+        )
+
+    def compared(self, steps: int, seconds: float) -> str:
+        """The speed of so many steps."""
+        speed = self.images * steps / seconds
+        return f"{speed:,.0f} images/s, {speed / self.at_best:.0%} of {self.at_best:,.0f} at best"
 
 
 def epochs_within(
@@ -147,15 +205,15 @@ def epochs_within(
     """
     started = time.perf_counter()
     states = {name: copy.deepcopy(part.state_dict()) for name, part in training.parts.items()}
-    steps = sampling.batches_per_epoch(images, batch_size)
+    steps = args.passes * sampling.batches_per_epoch(images, batch_size)
+    run_step = step_of(training, accelerator, args.seed, steps)
     training.begin(0)
     seconds = []
     indices = sampling.batches(images, batch_size, args.seed, 0, accelerator)
     for step, index in enumerate(islice(indices, WARM_UP + TIMED)):
         begun = time.perf_counter()
-        rng = sampling.generator(args.seed, 0, step, accelerator.process_index, device=accelerator.device)
         # Reading the loss waits for the device.
-        training.step(index, rng, step).tolist()
+        run_step(index, 0, step).tolist()
         seconds.append(time.perf_counter() - begun)
     begun = time.perf_counter()
     training.validate()

@@ -99,7 +99,7 @@ def _same_everywhere(epochs: int) -> None:
 def log_row(epoch: int, started: float, optimizer: AcceleratedOptimizer, **measured: float) -> dict[str, Any]:
     """An epoch as the log has it: what was measured, the learning rate, and the seconds since `started`."""
     seconds = round(time.perf_counter() - started, 1)
-    return {"epoch": epoch, **measured, "learning_rate": optimizer.param_groups[0]["lr"], "seconds": seconds}
+    return {"epoch": epoch, **measured, "learning_rate": float(optimizer.param_groups[0]["lr"]), "seconds": seconds}
 
 
 def save_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **scores: Any) -> None:

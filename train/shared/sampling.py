@@ -18,15 +18,19 @@ def as_float(images: Tensor) -> Tensor:
     return images.float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
-def batches(count: int, batch_size: int, seed: int, epoch: int, accelerator: Accelerator) -> Iterator[Tensor]:
+def batches(
+    count: int, batch_size: int, seed: int, epoch: int, accelerator: Accelerator, passes: int = 1
+) -> Iterator[Tensor]:
     """This process's indices into each shuffled batch of an epoch; an incomplete last batch is left out.
 
+    An epoch goes over the images in so many `passes`, each in an order of its own.
     The order depends on (seed, epoch) alone, and `batch_size` counts all processes together, so neither an interruption
     nor the number of processes changes what a step sees.
     """
-    order = torch.randperm(count, generator=generator(seed, epoch))
-    for batch in order[: batches_per_epoch(count, batch_size) * batch_size].split(batch_size):
-        yield batch[accelerator.process_index :: accelerator.num_processes]
+    for number in range(epoch * passes, (epoch + 1) * passes):
+        order = torch.randperm(count, generator=generator(seed, number))
+        for batch in order[: batches_per_epoch(count, batch_size) * batch_size].split(batch_size):
+            yield batch[accelerator.process_index :: accelerator.num_processes]
 
 
 def batches_per_epoch(count: int, batch_size: int) -> int:

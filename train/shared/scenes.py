@@ -131,14 +131,16 @@ class Crops:
         self._starts = (sides.prod(dim=1).cumsum(0) - sides.prod(dim=1)).to(device)
         self._widths = sides[:, 1].to(device)
         self._places = (sides - torch.tensor([height, width]) + 1).to(device)
-        self._chances = sides.prod(dim=1).sqrt().to(device)
+        chances = sides.prod(dim=1).double().sqrt()
+        self._up_to = (chances.cumsum(0) / chances.sum()).float().to(device)
         rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
         self._rows, self._columns = rows.view(1, -1, 1), columns.view(1, 1, -1)
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """`count` crops (count, 1, H, W), uint8; a picture of twice the sides is cut from twice as often."""
-        index = torch.multinomial(self._chances, count, replacement=True, generator=rng)
-        corner = torch.rand(count, 2, generator=rng, device=index.device) * self._places[index]
+        chances = torch.rand(count, 3, generator=rng, device=self._up_to.device)
+        index = torch.searchsorted(self._up_to, chances[:, 0], right=True).clamp_(max=len(self._up_to) - 1)
+        corner = chances[:, 1:] * self._places[index]
         top, left = corner.long().view(count, 2, 1, 1).unbind(1)
         places = (top + self._rows) * self._widths[index].view(-1, 1, 1) + left + self._columns
         return self._pixels[places + self._starts[index].view(-1, 1, 1)].unsqueeze(1)

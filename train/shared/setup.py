@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 
 from fer_denoise.command.options import at_least, positive
@@ -29,6 +30,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=positive, help="in place of --epochs: as many as fit, by the speed of the first steps"
     )
+    parser.add_argument(
+        "--passes",
+        type=at_least(1),
+        default=1,
+        help="over the faces in an epoch; more where one takes seconds and its validation as long (default: 1)",
+    )
     parser.add_argument("--compile", action="store_true", help="steps that begin a minute later and run a third faster")
 
 
@@ -49,6 +56,8 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
     except DataError as error:
         raise SystemExit(str(error)) from None
     args.out.mkdir(parents=True, exist_ok=True)
+    # Every step has the same shapes, so that it pays to find the fastest kernels for them.
+    torch.backends.cudnn.benchmark = True
     return accelerator, faces
 
 

@@ -9,9 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel
 
 from fer_denoise.hub.sources import model_commit
 from fer_denoise.models import PretrainedModel
@@ -72,7 +70,6 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "charbonnier": charbonnier,
     "log_mse": log_mse,
 }
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
 
 
 class PixelLoss(nn.Module):
@@ -110,10 +107,10 @@ class SupervisedTraining(Training):
         self.model, self.faces, self.recipe, self.accelerator = model, faces, recipe, accelerator
         self.average = None
         if recipe.ema:
-            self.average = AveragedModel(model, multi_avg_fn=optimisation.moving_average(recipe.ema))
+            self.average = optimisation.MovingAverage(model, recipe.ema)
         self.averaged = self.average is not None
         self.best: Any = self.average.module if self.average else model
-        optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.learning_rate, fused=True)
+        optimizer = optimisation.make_optimizer(recipe.optimizer, model, recipe.learning_rate)
         self.scheduler: LambdaLR | ReduceLROnPlateau
         if recipe.schedule == "cosine":
             self.scheduler = LambdaLR(
@@ -140,9 +137,11 @@ class SupervisedTraining(Training):
         self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.model)
+        return loss.detach()
+
+    def after_step(self) -> None:
         if isinstance(self.scheduler, LambdaLR):
             self.scheduler.step()
-        return loss.detach()
 
     def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
         return self.faces.draw(index, rng)[0]
