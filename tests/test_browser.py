@@ -419,21 +419,26 @@ def test_a_comparison_goes_when_another_face_or_noise_is_shown(visit, monkeypatc
     compared.wait_for()
     here.panel.locator(".faces .thumbnail-item").nth(2).click()
     compared.wait_for(state="detached")
-    # One that comes after the noise was changed is of what is no longer there.
-    begun, moved = threading.Event(), threading.Event()
+    # One that was begun before the noise was changed would be of what is no longer there.
+    begun, moved, ended = threading.Event(), threading.Event(), threading.Event()
 
     def late(*inputs):
         begun.set()
         assert moved.wait(WAIT / 1000)
-        return compare(*inputs)
+        results = compare(*inputs)
+        ended.set()
+        return results
 
     monkeypatch.setattr("fer_denoise.demo.task_tab.compare", late)
     press.click()
     here.wait_until(begun.is_set)
     move()
     moved.set()
+    here.wait_until(ended.is_set)
+    here.page.wait_for_timeout(1000)
+    assert compared.count() == 0
+    press.click()
     compared.wait_for()
-    compared.wait_for(state="detached")
     here.assert_quiet()
 
 

@@ -16,6 +16,11 @@ class NoiseControls(Protocol):
     """Sliders and the noise that their values make."""
 
     @property
+    def with_impulses(self) -> bool:
+        """Whether pixels are lost, so that it is shown what became of them."""
+        ...
+
+    @property
     def level_name(self) -> str:
         """What the axis of noise levels is called."""
         ...
@@ -46,6 +51,7 @@ class NoiseControls(Protocol):
 class GaussianControls:
     """The origin's two numbers: `factor * N(0, std)` on [-1, 1]."""
 
+    with_impulses = False
     level_name = "sigma of the Gaussian noise"
     level_limits = (0, 0.3)
     limits = ((0, 1), (0, 1))
@@ -83,6 +89,7 @@ class GaussianControls:
 class SaltAndPepperControls:
     """The fraction of pixels drawn, and the fraction of white ones among them."""
 
+    with_impulses = True
     level_name = "share of the pixels that are hit"
     level_limits = (0, 0.5)
     limits = ((0, 0.5), (0, 1))

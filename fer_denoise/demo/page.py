@@ -69,7 +69,7 @@ def build() -> gr.Blocks:
         def follow_link(request: gr.Request) -> dict[Any, Any]:
             return open_link(request.query_params, tabs, task_tabs)
 
-        linked = [part for tab in task_tabs for part in (*tab.sliders, tab.seed, tab.dial, tab.model, *tab.outputs)]
+        linked = [part for tab in task_tabs for part in (*tab.parts.settings.linked, *tab.outputs)]
         # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
         # what they hold: the tabs would be the whole page. What is not seen is the lightest.
         hidden: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": unseen}
@@ -103,12 +103,10 @@ def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab])
         return {tabs: gr.skip()}
     tab = next(tab for tab in task_tabs if tab.task == settings.task)
     shown = tab.show(settings.model, settings.texture, settings.seed, settings.levels)
+    dial = gr.Slider(value=settings.texture, visible=is_realist(settings.model))
     return {
         tabs: gr.Tabs(selected=settings.task),
-        tab.model: settings.model,
-        tab.dial: gr.Slider(value=settings.texture, visible=is_realist(settings.model)),
-        tab.seed: settings.seed,
-        **dict(zip(tab.sliders, settings.levels, strict=True)),
+        **dict(zip(tab.parts.settings.linked, (settings.model, dial, settings.seed, *settings.levels), strict=True)),
         **dict(zip(tab.outputs, shown, strict=True)),
     }
 

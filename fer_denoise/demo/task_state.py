@@ -1,0 +1,16 @@
+"""What a task tab knows: which face is shown with which noise, and of what the last measurements are."""
+
+import numpy as np
+
+Subject = tuple[bytes, int, tuple[float, ...]]
+"""What was measured: the pixels of a face, the seed of its noise, and where the sliders stood."""
+
+
+def subject(face: np.ndarray, seed: int | None, *values: float) -> Subject:
+    """What is measured with these; no seed is seed 0."""
+    return face.tobytes(), int(seed or 0), values
+
+
+def is_outdated(measured: Subject | None, face: np.ndarray, seed: int | None, *values: float) -> bool:
+    """Whether something was measured, and of something else than these."""
+    return measured is not None and measured != subject(face, seed, *values)
