@@ -6,7 +6,7 @@ from fer_denoise import classical
 from fer_denoise.hub import sources
 from fer_denoise.noise import TASK_RECORDS, Task
 
-UNIVERSAL = "universal"
+UNIVERSAL, UNIVERSAL_LARGE = "universal", "universal-large"
 DEFAULT_MODEL = UNIVERSAL
 
 
@@ -42,6 +42,9 @@ MODELS: dict[str, ModelInfo] = {
     UNIVERSAL: ModelInfo(
         "Universal",
         "One network for the noise that pictures carry, of many kinds and every level, alone and together; blind.",
+    ),
+    UNIVERSAL_LARGE: ModelInfo(
+        "Universal, large", "The same network with more channels and blocks: five times the operations."
     ),
     **{task.networks[0]: _attention_unet(task) for task in TASK_RECORDS.values()},
     **{task.networks[1]: _patchgan(task) for task in TASK_RECORDS.values()},

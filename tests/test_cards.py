@@ -9,7 +9,8 @@ from huggingface_hub.utils import validate_repo_id
 
 from fer_denoise.data import HUB_DATASET
 from fer_denoise.hub.sources import BUNDLE, bundled_models
-from fer_denoise.models import AttentionUNet
+from fer_denoise.models import AttentionUNet, UniversalRestorer
+from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
 from train import bundle
@@ -149,6 +150,14 @@ def test_the_card_of_a_gan(gan):
     assert "Not yet measured" in card.text and card.data.eval_results is None
     assert "my/disk" not in str(card) and "the weights of an earlier run" in card.text
     assert "\n\n\n" not in card.text
+
+
+def test_the_large_universal_restorer_is_known_by_its_shape(tmp_path):
+    for shape, name in ((LARGE, "universal-large"), ({"widths": [4, 8], "blocks": [1, 1]}, "universal")):
+        model = UniversalRestorer(**shape)
+        model.training_record = {"script": "train.universal", "task": "universal"}
+        model.save_pretrained(tmp_path / name)
+        assert model_name(tmp_path / name) == name
 
 
 def test_the_card_of_a_real_run(make_faces, tmp_path):

@@ -55,6 +55,7 @@ def test_it_runs(notebook, make_faces, tmp_path, monkeypatch):
         "DATA": str(tmp_path / "fer2013.csv"),
         "OPTIONS": ["--widths", "4", "8", "--epochs", "1", "--batch-size", "8", "--device", "cpu"],
         "REPO": "somebody/mine",
+        "ZOO": ["--only", "attention-unet-low", "--epochs", "1", "--batch-size", "8", "--device", "cpu", "--no-bundle"],
     }
     tagged(notebook, "parameters").source += "".join(f"\n{name} = {value!r}" for name, value in overrides.items())
     notebook.cells.remove(tagged(notebook, "install"))
@@ -66,4 +67,6 @@ def test_it_runs(notebook, make_faces, tmp_path, monkeypatch):
     shown = "".join(output.text for output in publish.outputs if output.output_type == "stream")
     assert "would send to the model somebody/mine: Publish attention-unet-low" in shown
     assert "On the 4 images of the test split" in shown
-    assert (tmp_path / "repo" / "runs" / "notebook" / "model" / "model.safetensors").is_file()
+    run = tmp_path / "repo" / "runs" / "notebook"
+    assert (run / "model" / "model.safetensors").is_file()
+    assert (run / "zoo" / "attention-unet-low" / "model" / "model.safetensors").is_file()

@@ -11,7 +11,7 @@ import train.universal
 from fer_denoise import Restorer
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, extremes, scaled, unscaled
-from fer_denoise.models.universal import fill
+from fer_denoise.models.universal import LARGE, fill
 from fer_denoise.noise import TorchDraw, WorldNoise
 from train.shared.supervised import log_mse
 
@@ -232,6 +232,16 @@ def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(t
     rows = read_log(tmp_path / "out")
     assert min(row["train_loss"] for row in rows[-5:]) < rows[0]["train_loss"] - 0.3
     assert UniversalRestorer.from_pretrained(tmp_path / "out" / "model").config["widths"] == [4, 8]
+
+
+def test_a_gpu_gets_larger_batches_and_the_large_one_more_of_everything(monkeypatch):
+    small, large = (train.universal.parse_args(["--out", "out", *more]) for more in ([], ["--large"]))
+    assert small.batch_size == train.universal.RECIPE.batch_size and small.widths is None
+    assert {"widths": large.widths, "blocks": large.blocks} == LARGE
+    assert train.universal.parse_args(["--out", "out", "--large", "--blocks", "1", "1", "1"]).blocks == [1, 1, 1]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert train.universal.parse_args(["--out", "out"]).batch_size == train.universal.BATCH_ON_GPU
+    assert train.universal.parse_args(["--out", "out", "--batch-size", "4"]).batch_size == 4
 
 
 @pytest.mark.usefixtures("fresh_accelerator")

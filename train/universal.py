@@ -5,6 +5,7 @@
     python -m train.universal --out runs/universal --pictures photos/    # learn from photographs too
     python -m train.universal --out runs/more --init runs/universal/model    # go on from other weights
     python -m train.universal --out runs/deeper --init universal --blocks 3 3 2      # go on with more blocks
+    python -m train.universal --out runs/large --large       # five times the operations, for a GPU
     accelerate launch --num_processes 2 -m train.universal ...    # several GPUs or machines
 
 Its noise estimator learns from the truth about the noise that was drawn, in the same steps. `--out` receives `model/`,
@@ -26,9 +27,11 @@ from torch.nn import functional as F
 from fer_denoise.command.options import at_least
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import MAX_SIGMA, scaled
+from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import Truth, WorldNoise
 from train.shared import setup
 from train.shared.faces import WorldFaces
+from train.shared.hardware import pick_device
 from train.shared.supervised import Recipe, train_restorer
 
 NOISE = WorldNoise()
@@ -48,6 +51,9 @@ RECIPE = Recipe(
     scenes=0.5,
     drawings=True,
 )
+
+BATCH_ON_GPU = 128
+"""Smaller ones leave most of a GPU idle."""
 
 LEVELS_WEIGHT, IMPULSE_WEIGHT = 16.0, 0.5
 """Of the squared error of the levels of a whole picture, and of the cross-entropy of impulses, beside the loss of the
@@ -93,8 +99,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--pictures", help="folder, Parquet file or Hub dataset of photographs to learn from beside the faces"
     )
     parser.add_argument("--epochs", type=at_least(1), default=RECIPE.epochs, help="default: %(default)s")
-    parser.add_argument("--batch-size", type=at_least(2), default=RECIPE.batch_size, help="of all processes together")
+    parser.add_argument(
+        "--batch-size",
+        type=at_least(2),
+        help=f"of all processes together; default: {RECIPE.batch_size}, and {BATCH_ON_GPU} on a GPU",
+    )
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate, help="default: %(default)s")
+    parser.add_argument("--large", action="store_true", help="five times the operations: --widths 64 112 160, ...")
     parser.add_argument(
         "--widths", type=at_least(1), nargs="+", help="channels of each scale of a new model; default: 32 64 96"
     )
@@ -104,7 +115,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         help="residual blocks of each scale; default: 2 3 2, or those of --init, which can be given more",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.batch_size is None:
+        args.batch_size = BATCH_ON_GPU if pick_device(args).type == "cuda" else RECIPE.batch_size
+    if args.large:
+        args.widths, args.blocks = args.widths or LARGE["widths"], args.blocks or LARGE["blocks"]
+    return args
 
 
 def make_model(args: argparse.Namespace, revision: str | None = None) -> UniversalRestorer:

@@ -23,7 +23,7 @@ from typing import Any
 from fer_denoise.command.options import at_least, positive
 from fer_denoise.files import write_whole
 from fer_denoise.noise import TASKS
-from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, UNIVERSAL, specialists
+from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, UNIVERSAL, UNIVERSAL_LARGE, specialists
 from train.shared import setup
 from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
 
@@ -52,7 +52,10 @@ class Model:
 
 def zoo() -> dict[str, Model]:
     """Every model that is trained, by name, each after the one that it starts from."""
-    models = {UNIVERSAL: Model("universal", weight=8)}
+    models = {
+        UNIVERSAL: Model("universal", weight=8),
+        UNIVERSAL_LARGE: Model("universal", ("--large",), weight=12),
+    }
     for task in TASKS:
         fidelity, realist = specialists(task)
         chosen = ("--task", task, "--preset", "improved")

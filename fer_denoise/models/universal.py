@@ -24,6 +24,9 @@ from fer_denoise.models.noise_estimator import (
 CONDITION = 64
 """Length of the vector that conditions the blocks on the noise level."""
 
+LARGE = {"widths": [64, 112, 160], "blocks": [4, 4, 2]}
+"""Shape of `universal-large`: five times the operations of what is made without arguments."""
+
 FILL_REACH = 2
 """Pixels on each side that a lost one is filled from."""
 ESTIMATOR_REACH = 8

@@ -35,7 +35,7 @@ from fer_denoise.noise import (
     SpeckleNoise,
     StripeNoise,
 )
-from fer_denoise.zoo import MODELS, UNIVERSAL
+from fer_denoise.zoo import MODELS, UNIVERSAL, UNIVERSAL_LARGE
 from train.measures import oracle
 from train.measures.harmless import HARMLESS, harmless
 from train.measures.peers import Peer
@@ -229,7 +229,9 @@ def markdown_table(results: dict[str, Any]) -> str:
     filters = [name for name in methods if name in oracle.FILTERS and oracle.FILTERS[name].most is None]
     slow = [name for name in methods if name in oracle.FILTERS and name not in filters]
     specialists = [name for name in methods if name in MODELS and MODELS[name].task]
-    heads = ["noise", "level", NOISY, f"`{UNIVERSAL}`", "best filter, oracle", "best specialist"]
+    larger = [name for name in methods if name == UNIVERSAL_LARGE]
+    heads = ["noise", "level", NOISY, *(f"`{name}`" for name in (UNIVERSAL, *larger))]
+    heads += ["best filter, oracle", "best specialist"]
     heads += [heading(name, methods[name]) for name in peers]
     heads += [f"`{name}`, oracle, first {FIRST} (`{UNIVERSAL}` there)" for name in slow]
     lines: list[list[str | None]] = []
@@ -238,8 +240,9 @@ def markdown_table(results: dict[str, Any]) -> str:
         reached = {name: method["cells"][cell]["psnr"] for name, method in methods.items() if cell in method["cells"]}
         measured = [[name for name in group if name in reached] for group in (filters, specialists)]
         best = [max(group, key=reached.__getitem__, default="") for group in measured]
-        shown = [NOISY, UNIVERSAL, *best, *peers]
-        notes = ["", "", *(f" ({name})" if name else "" for name in best), *("" for _ in peers)]
+        shown = [NOISY, UNIVERSAL, *larger, *best, *peers]
+        named = [f" ({name})" if name else "" for name in best]
+        notes = ["", "", *("" for _ in larger), *named, *("" for _ in peers)]
         row: list[str | None] = [kind, level, *bold_best([reached.get(name) for name in shown], notes)]
         for name in slow:
             ours = methods[UNIVERSAL]["cells"][cell]["psnr_first"]

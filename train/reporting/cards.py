@@ -17,8 +17,9 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.hub.sources import BUNDLE, CODE_URL, bundled_models, weights_checksum
 from fer_denoise.models import ARCHITECTURES, EmotionClassifier
 from fer_denoise.models.pretrained import read_config
+from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import TASK_RECORDS
-from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL
+from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, UNIVERSAL_LARGE
 
 ANY = UNIVERSAL
 """The task of a model that serves all of them."""
@@ -200,7 +201,7 @@ def model_name(folder: Path) -> str:
     training = read_config(folder).get("training") or {}
     script = training.get("script", "train.unet")
     if script == "train.universal":
-        return UNIVERSAL
+        return UNIVERSAL_LARGE if read_config(folder)["config"] == LARGE else UNIVERSAL
     if script == "train.emotion":
         return EMOTION_IN_NOISE if training["recipe"]["noise"] else EMOTION
     family = {"train.unet": "attention-unet", "train.gan": "patchgan"}.get(script)
