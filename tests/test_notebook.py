@@ -62,7 +62,7 @@ def test_it_runs(notebook, make_faces, tmp_path, monkeypatch):
     assert constants.HF_HUB_OFFLINE
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     resources = {"metadata": {"path": str(tmp_path / "repo")}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=resources).execute()
+    NotebookClient(notebook, timeout=400, kernel_name="python3", resources=resources).execute()
     (publish,) = [cell for cell in notebook.cells if cell.get("id") == "publish"]
     shown = "".join(output.text for output in publish.outputs if output.output_type == "stream")
     assert "would send to the model somebody/mine: Publish attention-unet-low" in shown

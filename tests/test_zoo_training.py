@@ -54,6 +54,15 @@ def test_afterwards_everything_is_measured_that_the_benchmark_knows():
     assert commands[-1] == ["-m", "train.bundle"]
 
 
+def test_one_line_says_how_far_it_is_and_how_much_time_is_left(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(zoo, "show", shown.append)
+    (tmp_path / "log.jsonl").write_text('{"epoch": 1, "validation_psnr": 33.333}\n')
+    for left, expected in ((7.2, ", about 7 min left for all"), (None, "")):
+        zoo.run(["-c", "pass"], "universal", tmp_path, "1 of 3,", left)
+        assert shown[-1] == f"1 of 3, universal: epoch 2, 33.33 on validation, 0.0 min{expected}"
+
+
 @pytest.mark.slow
 def test_a_zoo_is_trained_end_to_end_and_goes_on_after_a_kill(tmp_path, make_faces):
     data = tmp_path / "data"

@@ -130,10 +130,13 @@ def measuring_commands(models: dict[str, Model], args: argparse.Namespace) -> It
     yield ["-m", "train.bundle"]
 
 
-def run(command: list[str], name: str, folder: Path, so_far: str) -> None:
+def run(command: list[str], name: str, folder: Path, so_far: str, left: float | None = None) -> None:
     """Run a command of this project, its words kept in `folder`, and show how far it is in one line.
 
     Ends with its last words where it fails.
+
+    Args:
+        left: minutes that this and all later trainings have, where that is known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -141,7 +144,9 @@ def run(command: list[str], name: str, folder: Path, so_far: str) -> None:
         process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=subprocess.STDOUT)
         try:
             while process.poll() is None:
-                show(f"{so_far} {name}: {progress_of(folder)}{(time.monotonic() - started) / 60:.1f} min")
+                minutes = (time.monotonic() - started) / 60
+                remaining = f", about {max(0.0, left - minutes):.0f} min left for all" if left else ""
+                show(f"{so_far} {name}: {progress_of(folder)}{minutes:.1f} min{remaining}")
                 time.sleep(POLL)
         finally:
             if process.poll() is None:
@@ -186,7 +191,8 @@ def main(argv: list[str] | None = None) -> None:
     for number, (name, model) in enumerate(models.items(), 1):
         minutes = args.minutes and args.minutes * model.weight / weights
         command = training_command(name, model, minutes, args)
-        run(command, name, args.out / name, f"{number} of {len(models)},")
+        left = args.minutes and args.minutes - sum(row["minutes"] for row in report)
+        run(command, name, args.out / name, f"{number} of {len(models)},", left)
         report.append(describe(name, args.out / name))
         write_whole(args.out / REPORT, (json.dumps(report, indent=1) + "\n").encode())
         row = report[-1]
