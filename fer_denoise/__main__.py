@@ -22,9 +22,9 @@ from pathlib import Path
 from fer_denoise.command.batch import Execution, output_of, process_path, process_paths
 from fer_denoise.command.inspection import PAGE, REPORT, inspect, write_report
 from fer_denoise.command.job import Corruption, Job, Reading, Restoration
+from fer_denoise.command.journal import JobError
 from fer_denoise.command.options import at_least, fraction, kind, positive
 from fer_denoise.command.push import prepare_repo, push
-from fer_denoise.command.tables import JobError
 from fer_denoise.data import DataError
 from fer_denoise.devices import DeviceError
 from fer_denoise.files import no_space_left

@@ -23,7 +23,8 @@ from fer_denoise.__main__ import main
 from fer_denoise.command import batch, tables
 from fer_denoise.command.batch import JOURNAL_FILE, Execution, process_path, process_paths
 from fer_denoise.command.job import Corruption, Restoration
-from fer_denoise.command.tables import ALONE, JobError, Rank
+from fer_denoise.command.journal import JobError
+from fer_denoise.command.tables import ALONE, Rank
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.files import is_leftover
 from fer_denoise.noise import mixed_noise
@@ -167,7 +168,7 @@ def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_p
     with pytest.raises(KeyboardInterrupt):
         process_path("somebody/faces", tmp_path / "out", Broken("median"))
     done = (tmp_path / "out" / "validation.parquet").read_bytes()
-    with pytest.raises(PictureError, match="was begun with"):
+    with pytest.raises(JobError, match="was begun with"):
         process_path("somebody/faces", tmp_path / "out", Restoration("tv"))
     with pytest.raises(JobError, match=r"was begun with .*'stream': False"):
         process_path("somebody/faces", tmp_path / "out", MEDIAN, Execution(stream=True))
@@ -251,7 +252,7 @@ def test_a_killed_command_goes_on(tmp_path, make_faces):
     command += [str(tmp_path / "out" / "test.parquet"), "--model", "median"]
     environment = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-        while process.poll() is None and not list((tmp_path / "out").glob("*.parts/000000.json")):
+        while process.poll() is None and not list((tmp_path / "out").glob("*.parts/000001.parquet")):
             time.sleep(0.01)
         process.kill()
     assert not (tmp_path / "out" / "test.parquet").exists()
@@ -265,7 +266,7 @@ def test_a_folder_of_pictures_goes_on_where_it_was_interrupted(tmp_path, faces):
         Image.fromarray(face).save(tmp_path / "in" / f"{row:03}.png")
     with pytest.raises(KeyboardInterrupt):
         process_path(str(tmp_path / "in"), tmp_path / "out", Broken("median"))
-    with pytest.raises(PictureError, match="was begun with"):
+    with pytest.raises(JobError, match="was begun with"):
         process_path(str(tmp_path / "in"), tmp_path / "out", Restoration("tv"))
     report = process_path(str(tmp_path / "in"), tmp_path / "out", MEDIAN)
     restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])
@@ -282,7 +283,7 @@ def test_several_named_pictures_go_on_where_they_were_interrupted(tmp_path, face
     sources = sorted(map(str, (tmp_path / "in").iterdir()))
     with pytest.raises(KeyboardInterrupt):
         process_paths(sources, tmp_path / "out", Broken("median"))
-    with pytest.raises(PictureError, match="was begun with"):
+    with pytest.raises(JobError, match="was begun with"):
         process_paths(sources[:-1], tmp_path / "out", MEDIAN)
     report = process_paths(sources, tmp_path / "out", MEDIAN)
     restored = np.stack([np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").glob("*.png"))])

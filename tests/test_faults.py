@@ -19,7 +19,7 @@ from fer_denoise import Restorer
 from fer_denoise.command import tables
 from fer_denoise.command.batch import Execution, process_path
 from fer_denoise.command.job import Restoration
-from fer_denoise.command.tables import JobError
+from fer_denoise.command.journal import JobError
 from fer_denoise.data import load_fer2013
 
 pytestmark = [

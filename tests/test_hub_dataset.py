@@ -10,9 +10,9 @@ import pytest
 
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
-from fer_denoise.command import batch
 from fer_denoise.command.batch import JOURNAL_FILE, Execution, process_path
 from fer_denoise.command.job import Restoration
+from fer_denoise.command.journal import JobError
 from fer_denoise.command.tables import Rank
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.data.hub_dataset import HubDataset
@@ -77,7 +77,7 @@ def test_a_job_goes_on_with_the_commit_that_it_was_begun_with_and_says_so(connec
     with pytest.raises(KeyboardInterrupt):
         process_path("somebody/moving", tmp_path / "out", Broken("median"))
     second = connected_datasets.commit(repo, {"test.parquet": parquet_of(faces[::-1])}, "other faces")
-    with pytest.raises(batch.PictureError, match=f"was begun with .*{first.oid}"):
+    with pytest.raises(JobError, match=f"was begun with .*{first.oid}"):
         process_path(f"somebody/moving@{second.oid}", tmp_path / "out", Restoration("median"))
     with caplog.at_level(logging.WARNING):
         report = process_path("somebody/moving", tmp_path / "out", Restoration("median"))

@@ -1,6 +1,5 @@
 """Jobs on what lies on a disk or on the Hub: a picture, a folder, or a dataset; the same layout comes out."""
 
-import json
 import logging
 import mimetypes
 import multiprocessing
@@ -18,11 +17,12 @@ from typing import Any
 from tqdm import tqdm
 
 from fer_denoise.command.job import Estimator, Job, Report
+from fer_denoise.command.journal import Journal
 from fer_denoise.command.tables import ALONE, Rank, explained, forget_parts, process
 from fer_denoise.data import DataError
 from fer_denoise.data.formats import open_table
 from fer_denoise.data.hub_dataset import MAIN, HubDataset, current_commit, is_commit
-from fer_denoise.files import is_leftover, walk, write_whole
+from fer_denoise.files import is_leftover, walk
 from fer_denoise.hub.sources import is_repo_id
 from fer_denoise.pictures import LOSSLESS, SUFFIXES, PictureError, read_picture, write_picture
 
@@ -35,8 +35,8 @@ OTHER_PICTURES = {
 }
 # fmt: on
 """Besides those that `mimetypes` knows."""
-JOURNAL_FILE = ".fer-denoise.json"
-"""In a folder that is being filled: what with, so that an interrupted job goes on with the same."""
+JOURNAL_FILE = ".fer-denoise.jsonl"
+"""In a folder that is being filled."""
 
 logger = logging.getLogger(__name__)
 
@@ -171,14 +171,15 @@ def _process_files(
         else:
             kind[output] = file
     into = None if isinstance(source, str) else [*pictures, *tables]
-    with _journal(target, {**job.record, "source": source}, execution.rank, into) as journal:
+    with _filling(target, {**job.record, "source": source}, execution.rank, into) as journal:
         own = list(enumerate(pictures.items()))[execution.rank.index :: execution.rank.world_size]
         with explained(title):
             for part in _each(own, job, execution):
                 report.add(part)
         for output, file in tables.items():
             try:
-                report.add(journal.once(partial(_process_table, file, output, job, execution), output))
+                do = partial(_process_table, file, output, job, execution)
+                report.add(_once(do, output, target, journal, execution.rank))
             except DataError as error:
                 report.skipped.append(str(error))
                 forget_parts(output, execution.rank)
@@ -237,79 +238,58 @@ def _process_picture(file: Path, output: Path, row: int, job: Job, estimate: Est
     return Report(1, [], [before] if before else [], [after] if after else [], notes=Counter(picture.notes))
 
 
-class _FolderJournal:
-    """A folder that is being filled: a file in it says with what, and holds the reports on the tables that are done."""
-
-    def __init__(self, target: Path, record: dict[str, Any], rank: Rank) -> None:
-        self._target, self._rank, self._file = target, rank, rank.own_file(target / JOURNAL_FILE)
-        self._record: dict[str, Any] = json.loads(json.dumps(record))
-        self._tables: dict[str, Any] = {}
-
-    def open(self, into: list[Path] | None = None) -> None:
-        """Begin, or go on if what an earlier run left is of the same job.
-
-        At first the folder is empty, or where `into` says what goes into it, holds nothing of that.
-
-        Of several processes, each leaves its file there, so that one which starts late knows what it finds.
-        """
-        present = list(self._target.iterdir()) if self._target.is_dir() else []
-        journals = _journal_files(self._target)
-        for file in journals:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            begun = content.get("work")
-            if begun != self._record:
-                raise PictureError(
-                    f"{self._target}: was begun with {begun}; repeat that, empty it, or choose another output"
-                )
-            if file == self._file:
-                self._tables = content["tables"]
-        if not journals and into is not None:
-            if taken := next(filter(Path.exists, into), None):
-                raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
-        elif not journals and any(not is_leftover(file) for file in present):
-            raise PictureError(f"{self._target}: is not empty; choose another output, so that nothing is overwritten")
-        self._save()
-
-    def once(self, do: Callable[[], Report], output: Path) -> Report:
-        """The report on a table: of doing it, or as it was when an earlier run did so."""
-        name = str(output.relative_to(self._target))
-        if name in self._tables and self._rank.own_file(output).exists():
-            report = Report.of(self._tables[name]).from_before()
-        else:
-            report = do()
-            self._tables[name] = report.as_dict()
-            self._save()
-        forget_parts(output, self._rank)
-        return report
-
-    def close(self) -> None:
-        """All is done: leave nothing that is not a result."""
-        if self._rank.world_size == 1:
-            for path in filter(is_leftover, [*self._target.rglob("*")]):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-            self._file.unlink()
-
-    def _save(self) -> None:
-        write_whole(self._file, json.dumps({"work": self._record, "tables": self._tables}).encode())
-
-
-def _journal_files(target: Path) -> list[Path]:
-    """Those of all processes that fill a folder."""
-    return list(target.glob(f"{Path(JOURNAL_FILE).stem}*"))
-
-
 @contextmanager
-def _journal(
-    target: Path, record: dict[str, Any], rank: Rank, into: list[Path] | None = None
-) -> Iterator[_FolderJournal]:
-    """While `target` is filled; what is interrupted can go on."""
-    journal = _FolderJournal(target, record, rank)
-    journal.open(into)
+def _filling(target: Path, settings: dict[str, Any], rank: Rank, into: list[Path] | None = None) -> Iterator[Journal]:
+    """While a folder is filled: the journal of the tables in it. Once all is done, nothing stays that is no result.
+
+    At first the folder is empty, or where `into` says what goes into it, holds nothing of that. Of several processes,
+    each leaves its journal there, so that one which starts late knows what it finds.
+
+    Raises:
+        JobError: what an earlier run left is of another job.
+        PictureError: there is something that would be written over.
+    """
+    others = _journals(target)
+    for other in others:
+        other.check(settings, target)
+    if not others:
+        _check_free(target, into)
+    journal = Journal(rank.own_file(target / JOURNAL_FILE))
+    journal.open(settings, target)
     yield journal
-    journal.close()
+    if rank.world_size > 1:
+        return
+    for path in filter(is_leftover, [*target.rglob("*")]):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    journal.remove()
+
+
+def _check_free(target: Path, into: list[Path] | None) -> None:
+    if into is not None:
+        taken = next(filter(Path.exists, into), None)
+        if taken is not None:
+            raise PictureError(f"{taken}: is there already; choose another output, so that nothing is overwritten")
+    elif target.is_dir() and not all(map(is_leftover, target.iterdir())):
+        raise PictureError(f"{target}: is not empty; choose another output, so that nothing is overwritten")
+
+
+def _journals(target: Path) -> list[Journal]:
+    """Those of all processes that fill a folder."""
+    return list(map(Journal, target.glob(f"{Path(JOURNAL_FILE).stem}*")))
+
+
+def _once(do: Callable[[], Report], output: Path, target: Path, journal: Journal, rank: Rank) -> Report:
+    """The report on a table in `target`: of doing it, or as it was when an earlier run did so."""
+    name = str(output.relative_to(target))
+    report = journal.report(name) if rank.own_file(output).exists() else None
+    if report is None:
+        report = do()
+        journal.add(name, report)
+    forget_parts(output, rank)
+    return report
 
 
 def _process_table(file: Path, output: Path, job: Job, execution: Execution) -> Report:
@@ -329,20 +309,20 @@ def _process_hub_dataset(repo: str, revision: str | None, target: Path, job: Job
         )
     report = Report(source=named)
     tables = dataset.files(execution.stream)
-    with _journal(target, {**job.record, "source": repo, "commit": dataset.commit}, execution.rank) as journal:
+    with _filling(target, {**job.record, "source": repo, "commit": dataset.commit}, execution.rank) as journal:
         if begun_with:
             _say_where_it_moved(dataset, revision)
         for name, table in tables.items():
             output, title = target / name, f"{repo} ({Path(name).stem})"
             do = partial(process, table, output, title, job, execution.processes, execution.rank, repo=repo)
-            report.add(journal.once(do, output))
+            report.add(_once(do, output, target, journal, execution.rank))
     return report
 
 
 def _commit_begun_with(target: Path, repo: str) -> str | None:
     """The commit of a Hub dataset that the job in `target` takes, if one was begun there."""
-    begun = [json.loads(file.read_text(encoding="utf-8"))["work"] for file in _journal_files(target)]
-    return next((record.get("commit") for record in begun if record.get("source") == repo), None)
+    begun = [journal.settings or {} for journal in _journals(target)]
+    return next((settings.get("commit") for settings in begun if settings.get("source") == repo), None)
 
 
 def _say_where_it_moved(dataset: HubDataset, revision: str | None) -> None:

@@ -1,7 +1,6 @@
 """Tables with images in a column: processed in parts, so that an interrupted job goes on and memory stays bounded."""
 
 import errno
-import json
 import os
 import shutil
 from collections import Counter
@@ -18,6 +17,7 @@ import torch
 from datasets import Features, List, Value
 
 from fer_denoise.command.job import Estimator, Job, Report
+from fer_denoise.command.journal import JobError, Journal
 from fer_denoise.data import DataError
 from fer_denoise.data.fer2013 import decode_picture
 from fer_denoise.data.formats import Rank, Table
@@ -37,15 +37,9 @@ REPORTED = {
     BEFORE: List(Value("float64")),
     AFTER: List(Value("float64")),
 }
-
-
-PARTS_RECORD = "job.json"
-"""In a folder of parts: what they are made with."""
+PARTS_JOURNAL = "journal.jsonl"
+"""In a folder of parts."""
 ALONE = Rank()
-
-
-class JobError(RuntimeError):
-    """The job cannot go on for now; what is done stays, and the message says what to do."""
 
 
 def process(
@@ -75,23 +69,32 @@ def process(
         OSError: the disk is full.
     """
     output = rank.own_file(output)
-    journal = _PartsJournal(output)
-    if output.exists() and not journal.is_begun:
-        raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
-    journal.open({**job.record, "source": source, "share": [rank.index, rank.world_size], **table.record})
+    parts = _parts_of(output)
+    journal = Journal(parts / PARTS_JOURNAL)
+    if journal.settings is None:
+        if output.exists():
+            raise DataError(f"{output}: is there already; choose another output, so that nothing is overwritten")
+        # Without a journal they are parts of nothing.
+        shutil.rmtree(parts, ignore_errors=True)
+    own = {"source": source, "rank": [rank.index, rank.world_size]}
+    journal.open({**job.record, **own, **table.record}, parts)
+    report = Report()
     if output.exists():
-        return journal.report().from_before()
+        for part in journal.reports():
+            report.add(part)
+        return report
     worker = Worker(job, Estimator(), table.column, source, repo, one_thread=processes > 1)
-    report, files = Report(), []
-    for number, (first_row, part) in enumerate(table.parts(rank, PART_ROWS)):
-        files.append(journal.part(number))
-        earlier = journal.report_on(number)
-        if earlier is not None:
-            report.add(earlier.from_before())
-            continue
-        changed = _map(worker, part.images, number, first_row, processes)
-        done = _report(changed)
-        journal.add(number, part.with_images(changed.data.column(table.column).combine_chunks()), done)
+    files = []
+    for number, (first_row, rows) in enumerate(table.parts(rank, PART_ROWS)):
+        file = parts / f"{number:06}{output.suffix}"
+        files.append(file)
+        done = journal.report(file.stem)
+        if done is None:
+            changed = _map(worker, rows.images, number, first_row, processes)
+            write_whole(file, rows.with_images(changed.data.column(table.column).combine_chunks()))
+            done = _report(changed)
+            # Last, so that a part with a report is a whole one.
+            journal.add(file.stem, done)
         report.add(done)
     _join(table, files, output)
     return report
@@ -99,66 +102,15 @@ def process(
 
 def forget_parts(output: Path, rank: Rank = ALONE) -> None:
     """Remove the parts of a table that is done with."""
-    _PartsJournal(rank.own_file(output)).forget()
+    parts = _parts_of(rank.own_file(output))
+    # First, for without it the others are no parts of anything.
+    Journal(parts / PARTS_JOURNAL).remove()
+    shutil.rmtree(parts, ignore_errors=True)
 
 
-class _PartsJournal:
-    """The folder beside an output that holds its finished parts, the reports on them, and what they are made with."""
-
-    def __init__(self, output: Path) -> None:
-        self._folder = part_of(output).with_suffix(".parts")
-        self._suffix = output.suffix
-        self._record = self._folder / PARTS_RECORD
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether an earlier run, or this one, has begun here."""
-        return self._record.exists()
-
-    def open(self, record: dict[str, Any]) -> None:
-        """Begin, or go on if what an earlier run left was made with the same `record`.
-
-        Raises:
-            JobError: it was not.
-        """
-        if not self.is_begun:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            write_whole(self._record, json.dumps(record).encode())
-            return
-        begun = json.loads(self._record.read_text(encoding="utf-8"))
-        if begun != json.loads(json.dumps(record)):
-            raise JobError(
-                f"{self._folder}: was begun with {begun}; repeat that, remove the folder, or choose another output"
-            )
-
-    def part(self, number: int) -> Path:
-        """The file of a part."""
-        return self._folder / f"{number:06}{self._suffix}"
-
-    def add(self, number: int, content: bytes, report: Report) -> None:
-        """Write a finished part."""
-        write_whole(self.part(number), content)
-        # Last, so that a part with a report is a whole one.
-        write_whole(self.part(number).with_suffix(".json"), json.dumps(report.as_dict()).encode())
-
-    def report_on(self, number: int) -> Report | None:
-        """The report on a part, or None where it is not finished."""
-        file = self.part(number).with_suffix(".json")
-        return Report.of(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
-
-    def report(self) -> Report:
-        """The report on all parts that are finished."""
-        whole, number = Report(), 0
-        while (part := self.report_on(number)) is not None:
-            whole.add(part)
-            number += 1
-        return whole
-
-    def forget(self) -> None:
-        """Remove the folder."""
-        # First, for without it the others are no parts of anything.
-        self._record.unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+def _parts_of(output: Path) -> Path:
+    """The folder beside an output that holds its finished parts, and their journal."""
+    return part_of(output).with_suffix(".parts")
 
 
 def _map(worker: "Worker", images: pa.Array, number: int, first_row: int, processes: int) -> datasets.Dataset:
