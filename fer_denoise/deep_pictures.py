@@ -22,6 +22,11 @@ LARGEST_TILE = 2**24
 USUAL_WHITES = {2**bits - 1 for bits in range(9, 17)}
 AVIF_BITS = {0x00: 8, 0x20: 8, 0x40: 10, 0x60: 12}
 """By two flags: more than 8, and then 12."""
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
+"""The markers of a JPEG behind which the bits of a sample stand."""
+LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF, 0xF7}
+"""Of these, the kinds without loss, which Pillow does not read; the last is JPEG-LS."""
+SAVE_DEEP = "save it as PNG, or as TIFF without compression"
 MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
 
@@ -55,6 +60,8 @@ def deep_picture(file: BinaryIO) -> DeepPicture | None:
     file.seek(0)
     if start[:4] in TIFF_STARTS:
         return _tiff(file)
+    if start[:2] == b"\xff\xd8":
+        _check_jpeg(file)
     if start[:2] in (b"P2", b"P3", b"P5", b"P6"):
         return _pnm(file)
     if start[:4] == b"\x89PNG" and len(start) == 26:
@@ -105,6 +112,12 @@ def encode_pnm(frame: np.ndarray, white: float) -> bytes:
     height, width = frame.shape[:2]
     kind = "P5" if frame.ndim == 2 else "P6"
     return f"{kind}\n{width} {height}\n{int(white)}\n".encode() + frame.astype(">u2").tobytes()
+
+
+def with_opacity(pixels: np.ndarray, key_colour: int | tuple[int, ...]) -> np.ndarray:
+    """uint16 (H, W, C) with one channel more, which is 0 where the pixel is `key_colour`, and else its maximum."""
+    opaque = (pixels != np.asarray(key_colour)).any(axis=-1, keepdims=True)
+    return np.concatenate([pixels, opaque * np.iinfo(pixels.dtype).max], axis=-1, dtype=pixels.dtype, casting="unsafe")
 
 
 def _tiff(file: BinaryIO) -> DeepPicture | None:
@@ -183,6 +196,29 @@ def _check_inflated(compressed: bytes, most: int) -> None:
         raise ValueError("it holds more pixels than it says")
 
 
+def _check_jpeg(file: BinaryIO) -> None:
+    """Say what a JPEG is that Pillow takes for no picture.
+
+    Raises:
+        ValueError: it has more than 8 bits, or is of a kind without loss.
+    """
+    try:
+        file.seek(2)
+        # Segment by segment, up to the frame, which tells, or to the first that is none.
+        while len(head := file.read(5)) == 5 and head[0] == 0xFF:
+            marker, length, bits = struct.unpack(">xBHB", head)
+            if marker in FRAMES:
+                if bits != 8:
+                    raise ValueError(f"it is a JPEG of {bits} bits, and only those of 8 are read; {SAVE_DEEP}")
+                if marker in LOSSLESS_FRAMES:
+                    raise ValueError(f"it is a lossless JPEG, which is not read; {SAVE_DEEP}")
+                return
+            # A marker may be padded.
+            file.seek(-4 if marker == 0xFF else length - 3, io.SEEK_CUR)
+    finally:
+        file.seek(0)
+
+
 def _pnm(file: BinaryIO) -> DeepPicture | None:
     """A PGM or PPM of more than 8 bits, plain or binary."""
     content = file.read()
@@ -211,6 +247,7 @@ def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
             raise ValueError("it is an animation of 16 bits; save its frames as a TIFF")
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
         info: dict[str, Any] = {key: picture.info[key] for key in ("icc_profile", "dpi") if key in picture.info}
+        key_colour = picture.info.get("transparency")
     file.seek(0)
 
     def decode() -> list[np.ndarray]:
@@ -220,6 +257,7 @@ def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
         _check_inflated(compressed, 2 * size[1] * (1 + size[0] * samples * 2))
         _, _, rows, _ = png.Reader(bytes=content).read()
         pixels = np.vstack([np.asarray(row, np.uint16) for row in rows])
-        return [pixels.reshape(size[1], size[0], samples)]
+        pixels = pixels.reshape(size[1], size[0], samples)
+        return [pixels if key_colour is None else with_opacity(pixels, key_colour)]
 
     return DeepPicture([size], decode, orientation=orientation, info=info)

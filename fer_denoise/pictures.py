@@ -14,7 +14,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from fer_denoise.deep_pictures import DeepPicture, avif_bits, deep_picture, encode_png, encode_pnm, encode_tiff
+from fer_denoise.deep_pictures import (
+    DeepPicture,
+    avif_bits,
+    deep_picture,
+    encode_png,
+    encode_pnm,
+    encode_tiff,
+    with_opacity,
+)
 from fer_denoise.files import no_space_left, part_of
 
 MIN_SIDE = 8
@@ -43,6 +51,8 @@ OVERSHOOT = 0.5
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 OTHER_COLOURS = ("CMYK", "LAB", "HSV", "YCbCr")
 """Modes that become RGB, with which their profile says nothing any more."""
+SPREAD = {"L;2": 85, "L;4": 17}
+"""In gray of 2 and 4 bits: how many of 256 grays lie from one to the next."""
 TRANSPARENT = "transparency was laid on white"
 SAY_WHITE = (
     "say what number is white (--white, or White in the app), such as 255 for 8 bits, 4095 for 12, 16383 for 14, "
@@ -231,7 +241,9 @@ def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} is too large to open safely; {_shrink_hint()}") from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{name} is not a picture; choose a PNG, JPEG, WebP, TIFF or BMP file") from error
+        raise PictureError(
+            f"{name} is not a picture, or of a kind that is not read here; choose a PNG, JPEG, WebP, TIFF or BMP file"
+        ) from error
     except Exception as error:
         raise PictureError(f"{name} is damaged or incomplete ({error}); save it again, best as PNG") from error
 
@@ -260,8 +272,8 @@ def _read_deep(opened: DeepPicture, gray: bool, white: float | None, name: str) 
     frames, notes = [], set()
     for pixels in opened.decode():
         if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-            pixels, seen = _on_white(pixels, white or opened.white)
-            notes |= {TRANSPARENT} if seen else set()
+            pixels, note = _on_white(pixels, white or opened.white, name)
+            notes |= {note} if note else set()
         frames.append(_turned(pixels, opened.orientation))
     return _finished(frames, opened.white, frames[0].ndim == 3, gray, white, opened.info, notes, name)
 
@@ -276,11 +288,12 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
             "compression, or with deflate (zlib)"
         )
     info = _kept_info(opened)
+    _spread_key_colour(opened)
     frames, durations = [], []
     for index in range(_frame_count(opened)):
         opened.seek(index)
         _check_sizes([opened.size], name)
-        pixels, note = _to_pixels(opened)
+        pixels, note = _to_pixels(opened, white, name)
         frames.append(pixels)
         notes |= {note} if note else set()
         durations.append(opened.info.get("duration", 0))
@@ -358,12 +371,16 @@ def _as_gray(frame: np.ndarray, gray: bool) -> np.ndarray:
     return (np.rint(luminance) if np.issubdtype(frame.dtype, np.integer) else luminance).astype(frame.dtype)
 
 
-def _to_pixels(picture: Image.Image) -> tuple[np.ndarray, str]:
+def _to_pixels(picture: Image.Image, white: float | None, name: str) -> tuple[np.ndarray, str]:
     """The current frame, uint8 (H, W) or (H, W, 3), or deeper (H, W), and what was changed."""
     frame = ImageOps.exif_transpose(picture)
     if frame.mode in DEEP_MODES:
         pixels = np.asarray(frame)
-        return pixels.astype(np.uint16 if picture.format == "PNG" else pixels.dtype.newbyteorder("="), copy=False), ""
+        pixels = pixels.astype(np.uint16 if picture.format == "PNG" else pixels.dtype.newbyteorder("="), copy=False)
+        key_colour = picture.info.get("transparency")
+        return (
+            (pixels, "") if key_colour is None else _on_white(with_opacity(pixels[..., None], key_colour), white, name)
+        )
     if frame.has_transparency_data:
         rgba = frame.convert("RGBA")
         seen = rgba.getchannel("A").getextrema() != (255, 255)
@@ -375,14 +392,26 @@ def _to_pixels(picture: Image.Image) -> tuple[np.ndarray, str]:
     return np.asarray(frame.convert("L" if frame.mode == "1" else "RGB")), note
 
 
-def _on_white(pixels: np.ndarray, white: float | None) -> tuple[np.ndarray, bool]:
-    """Gray or RGB, whose last channel says how opaque it is, as (H, W) or (H, W, 3); whether any white shows."""
+def _on_white(pixels: np.ndarray, white: float | None, name: str) -> tuple[np.ndarray, str]:
+    """Gray or RGB, whose last channel says how opaque it is, as (H, W) or (H, W, 3), and what was changed."""
     integers = np.issubdtype(pixels.dtype, np.integer)
-    top = np.iinfo(pixels.dtype).max if integers else 1
-    opaque = pixels[..., -1:].astype(np.float64) / top
-    mixed = pixels[..., :-1] * opaque + (white or top) * (1 - opaque)
-    colours = (np.rint(mixed) if integers else mixed).astype(pixels.dtype)
-    return colours[..., 0] if colours.shape[2] == 1 else colours, bool((opaque < 1).any())
+    colours, opaque = pixels[..., :-1], pixels[..., -1:] / (np.iinfo(pixels.dtype).max if integers else 1)
+    note = ""
+    if (opaque < 1).any():
+        # By what is seen, for white itself would speak for the largest number there is.
+        seen = colours[opaque[..., 0] > 0]
+        white = (
+            _check_range([seen], white, name) if seen.size else white or (np.iinfo(pixels.dtype).max if integers else 1)
+        )
+        mixed = colours * opaque + white * (1 - opaque)
+        colours, note = (np.rint(mixed) if integers else mixed).astype(pixels.dtype), TRANSPARENT
+    return colours[..., 0] if colours.shape[2] == 1 else colours, note
+
+
+def _spread_key_colour(picture: Image.Image) -> None:
+    """Pillow spreads gray of 2 and 4 bits over 8, but not the gray that a PNG says is transparent."""
+    if picture.format == "PNG" and picture.tile and picture.tile[0].args in SPREAD:
+        picture.info["transparency"] *= SPREAD[picture.tile[0].args]
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

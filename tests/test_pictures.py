@@ -336,7 +336,7 @@ def test_gray_of_16_bits_is_read_however_it_is_compressed(save_image):
 @pytest.mark.parametrize("kind", ["16.png", "16.tif", "32.tif"])
 def test_deep_colours_with_transparency_are_laid_on_white(tmp_path, kind):
     dtype, white = KINDS[kind]
-    pixels = np.full((8, 8, 4), white * 0.25).astype(dtype)
+    pixels = np.full((8, 8, 4), white * 0.3).astype(dtype)
     pixels[:, :4, 3], pixels[:, 4:, 3] = 0, white
     path = tmp_path / kind
     if path.suffix == ".png":
@@ -347,6 +347,68 @@ def test_deep_colours_with_transparency_are_laid_on_white(tmp_path, kind):
     picture = read_picture(path)
     assert picture.notes == ("transparency was laid on white",)
     assert picture.frames[0][0, 0].tolist() == white and picture.frames[0][0, 7] == pixels[0, 7, 0]
+
+
+def write_with_key_colour(path, bits: int, key: int, other: int, colour: bool = False) -> None:
+    """A PNG half of which has the colour that is transparent in it."""
+    samples = 3 if colour else 1
+    row = [key] * 5 * samples + [other] * 5 * samples
+    with path.open("wb") as file:
+        transparent = (key,) * 3 if colour else key
+        png.Writer(10, 8, greyscale=not colour, bitdepth=bits, transparent=transparent).write(file, [row] * 8)
+
+
+GRAYS = [(1, 0, 1), (2, 1, 2), (4, 5, 7), (8, 40, 60), (16, 40000, 50000)]
+
+
+@pytest.mark.parametrize(
+    ("bits", "key", "other", "colour"), [(*case, False) for case in GRAYS] + [(*case, True) for case in GRAYS[-2:]]
+)
+def test_a_colour_that_stands_for_transparency_is_laid_on_white(tmp_path, bits, key, other, colour):
+    path = tmp_path / "key.png"
+    write_with_key_colour(path, bits, key, other, colour)
+    picture = read_picture(path)
+    white = 65535 if bits == 16 else 255
+    expected = np.repeat([[white, other if bits == 16 else other * 255 // (2**bits - 1)]], 5, axis=1)
+    np.testing.assert_array_equal(picture.frames[0], np.repeat(expected, 8, axis=0))
+    assert picture.notes == ("transparency was laid on white",)
+
+
+def test_white_that_is_laid_below_is_that_of_the_picture_and_says_nothing_of_it(tmp_path):
+    path = tmp_path / "key.png"
+    write_with_key_colour(path, 16, 0, 3000)
+    assert "may be of many scales" in refusal(path)
+    picture = read_picture(path, white=4095)
+    np.testing.assert_array_equal(picture.frames[0][0], [4095] * 5 + [3000] * 5)
+
+
+def jpeg_head(marker: int, bits: int) -> bytes:
+    """The beginning of a JPEG up to its frame, with a padded marker before it."""
+    comment = b"\xff\xfe" + struct.pack(">H", 2 + 300) + bytes(300)
+    frame = struct.pack(">BHBHHB", marker, 11, bits, 8, 8, 1) + b"\1\x11\0"
+    return b"\xff\xd8" + comment + b"\xff\xff\xff" + frame
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "said"),
+    [
+        (0xC1, 12, "is a JPEG of 12 bits"),
+        (0xC3, 16, "is a JPEG of 16 bits"),
+        (0xC3, 8, "lossless JPEG"),
+        (0xF7, 8, "lossless JPEG"),
+    ],
+)
+def test_a_jpeg_that_cannot_be_read_is_told_what_it_is(tmp_path, marker, bits, said):
+    path = tmp_path / "scan.jpg"
+    path.write_bytes(jpeg_head(marker, bits) + bytes(100))
+    assert said in refusal(path) and "save it as PNG" in refusal(path)
+
+
+@pytest.mark.parametrize("broken", [b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\0\0\0", jpeg_head(0xC0, 8)])
+def test_a_jpeg_that_breaks_off_in_its_head_is_refused(tmp_path, broken):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(broken)
+    assert "picture" in refusal(path) or "damaged" in refusal(path)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
