@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage import data
 
@@ -33,7 +34,8 @@ from fer_denoise.demo.many_pictures import (
 )
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.uploads import read_upload
+from fer_denoise.demo.task_tab import build_task_tab
+from fer_denoise.demo.uploads import read_face, read_upload
 from fer_denoise.photos import Box, restore_photo
 from fer_denoise.pictures import Picture, PictureError
 from fer_denoise.restore import NoiseLevel
@@ -181,6 +183,35 @@ def test_a_picture_that_is_too_large_for_a_shared_app_is_refused_with_a_remedy(t
         read_upload(path, "nl-means")
     with pytest.raises(PictureError, match="choose one first"):
         read_upload(None, "universal")
+
+
+def test_what_becomes_of_a_picture_that_is_taken_as_a_face_is_said(tmp_path, make_faces):
+    face, second = make_faces(2)
+    taken, said = read_face(save(tmp_path / "face.png", face))
+    np.testing.assert_array_equal(taken, face)
+    assert said == ""
+
+    deep = tmp_path / "deep.tif"
+    tifffile.imwrite(deep, np.stack([face, second]).astype(np.uint16) * 257, photometric="minisblack")
+    taken, said = read_face(deep)
+    np.testing.assert_array_equal(taken, face)
+    assert "in gray: of 2 frames, the first was taken; 16 bits became 8." in said
+
+    _, said = read_face(save(tmp_path / "wide.png", np.tile(face, (1, 2))))
+    assert "the largest centred square of 96x48 pixels was resized to 48x48." in said
+    clear = np.stack([face, np.full_like(face, 100)], axis=-1)
+    assert "transparency was laid on white." in read_face(save(tmp_path / "clear.png", clear))[1]
+
+
+def test_a_face_of_ones_own_is_taken_with_words_where_it_is_changed(tmp_path, make_faces, monkeypatch):
+    face, words = make_faces(1)[0], []
+    monkeypatch.setattr(gr, "Info", words.append)
+    with gr.Blocks():
+        tab = build_task_tab("low", Restorers(), HubFaces())
+    taken, picture = tab.pick_upload(str(save(tmp_path / "wide.png", np.tile(face, (2, 1)))))
+    assert taken.shape == (48, 48) and picture.size == (48, 48) and len(words) == 1
+    tab.pick_upload(str(save(tmp_path / "face.png", face)))
+    assert len(words) == 1
 
 
 def test_colour_is_kept_where_there_is_some(tmp_path):

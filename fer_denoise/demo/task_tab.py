@@ -18,7 +18,7 @@ from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.task_layout import RANDOM_FACES, TaskParts, lay_out
 from fer_denoise.demo.task_state import Subject, is_outdated, subject
-from fer_denoise.pictures import read_picture, to_face
+from fer_denoise.demo.uploads import read_face
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import DEFAULT_MODEL, UNIVERSAL
 
@@ -178,7 +178,12 @@ class TaskTab:
     def pick_upload(self, path: str | None) -> Any:
         """A face out of a file, and its picture."""
         # A picker that was emptied, or turned to the camera, holds nothing.
-        return gr.skip() if path is None else with_picture(to_face(read_picture(path, gray=True).in_8_bits()))
+        if path is None:
+            return gr.skip()
+        face, said = read_face(path)
+        if said:
+            gr.Info(said)
+        return with_picture(face)
 
     @in_plain_words
     def draw_faces(self) -> Iterator[dict[Any, Any]]:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from fer_denoise.classical import FILTERS
-from fer_denoise.pictures import Picture, PictureError, picture_size, read_picture
+from fer_denoise.pictures import FACE, Picture, PictureError, picture_size, read_picture, to_face
 
 MAX_MEGAPIXELS = {"network": 12, "filter": 1}
 """Of all frames of a file. The command line takes more."""
@@ -28,3 +30,22 @@ def read_upload(path: str | Path | None, model: str, gray: bool = False, white: 
             f"make it smaller{other}, or run on your own machine: python -m fer_denoise --help"
         )
     return read_picture(path, gray, white or None)
+
+
+def read_face(path: str | Path) -> tuple[np.ndarray, str]:
+    """A picture as a face, uint8 (48, 48), and what became of it by that, for a person to read, if anything did.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    picture = read_picture(path, gray=True)
+    height, width = picture.frames[0].shape
+    changes = list(picture.notes)
+    if len(picture.frames) > 1:
+        changes.append(f"of {len(picture.frames)} frames, the first was taken")
+    if picture.deep:
+        changes.append(f"{8 * picture.frames[0].dtype.itemsize} bits became 8")
+    if (height, width) != FACE:
+        changes.append(f"the largest centred square of {width}x{height} pixels was resized to 48x48")
+    said = f"Taken as FER2013 has faces, in gray: {'; '.join(changes)}." if changes else ""
+    return to_face(picture.in_8_bits()), said
