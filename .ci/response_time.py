@@ -24,17 +24,17 @@ VISITORS = ((1, 1.0), (8, 1.0), (8, 0.0))
 """How many at once, and the seconds that each looks at a result."""
 
 WATCH = """
-table => {
+numbers => {
     const times = [], waiting = [];
-    let before = table.innerText, started = null;
+    let before = numbers.innerText, started = null;
     document.addEventListener("keydown", () => { started = performance.now(); }, {capture: true});
     new MutationObserver(() => {
-        const now = performance.now(), text = table.innerText;
+        const now = performance.now(), text = numbers.innerText;
         if (started === null || text === before) return;
         times.push(now - started);
         [before, started] = [text, null];
         waiting.splice(0).forEach(resolve => resolve());
-    }).observe(table, {childList: true, subtree: true, characterData: true});
+    }).observe(numbers, {childList: true, subtree: true, characterData: true});
     window.changes = count => new Promise(resolve => {
         const look = () => times.length < count ? waiting.push(look) : resolve(times);
         look();
@@ -49,10 +49,10 @@ async def move_slider(browser: Browser, url: str, start: asyncio.Barrier, pause:
     page = await (await browser.new_context()).new_page()
     await page.goto(url)
     panel = page.get_by_role("tabpanel").filter(visible=True)
-    slider, table = panel.get_by_role("slider").first, panel.locator(".html-container:has(table)").first
-    await table.wait_for()
+    slider, numbers = panel.locator(".controls").get_by_role("slider").first, panel.locator(".numbers")
+    await numbers.wait_for()
     await slider.focus()
-    await table.evaluate(WATCH)
+    await numbers.evaluate(WATCH)
     await start.wait()
     # People do not move in step.
     await asyncio.sleep(random.uniform(0, pause))
@@ -71,8 +71,8 @@ async def seconds_to_first_screen(browser: Browser, url: str) -> float:
     started = time.perf_counter()
     await page.goto(url)
     panel = page.get_by_role("tabpanel").filter(visible=True)
-    await panel.get_by_role("table").first.wait_for()
-    await panel.locator(".pixels.result img").first.wait_for()
+    await panel.locator(".numbers").wait_for()
+    await panel.locator(".stage img").first.wait_for()
     seconds = time.perf_counter() - started
     await page.context.close()
     return seconds

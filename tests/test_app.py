@@ -15,13 +15,24 @@ from PIL import Image
 
 from fer_denoise import Restorer
 from fer_denoise.command.job import Estimator
-from fer_denoise.demo.face_view import attention_pictures, fits, is_realist, measurements, metrics_table, restore_face
+from fer_denoise.demo.before_after import NOTHING
+from fer_denoise.demo.face_tab import FaceTab
+from fer_denoise.demo.face_view import (
+    CLEAN,
+    NOISY,
+    attention_pictures,
+    details,
+    fits,
+    is_realist,
+    numbers,
+    restore_face,
+    warnings,
+)
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.task_tab import build_task_tab
-from fer_denoise.metrics import psnr
+from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
 from fer_denoise.pictures import Picture
 from fer_denoise.samples import sample_faces
@@ -204,13 +215,12 @@ def test_the_presets_of_the_controls_are_the_tasks(task):
 
 @pytest.mark.parametrize("model", list_models())
 def test_every_model_restores_a_face_in_the_tab(clean, model):
-    view = restore_face(clean, Restorers(), model, TASKS["high"], 3)
-    assert [picture.size for picture in (view.clean, view.noisy, view.restored)] == [(48, 48)] * 3
+    view = restore_face(clean, Restorers(), (NOISY, model), TASKS["high"], 3)
+    assert [picture.size for picture in (view.clean, view.left, view.right, view.error)] == [(48, 48)] * 4
     assert np.array_equal(np.asarray(view.clean), clean)
     # Against Gaussian noise alone, the switching median is best off when it does nothing.
-    assert np.array_equal(np.asarray(view.noisy), np.asarray(view.restored)) == (model == "switching-median")
-    assert "Restored" in view.table
-    assert view.error.size == view.impulses.size == (48, 48)
+    assert np.array_equal(np.asarray(view.left), np.asarray(view.right)) == (model == "switching-median")
+    assert view.titles == ("Noisy", MODELS[model].title) and view.impulses is None
     levels = attention_pictures(clean, Restorers(), model, TASKS["high"], 3)
     assert len(levels) == (3 if MODELS[model].task else 2 if model == "universal" else 0)
 
@@ -218,7 +228,7 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
 @pytest.mark.parametrize(("name", "events"), [("run", 7), ("compare_all", 1), ("draw_curves", 1), ("drop_outdated", 1)])
 def test_after_an_error_nothing_stays_that_is_of_other_inputs(name, events):
     with gr.Blocks() as page:
-        build_task_tab("salt_pepper", Restorers(), HubFaces())
+        FaceTab("salt_pepper", Restorers(), HubFaces())
     failing = [event for event in page.fns.values() if event.name == name]
     assert len(failing) == events
     for event in failing:
@@ -230,12 +240,13 @@ def test_after_an_error_nothing_stays_that_is_of_other_inputs(name, events):
         assert {part._id for part in event.outputs} <= {part._id for part in after.outputs}
         assert len(after.outputs) == len(after.fn())
         for shown in after.fn():
-            assert shown is None or shown == "" or not (shown.value or shown.visible)
+            assert shown in (None, "", NOTHING) or not (shown.value or shown.visible)
 
 
 def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):
     def restored(model: str, alpha: float) -> np.ndarray:
-        return np.asarray(restore_face(clean, Restorers(), model, TASKS["high"], 3, alpha).restored).astype(float)
+        view = restore_face(clean, Restorers(), (CLEAN, model), TASKS["high"], 3, alpha)
+        return np.asarray(view.right).astype(float)
 
     unet, gan = restored("attention-unet-high", 0.0), restored("patchgan-high", 1.0)
     assert np.abs(unet - gan).max() > 2
@@ -250,32 +261,35 @@ def test_only_patchgans_have_the_dial():
     assert [name for name in list_models() if is_realist(name)] == [f"patchgan-{t.replace('_', '-')}" for t in TASKS]
 
 
-def test_the_table_shows_what_was_measured(clean):
+def test_the_number_shows_what_was_measured(clean):
     clean = clean / np.float32(255)
     noisy = np.clip(clean + np.float32(0.1), 0, 1)
-    table = metrics_table(clean, noisy, clean)
-    assert f"<td>{psnr(noisy, clean):.2f} dB</td><td>" in table
-    assert "<td>∞ dB</td><td>1.0000</td>" in table and "<td class='better'>+∞ dB</td>" in table
-    assert table.count("class='better'") == 3 and "worse" not in table
-    assert metrics_table(clean, noisy, np.clip(clean + np.float32(0.2), 0, 1)).count("class='worse'") == 3
+    worse = np.clip(clean + np.float32(0.2), 0, 1)
+    before, after = psnr(worse, clean), psnr(noisy, clean)
+    shown = numbers(clean, worse, noisy)
+    assert f'{before:.1f} &rarr; {after:.1f} dB <span class="better">(+{after - before:.1f})</span>' in shown
+    assert f"MSE {np.mean((worse - clean) ** 2):.5f} &rarr; {np.mean((noisy - clean) ** 2):.5f}" in shown
+    assert f"SSIM {ssim(worse, clean):.4f} &rarr; {ssim(noisy, clean):.4f}" in shown
+    assert f'<span class="worse">(-{after - before:.1f})</span>' in numbers(clean, noisy, worse)
+    assert "&infin;" not in shown and '∞ dB <span class="better">(+∞)' in numbers(clean, noisy, clean)
 
 
-@pytest.mark.parametrize(("change", "gain"), [(0, ("0.00000", "–", "0.0000")), (1e-4, ("0.00000", "–", "0.0000"))])
-def test_without_noise_there_is_no_gain_to_tell(clean, change, gain):
+@pytest.mark.parametrize("change", [0, 1e-4])
+def test_without_noise_there_is_no_gain_to_tell(clean, change):
     clean = np.clip(clean / np.float32(255), 0.1, 0.9)
-    table = metrics_table(clean, clean, clean + np.float32(change) * (np.indices(clean.shape).sum(axis=0) % 2))
-    assert "".join(f"<td class=''>{number}</td>" for number in gain) in table
-    assert not re.search("inf|nan|-0|better|worse", table.partition("<tbody>")[2])
+    shown = numbers(clean, clean, clean + np.float32(change) * (np.indices(clean.shape).sum(axis=0) % 2))
+    assert '<span class="">(–)</span>' in shown
+    assert not re.search("inf|nan|-0|better|worse", re.sub('title="[^"]*"', "", shown))
 
 
-@pytest.mark.parametrize(("task", "values"), [("low", (0, 0.2)), ("high", (0.4, 0)), ("salt_pepper", (0, 0.5))])
+@pytest.mark.parametrize(("task", "values"), [("low", (0,)), ("high", (0,)), ("salt_pepper", (0, 0.5))])
 def test_words_for_no_noise(clean, task, values):
     assert "Without noise there is nothing to gain" in CONTROLS[task].describe(*values)
     assert "Without noise" not in CONTROLS[task].describe(*CONTROLS[task].preset)
     noise = CONTROLS[task].noise(*values)
     for model in ("universal", "median"):
-        shown = measurements(restore_face(clean, Restorers(), model, noise, 0), "", model, noise)
-        assert "∞ dB" in shown and not re.search(r"\binf\b|nan dB|-0\.0+<", shown)
+        shown = restore_face(clean, Restorers(), (NOISY, model), noise, 0).numbers
+        assert "∞ &rarr;" in shown and not re.search(r"\binf\b|nan dB|-0\.0+<", shown)
 
 
 @pytest.mark.parametrize(
@@ -296,16 +310,17 @@ def test_a_number_that_cannot_be_taken_is_named(client, clean, tmp_path, name, v
 
 
 def test_a_specialist_away_from_its_noise_is_pointed_out():
-    view = restore_face(sample_faces()["Drawing"], Restorers(), "median", TASKS["low"], 0)
+    sides = ("attention-unet-low", "median")
     assert fits("attention-unet-low", TASKS["low"])
     assert not fits("attention-unet-low", GaussianNoise(0.1))
     assert not fits("attention-unet-low", TASKS["salt_pepper"])
-    for noise, warned in ((TASKS["low"], False), (GaussianNoise(0.1), True)):
-        shown = measurements(view, "strong", "attention-unet-low", noise)
-        assert ("not what <i>Attention U-Net, low Gaussian</i> was trained for" in shown) == warned
-        assert "strong" in shown and view.table in shown and view.emotions in shown
-    for model in ("median", "universal"):
-        assert "trained for" not in measurements(view, "", model, GaussianNoise(0.1)).replace(view.emotions, "")
+    assert warnings(sides, TASKS["low"]) == ""
+    words = "not what <i>Attention U-Net, low Gaussian</i> was trained for"
+    assert words in warnings(sides, GaussianNoise(0.1)) and words in warnings(sides[::-1], GaussianNoise(0.1))
+    assert warnings((NOISY, "universal"), GaussianNoise(0.1)) == ""
+    view = restore_face(sample_faces()["Drawing"], Restorers(), sides, TASKS["low"], 0)
+    shown = details(view, "strong", sides)
+    assert "strong" in shown and view.emotions in shown and all(MODELS[side].summary in shown for side in sides)
 
 
 def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):

@@ -8,7 +8,9 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +21,8 @@ from fer_denoise.data import DataError, Faces
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.compare import compare
 from fer_denoise.demo.components import preview
-from fer_denoise.demo.face_view import restore_face
-from fer_denoise.demo.noise_controls import CONTROLS
+from fer_denoise.demo.face_view import restore_face, title_of
+from fer_denoise.demo.links import FACE_CONTROLS, Settings, write_link
 from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.models.restoration import NetworkMethod
@@ -36,7 +38,15 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-ge
 SCREENS = Path(__file__).parents[1] / "outputs" / "screens"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-TABS = ["Low Gaussian noise", "High Gaussian noise", "Salt and pepper", "Your own picture", "Results", "How it works"]
+TABS = [
+    "Playground",
+    "Low Gaussian noise",
+    "High Gaussian noise",
+    "Salt and pepper",
+    "Your own picture",
+    "Results",
+    "How it works",
+]
 WAIT = 20_000
 """Milliseconds."""
 
@@ -61,7 +71,7 @@ class Visit:
         page.on("request", lambda request: self.asked.add(request.url))
         self.url = url
         page.goto(url + query)
-        self.panel.get_by_role("table").first.wait_for()
+        self.panel.locator(".numbers").wait_for()
 
     @property
     def panel(self):
@@ -83,9 +93,19 @@ class Visit:
         self.panel.get_by_role("button", name=title).first.click()
         self.page.wait_for_timeout(300)
 
+    @property
+    def slider(self):
+        """The first slider for the noise."""
+        return self.panel.locator(".controls").get_by_role("slider").first
+
+    def choose(self, side: str, title: str) -> None:
+        """Let something stand left or right."""
+        self.panel.get_by_label(side, exact=True).click()
+        self.page.get_by_role("option", name=title, exact=True).click()
+
     def table(self) -> str:
-        """What the tab's measurements say."""
-        return self.panel.get_by_role("table").first.inner_text()
+        """What was measured: PSNR left and right, and the gain."""
+        return self.panel.locator(".psnr").inner_text()
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         for _ in range(WAIT // 100):
@@ -158,7 +178,7 @@ FAINT = """
         return parse(getComputedStyle(document.body).backgroundColor);
     };
     const found = new Set();
-    for (const element of document.querySelectorAll(".prose *, .html-container *, .metrics *")) {
+    for (const element of document.querySelectorAll(".prose *, .html-container *, .comparison *")) {
         const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
         const text = own.map((node) => node.data).join("").trim();
         const ground = text && element.checkVisibility() && behind(element);
@@ -184,23 +204,25 @@ def test_every_word_and_number_can_be_read(visit, theme):
 @pytest.mark.parametrize("typed", ["0,5", "0.5"])
 def test_a_comma_is_a_decimal_point(visit, typed):
     here = visit()
-    number = here.panel.get_by_role("spinbutton", name="Standard deviation")
+    here.open("Low Gaussian noise")
+    number = here.panel.get_by_role("spinbutton", name="Noise strength")
     number.click(click_count=3)
     number.press_sequentially(typed)
     number.press("Tab")
     here.wait_until(lambda: number.input_value() == "0.5")
-    here.panel.get_by_text("sigma 0.050").wait_for()
+    here.panel.get_by_text("sigma 0.500").wait_for()
     here.assert_quiet()
 
 
 def test_without_noise_no_number_is_infinite_in_red(visit):
     here = visit()
-    number = here.panel.get_by_role("spinbutton", name="Standard deviation")
+    here.open("Low Gaussian noise")
+    number = here.panel.get_by_role("spinbutton", name="Noise strength")
     number.fill("0")
     number.press("Tab")
     here.panel.get_by_text("Without noise there is nothing to gain").wait_for()
-    assert "∞ dB" in here.table() and "inf" not in here.table() and "-0.0000" not in here.table()
-    assert here.panel.locator(".metrics.face .worse").count() == 0
+    assert here.table().startswith("∞ → ") and "(–)" in here.table()
+    assert here.panel.locator(".numbers .worse").count() == 0
     here.keep("no-noise")
     here.assert_quiet()
 
@@ -209,13 +231,13 @@ def test_a_seed_that_cannot_be_taken_is_named(visit):
     here = visit()
     here.panel.get_by_label("Seed").fill("-1")
     here.page.get_by_text("Seed: give a whole number from 0 to 2147483647, not -1.").first.wait_for()
-    # What was shown is of another seed. The clean face still is what it was.
-    here.wait_until(lambda: here.panel.get_by_role("table").count() == 0)
-    here.wait_until(lambda: here.panel.locator(".result img:visible").count() == 1)
+    # What was shown is of another seed.
+    here.panel.get_by_text("Nothing can be shown of that").wait_for()
+    assert here.panel.get_by_role("table").count() == here.panel.locator(".stage").count() == 0
     here.keep("wrong-seed")
     here.panel.get_by_label("Seed").fill("1")
     here.panel.get_by_role("table").first.wait_for()
-    here.wait_until(lambda: here.panel.locator(".result img:visible").count() > 3)
+    here.wait_until(lambda: here.panel.locator(".comparison img:visible").count() == 4)
 
 
 def test_random_faces_that_do_not_come_leave_the_gallery_as_it_was(visit, monkeypatch):
@@ -244,12 +266,12 @@ def test_random_faces_that_do_not_come_leave_the_gallery_as_it_was(visit, monkey
 
 def test_a_slider_moved_by_keyboard_changes_noise_and_measurements(visit):
     here = visit()
+    here.open("Low Gaussian noise")
     before = here.table()
-    slider = here.panel.get_by_role("slider").first
-    slider.focus()
+    here.slider.focus()
     for _ in range(5):
-        slider.press("ArrowRight")
-    here.panel.get_by_text("sigma 0.025").wait_for()
+        here.slider.press("ArrowRight")
+    here.panel.get_by_text("sigma 0.045").wait_for()
     here.wait_until(lambda: here.table() != before)
     # Back to where it was: the same noise, the same measurements.
     here.panel.get_by_role("button", name="Back to the task's own noise").press("Enter")
@@ -264,11 +286,11 @@ def test_the_emotions_of_the_three_faces_stand_side_by_side(visit):
         "Emotion",
         "Clean",
         "Noisy",
-        "Restored",
+        "Universal",
     ]
     assert emotions.locator("td.best").count() == 3
     before = emotions.inner_text()
-    here.panel.get_by_label("Factor").first.fill("1")
+    here.panel.get_by_role("spinbutton", name="Lost pixels").fill("0.4")
     here.wait_until(lambda: emotions.inner_text() != before)
     here.assert_quiet()
 
@@ -278,14 +300,13 @@ def test_every_control_can_be_reached_by_keyboard(visit):
     here.page.keyboard.press("Tab")
     reached: set[str] = set()
     for _ in range(60):
-        reached.add(
-            here.page.evaluate(
-                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''"
-            )
-        )
+        reached.add(here.page.evaluate(NAME_OF_FOCUS))
         here.page.keyboard.press("Tab")
     text = " | ".join(reached)
-    for control in ("Standard deviation", "Factor", "Seed", "Restorer", "Compare all", "Copy a link", "Random FER2013"):
+    for control in (
+        "Divider between Noisy and Universal", "Left", "Right", "Broken sensor", "Lost pixels", "Seed", "Compare all",
+        "Copy a link", "Random FER2013", "Full screen", "Save the right one",
+    ):  # fmt: skip
         assert control in text, text
 
 
@@ -300,8 +321,7 @@ def test_another_face_restorer_and_seed(visit):
     here.panel.get_by_label("Seed").press("Enter")
     here.wait_for_table_other_than(before)
     before = here.table()
-    here.panel.get_by_label("Restorer").first.click()
-    here.page.get_by_role("option", name="Attention U-Net, low Gaussian").click()
+    here.choose("Right", "Attention U-Net, low Gaussian")
     here.wait_for_table_other_than(before)
     before = here.table()
     here.panel.get_by_text("was trained for, so expect less of it").wait_for()
@@ -322,7 +342,7 @@ def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
 
     def move() -> None:
         before = here.table()
-        here.panel.get_by_role("slider").first.press("ArrowRight")
+        here.slider.press("ArrowRight")
         here.wait_for_table_other_than(before)
 
     here.unfold("Where the network looks")
@@ -344,26 +364,85 @@ def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
     here.assert_quiet()
 
 
-def test_a_picture_fills_the_screen_whole(visit):
+def test_the_comparison_fills_the_screen_in_whole_pixels(visit):
     here = visit()
-    for label in ("Drag: noisy | restored", "Restored"):
-        shown = here.panel.locator(".result", has=here.page.get_by_text(label, exact=True)).first
-        shown.hover()
-        shown.get_by_label("Fullscreen").first.click()
-        box = shown.locator("img:visible").first
-        here.wait_until(lambda box=box: 700 < box.bounding_box()["height"] <= 900)
-        shown.get_by_label("Exit fullscreen mode").first.click()
-        here.page.wait_for_timeout(500)
+    stage = here.panel.locator(".stage")
+    here.panel.get_by_label("Full screen").click()
+    here.wait_until(lambda: 700 < stage.bounding_box()["height"] <= 900)
+    assert stage.bounding_box()["height"] % 48 == 0
+    here.page.keyboard.press("ArrowRight")
+    here.panel.get_by_label("Full screen").click()
+    here.wait_until(lambda: stage.bounding_box()["height"] <= 576)
+    here.assert_quiet()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (768, 1024), (390, 844)])
+def test_the_comparison_is_the_first_thing_and_sharp(visit, width, height):
+    here = visit(width)
+    here.page.set_viewport_size({"width": width, "height": height})
+    stage = here.panel.locator(".stage").bounding_box()
+    number = here.panel.locator(".psnr").bounding_box()
+    assert stage["width"] == stage["height"] >= 336 and stage["width"] % 48 == 0
+    assert stage["x"] >= 0 and stage["x"] + stage["width"] <= width
+    assert number["y"] + number["height"] <= height and number["x"] + number["width"] <= width
+    first = here.panel.locator("img, button, input").first
+    assert first.evaluate("image => image.closest('.stage') !== null")
+    for picture in here.panel.locator(".comparison img, .faces img").all():
+        assert picture.bounding_box()["width"] % 48 == 0
+        assert picture.get_attribute("src").startswith("data:image/png;base64,")
+        assert picture.evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
+    here.assert_quiet()
+
+
+def test_keys_and_clicks_move_the_divider_which_stays_where_it_is(visit):
+    here = visit()
+    stage = here.panel.locator(".stage")
+    box, divider = stage.bounding_box(), stage.locator(".divider")
+
+    def place() -> float:
+        at = divider.bounding_box()
+        return (at["x"] + at["width"] / 2 - box["x"]) / box["width"]
+
+    assert place() == pytest.approx(0.5, abs=0.01)
+    here.panel.get_by_label("Divider between Noisy and Universal").focus()
+    unseen = divider.evaluate("element => getComputedStyle(element).boxShadow")
+    here.page.keyboard.press("ArrowLeft")
+    here.page.keyboard.press("PageDown")
+    assert place() < 0.45
+    assert divider.evaluate("element => getComputedStyle(element, '::after').outlineStyle") == "solid"
+    assert unseen and stage.locator("img.left").evaluate("image => getComputedStyle(image).clipPath") != "none"
+    here.page.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + 100)
+    assert place() == pytest.approx(0.8, abs=0.01)
+    before = here.table()
+    here.slider.press("ArrowRight")
+    here.wait_for_table_other_than(before)
+    assert place() == pytest.approx(0.8, abs=0.01)
+    here.assert_quiet()
+
+
+def test_any_two_are_compared(visit):
+    here = visit()
+    here.open("High Gaussian noise")
+    for side, title in (("Left", "Median filter"), ("Right", "Clean"), ("Right", "PatchGAN, high Gaussian")):
+        before = here.table()
+        here.choose(side, title)
+        here.wait_for_table_other_than(before)
+        assert here.panel.locator(f".tag.{side.lower()}").inner_text() == title
+    assert here.table() == shown_of("high", ("median", "patchgan-high"), 0, (0.06,))
+    assert [head.inner_text() for head in here.panel.locator(".emotions thead th").all()][2:] == [
+        "Median filter",
+        "PatchGAN, high Gaussian",
+    ]
+    here.panel.get_by_role("slider", name="From truth to texture").wait_for()
+    here.keep("two-methods")
     here.assert_quiet()
 
 
 def test_a_picture_is_sent_without_loss_and_can_be_downloaded(visit):
     here = visit()
-    restored = here.panel.locator(".result").filter(has=here.page.get_by_role("img", name="Restored face")).first
-    assert restored.locator("img").first.get_attribute("src").startswith("data:image/png;base64,")
-    restored.hover()
+    here.open("Low Gaussian noise")
     with here.page.expect_download() as download:
-        restored.get_by_label("Download").first.click()
+        here.panel.get_by_role("link", name="Save the right one").click()
     assert download.value.suggested_filename == "restored.png"
     with Image.open(download.value.path()) as picture:
         assert picture.format == "PNG" and picture.size == (48, 48)
@@ -371,6 +450,76 @@ def test_a_picture_is_sent_without_loss_and_can_be_downloaded(visit):
     face = next(iter(sample_faces().values()))
     expected = Restorer.from_pretrained("universal")(TASKS["low"](face, seed=0))
     np.testing.assert_allclose(measured / 255, expected, atol=1.01 / 255)
+
+
+def test_sigma_and_the_origins_two_numbers_are_in_sync(visit):
+    here = visit()
+    here.open("High Gaussian noise")
+    here.unfold("As the origin sets it")
+
+    def numbers() -> tuple[str, ...]:
+        names = ("Noise strength", "Standard deviation", "Factor")
+        return tuple(here.panel.get_by_role("spinbutton", name=name).input_value() for name in names)
+
+    assert numbers() == ("0.06", "0.4", "0.3")
+    factor = here.panel.get_by_role("spinbutton", name="Factor")
+    factor.fill("0.5")
+    factor.press("Tab")
+    here.wait_until(lambda: numbers() == ("0.1", "0.4", "0.5"))
+    here.wait_until(lambda: here.table() == shown_of("high", ("noisy", "universal"), 0, (0.1,)))
+    strength = here.panel.get_by_role("spinbutton", name="Noise strength")
+    strength.fill("0.4")
+    strength.press("Tab")
+    here.wait_until(lambda: numbers() == ("0.4", "1", "0.8"))
+    here.wait_until(lambda: here.table() == shown_of("high", ("noisy", "universal"), 0, (0.4,)))
+    here.panel.get_by_role("button", name="Back to the task's own noise").click()
+    here.wait_until(lambda: numbers() == ("0.06", "0.4", "0.3"))
+    here.assert_quiet()
+
+
+def test_the_playground_takes_known_noise_and_a_mix_of_ones_own(visit):
+    here = visit()
+    assert here.table() == shown_of("playground", ("noisy", "universal"), 0, ("sensor", 0.15, ""))
+    for title in ("Night shot", "Scanned print", "Old webcam", "Saved once too often"):
+        before = here.table()
+        here.panel.get_by_label(title).check()
+        here.wait_for_table_other_than(before)
+    here.slider.focus()
+    here.slider.press("ArrowLeft")
+    here.wait_until(lambda: here.table() == shown_of("playground", ("noisy", "universal"), 0, ("saved", 7, "")))
+    here.panel.get_by_label("A mix of your own").check()
+    mix = here.panel.get_by_label("Kinds of noise, one after the other")
+    mix.fill("flood")
+    mix.press("Enter")
+    here.page.get_by_text("no kind of noise is called 'flood'").first.wait_for()
+    here.panel.get_by_text("Nothing can be shown of that").wait_for()
+    mix.fill(MIX)
+    mix.press("Enter")
+    here.panel.locator(".psnr").wait_for()
+    here.wait_until(lambda: here.table() == shown_of("playground", ("noisy", "universal"), 0, ("own", 0, MIX)))
+    here.keep("own-mix")
+    here.assert_quiet()
+
+
+def test_the_address_follows_so_that_a_reload_keeps_everything(visit):
+    here = visit()
+    here.panel.locator(".faces .thumbnail-item").nth(7).click()
+    here.page.wait_for_url("**/?tab=playground&face=drawing&left=noisy&right=universal&seed=0&noise=sensor:0.15")
+    here.panel.get_by_label("Night shot").check()
+    here.page.wait_for_url("**&noise=night:24")
+    here.slider.focus()
+    here.slider.press("ArrowRight")
+    here.page.wait_for_url("**&noise=night:25")
+    before = here.table()
+    here.page.reload()
+    here.panel.locator(".numbers").wait_for()
+    here.wait_until(lambda: here.table() == before)
+    assert here.panel.get_by_label("Night shot").is_checked() and here.slider.input_value() == "25"
+    here.open("Results")
+    here.page.wait_for_url("**/?tab=results")
+    here.page.reload()
+    here.page.locator("[role=tab][aria-selected=true]", has_text="Results").first.wait_for(state="attached")
+    here.assert_quiet()
 
 
 def test_an_uploaded_face_is_taken(visit, tmp_path):
@@ -408,7 +557,7 @@ def test_a_comparison_goes_when_another_face_or_noise_is_shown(visit, monkeypatc
 
     def move() -> None:
         before = here.table()
-        here.panel.get_by_role("slider").first.press("ArrowRight")
+        here.slider.press("ArrowRight")
         here.wait_for_table_other_than(before)
 
     press.click()
@@ -429,7 +578,7 @@ def test_a_comparison_goes_when_another_face_or_noise_is_shown(visit, monkeypatc
         ended.set()
         return results
 
-    monkeypatch.setattr("fer_denoise.demo.task_tab.compare", late)
+    monkeypatch.setattr("fer_denoise.demo.face_tab.compare", late)
     press.click()
     here.wait_until(begun.is_set)
     move()
@@ -442,65 +591,79 @@ def test_a_comparison_goes_when_another_face_or_noise_is_shown(visit, monkeypatc
     here.assert_quiet()
 
 
-def gain_of(task: str, model: str, seed: int, levels: Sequence[float], texture: float = 1.0) -> str:
-    """What the measurements of the first face end with."""
+def shown_of(tab: str, sides: tuple[str, str], seed: int, values: Sequence[Any], texture: float = 1.0) -> str:
+    """The number that is shown of the first face."""
     face = next(iter(sample_faces().values()))
-    view = restore_face(face, Restorers(), model, CONTROLS[task].noise(*levels), seed, texture)
-    return re.findall(r"[+-][\d.]+ dB", view.table)[-1]
+    view = restore_face(face, Restorers(), sides, FACE_CONTROLS[tab].noise(*values), seed, texture)
+    return unescape(re.sub("<[^>]*>", "", view.numbers.partition("</p>")[0]))
+
+
+MIX = "gaussian:sigma=0.1 + jpeg:quality=10"
 
 
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize(
-    ("task", "model", "seed", "levels"),
+    "settings",
     [
-        ("high", "tv", 5, (0.5, 0.4)),
-        ("salt_pepper", "attention-unet-low", 3, (0.2, 0.3)),
-        ("low", "patchgan-low", 1, (0.3, 0.4)),
+        Settings("high", "noisy", "tv", 5, (0.1,), "Astronaut (NASA)"),
+        Settings("salt_pepper", "median", "attention-unet-low", 3, (0.2, 0.3), "Astronaut (NASA)"),
+        Settings("low", "clean", "patchgan-low", 1, (0.06,), "Astronaut (NASA)", 0.25),
+        Settings("playground", "noisy", "median", 2, ("own", 0.15, MIX), "Astronaut (NASA)"),
     ],
 )
-def test_a_link_opens_what_it_says(visit, width, task, model, seed, levels):
-    settings = f"task={task}&model={model}&texture=1&seed={seed}&levels={','.join(map(str, levels))}"
-    here = visit(width, f"?{settings}")
-    here.wait_until(lambda: here.panel.get_by_label("Seed").input_value() == str(seed))
-    here.wait_until(lambda: here.panel.get_by_label("Restorer").first.input_value() == MODELS[model].title)
-    here.wait_until(lambda: gain_of(task, model, seed, levels) in here.table())
+def test_a_link_opens_what_it_says(visit, width, settings):
+    link = write_link(settings)
+    here = visit(width, link)
+    here.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    expected = shown_of(settings.tab, (settings.left, settings.right), settings.seed, settings.values, settings.texture)
+    here.wait_until(lambda: here.panel.get_by_label("Seed").input_value() == str(settings.seed))
+    for side in ("left", "right"):
+        title = title_of(getattr(settings, side))
+        here.wait_until(
+            lambda side=side, title=title: here.panel.get_by_label(side.capitalize(), exact=True).input_value() == title
+        )
+    here.wait_until(lambda: here.table() == expected)
     # Nor does anything come after it.
     here.page.wait_for_timeout(500)
-    assert gain_of(task, model, seed, levels) in here.table()
+    assert here.table() == expected
     here.panel.get_by_role("button", name="Copy a link").click()
-    here.page.wait_for_url(f"**/?{settings.replace(',', '*')}")
+    here.panel.get_by_role("button", name="Link copied", exact=True).wait_for()
+    assert here.page.evaluate("navigator.clipboard.readText()") == here.url + link
+    here.panel.get_by_role("button", name="Copy a link").wait_for()
     here.assert_quiet()
 
 
 def test_back_to_the_tasks_own_noise_sets_all_sliders_and_shows_that(visit):
-    here = visit(query="?task=salt_pepper&model=median&seed=2&levels=0.4,0.9")
-    here.wait_until(lambda: gain_of("salt_pepper", "median", 2, (0.4, 0.9)) in here.table())
+    here = visit(query="?tab=salt_pepper&right=median&seed=2&noise=0.4,0.9")
+    sides = ("noisy", "median")
+    here.wait_until(lambda: here.table() == shown_of("salt_pepper", sides, 2, (0.4, 0.9)))
     here.panel.get_by_role("button", name="Back to the task's own noise").click()
-    here.wait_until(lambda: gain_of("salt_pepper", "median", 2, (0.1, 0.5)) in here.table())
+    here.wait_until(lambda: here.table() == shown_of("salt_pepper", sides, 2, (0.1, 0.5)))
     here.assert_quiet()
 
 
 def test_a_number_typed_beyond_the_end_is_the_end_and_a_slider_can_be_put_back(visit):
     here = visit()
     here.open("Salt and pepper")
+    sides = ("noisy", "universal")
     number = here.panel.get_by_role("spinbutton", name="Amount")
     number.fill("9")
     number.press("Tab")
-    here.wait_until(lambda: gain_of("salt_pepper", "universal", 0, (0.5, 0.5)) in here.table())
+    here.wait_until(lambda: here.table() == shown_of("salt_pepper", sides, 0, (0.5, 0.5)))
     assert number.input_value() == "0.5"
     here.panel.get_by_label("Reset to default value").first.click()
-    here.wait_until(lambda: gain_of("salt_pepper", "universal", 0, (0.1, 0.5)) in here.table())
+    here.wait_until(lambda: here.table() == shown_of("salt_pepper", sides, 0, (0.1, 0.5)))
     here.assert_quiet()
 
 
 def test_a_link_sets_the_dial_from_truth_to_texture(visit):
-    here = visit(query="?task=low&model=patchgan-low&texture=0.25&seed=0&levels=0.2,0.2")
-    there = visit(query="?task=low&model=patchgan-low&texture=1&seed=0&levels=0.2,0.2")
+    here = visit(query="?tab=low&right=patchgan-low&texture=0.25&seed=0&noise=0.02")
+    there = visit(query="?tab=low&right=patchgan-low&texture=1&seed=0&noise=0.02")
     for visit_, texture in ((here, 0.25), (there, 1.0)):
         dial = visit_.panel.get_by_role("slider", name="From truth to texture")
         visit_.wait_until(lambda dial=dial, texture=texture: dial.is_visible() and float(dial.input_value()) == texture)
-        expected = gain_of("low", "patchgan-low", 0, (0.2, 0.2), texture)
-        visit_.wait_until(lambda visit_=visit_, expected=expected: expected in visit_.table())
+        expected = shown_of("low", ("noisy", "patchgan-low"), 0, (0.02,), texture)
+        visit_.wait_until(lambda visit_=visit_, expected=expected: visit_.table() == expected)
     here.assert_quiet()
 
 
@@ -562,12 +725,11 @@ def test_a_full_queue_is_a_friendly_message_and_the_next_move_is_served(visit):
     # What the server answers then.
     full = {"detail": "Queue is full. Max size is 64 and size is 64."}
     here.page.route("**/queue/join*", lambda route: route.fulfill(status=503, json=full))
-    slider = here.panel.get_by_role("slider").first
-    slider.press("ArrowRight")
+    here.slider.press("ArrowRight")
     # One message per event that was refused: also for those of the page's own start that still run.
     here.page.get_by_text("currently busy. Please try again").first.wait_for()
     here.page.unroute("**/queue/join*")
-    slider.press("ArrowRight")
+    here.slider.press("ArrowRight")
     here.wait_for_table_other_than(before)
 
 

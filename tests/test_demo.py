@@ -168,11 +168,11 @@ def test_emotions_stand_side_by_side_with_the_likeliest_marked():
 def test_a_face_is_shown_with_what_the_classifier_takes_it_for(face):
     restorers = Restorers()
     noise = TASKS["high"]
-    shown = restore_face(face, restorers, "universal", noise, 3).emotions
+    shown = restore_face(face, restorers, ("noisy", "universal"), noise, 3).emotions
     noisy = noise(face, seed=3)
     restored = restorers.get("universal")(noisy)
     probabilities = EmotionClassifier.from_pretrained("emotion")(np.stack([face / np.float32(255), noisy, restored]))
-    assert emotion_table(("Clean", "Noisy", "Restored"), probabilities) in shown
+    assert emotion_table(("Clean", "Noisy", "Universal"), probabilities) in shown
 
 
 def test_the_emotion_results_show_every_level_and_gain():

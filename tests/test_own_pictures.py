@@ -20,10 +20,10 @@ from skimage import data
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces, many_pictures
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
+from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.job_controls import JobControls
-from fer_denoise.demo.links import read_link
 from fer_denoise.demo.many_pictures import (
     COLUMNS,
     as_csv,
@@ -34,7 +34,6 @@ from fer_denoise.demo.many_pictures import (
 )
 from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.demo.task_tab import build_task_tab
 from fer_denoise.demo.uploads import read_face, read_upload
 from fer_denoise.photos import Box, restore_photo
 from fer_denoise.pictures import Picture, PictureError
@@ -207,9 +206,9 @@ def test_a_face_of_ones_own_is_taken_with_words_where_it_is_changed(tmp_path, ma
     face, words = make_faces(1)[0], []
     monkeypatch.setattr(gr, "Info", words.append)
     with gr.Blocks():
-        tab = build_task_tab("low", Restorers(), HubFaces())
-    taken, picture = tab.pick_upload(str(save(tmp_path / "wide.png", np.tile(face, (2, 1)))))
-    assert taken.shape == (48, 48) and picture.size == (48, 48) and len(words) == 1
+        tab = FaceTab("low", Restorers(), HubFaces())
+    taken = tab.pick_upload(str(save(tmp_path / "wide.png", np.tile(face, (2, 1)))))
+    assert taken.shape == (48, 48) and len(words) == 1
     tab.pick_upload(str(save(tmp_path / "face.png", face)))
     assert len(words) == 1
 
@@ -327,37 +326,6 @@ def test_the_faces_of_a_photo_are_shown_as_fer2013_has_them():
     assert small_faces([], noisy_astronaut(), restorers, "median") == []
     tables = emotion_tables(pairs, restorers)
     assert tables.count("<table") == 1 and "Face 1, noisy" in tables and "What somebody feels" in tables
-
-
-def test_a_link_sets_task_model_seed_and_levels():
-    settings = read_link({"task": "high", "model": "tv", "seed": "5", "levels": "0.4,0.25", "__theme": "dark"})
-    assert (settings.task, settings.model, settings.seed, settings.levels) == ("high", "tv", 5, (0.4, 0.25))
-    assert settings.texture == 1
-    dialled = {"task": "low", "model": "patchgan-low", "levels": "0.2,0.2", "texture": "0.35"}
-    assert read_link(dialled).texture == 0.35
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"task": "own"},
-        {"model": "nothing"},
-        {"model": "<script>"},
-        {"seed": "-1"},
-        {"seed": "many"},
-        {"levels": "0.4"},
-        {"levels": "0.4,7"},
-        {"levels": "0.4,nan"},
-        {"levels": ""},
-        {"texture": "1.5"},
-        {"texture": "nan"},
-        {"texture": "much"},
-        {"task": "salt_pepper", "levels": "0.6,0.5"},
-    ],
-)
-def test_a_wrong_link_is_ignored(wrong):
-    assert read_link({"task": "high", "model": "tv", "seed": "5", "levels": "0.4,0.25", **wrong}) is None
-    assert read_link({}) is None
 
 
 def test_random_faces_come_from_the_hubs_test_split_with_their_emotion(monkeypatch, make_faces):

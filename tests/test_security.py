@@ -132,30 +132,54 @@ def test_parameters_beyond_their_bounds_are_refused(client, uploaded, model, sig
     assert "Traceback" not in answer and "site-packages" not in answer
 
 
+RUN_LOW, RUN_PLAYGROUND = (8, 4), (10, 4)
+"""Inputs and outputs of the events that show a face with Gaussian noise, and in the playground."""
+
+
 @pytest.mark.parametrize(
-    ("model", "share", "seed", "levels"),
+    ("left", "right", "share", "seed", "level"),
     [
-        ("universal", 1, 0, ["a", "b"]),
-        ("universal", 1, -5, [0.2, 0.2]),
-        ("universal", 1, 10**40, [0.2, 0.2]),
-        ("someone/some-model", 1, 0, [0.2, 0.2]),
-        (None, None, None, [None, None]),
+        ("noisy", "universal", 1, 0, "a"),
+        ("noisy", "universal", 1, -5, 0.2),
+        ("noisy", "universal", 1, 10**40, 0.2),
+        ("noisy", "someone/some-model", 1, 0, 0.2),
+        ("../../etc", "universal", 1, 0, 0.2),
+        (None, None, None, None, None),
     ],
 )
-def test_a_forged_page_gets_a_message(client, model, share, seed, levels):
-    answer = call_private(client, 8, 7, [None, None, None, model, share, seed, *levels])
+def test_a_forged_page_gets_a_message(client, left, right, share, seed, level):
+    answer = call_private(client, *RUN_LOW, [None, None, None, left, right, share, seed, level])
     assert '"success":false' in answer and "Traceback" not in answer
 
 
-@pytest.mark.parametrize(("levels", "sigma"), [([1e9, 1], "0.500"), ([-0.1, 1], "0.000"), ([None, 0.2], "0.000")])
-def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, levels, sigma):
-    answer = call_private(client, 8, 7, [None, None, None, "patchgan-low", 1e9, 0, *levels])
+@pytest.mark.parametrize(
+    ("preset", "level", "mix"),
+    [
+        ("flood", 0.1, ""),
+        ("night", 0.1, ""),
+        ("own", 0.1, "flood"),
+        ("own", 0.1, "speckle:sigma=x"),
+        ("own", 0.1, None),
+        ("own", 0.1, "+".join(["jpeg:quality=5"] * 9)),
+        ("own", 0.1, "gaussian:sigma=0." + "1" * 1000),
+    ],
+)
+def test_forged_noise_of_the_playground_gets_a_message(client, preset, level, mix):
+    answer = call_private(client, *RUN_PLAYGROUND, [None, None, None, "noisy", "median", 1, 0, preset, level, mix])
+    assert '"success":false' in answer and "Traceback" not in answer and "NoneType" not in answer
+
+
+@pytest.mark.parametrize(("level", "sigma"), [(1e9, "0.500"), (-0.1, "0.000"), (None, "0.000")])
+def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, level, sigma):
+    answer = call_private(client, *RUN_LOW, [None, None, None, "noisy", "patchgan-low", 1e9, 0, level])
     assert '"success":true' in answer and f"sigma {sigma}" in answer
 
 
 def test_the_right_values_are_taken(client, uploaded):
     assert call(client, "restore", [uploaded, "universal", 0, 1, False, 0]).startswith("event: complete")
-    assert '"success":true' in call_private(client, 8, 7, [None, None, None, "universal", 1, 0, 0.2, 0.2])
+    assert '"success":true' in call_private(client, *RUN_LOW, [None, None, None, "noisy", "universal", 1, 0, 0.1])
+    own = ["own", 0.1, "gaussian:sigma=0.1 + jpeg:quality=10"]
+    assert '"success":true' in call_private(client, *RUN_PLAYGROUND, [None, None, None, "clean", "median", 1, 0, *own])
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ for script in (unet, gan):
 noisy = TASKS["very_high"](np.full((1, 16, 16), 0.5, np.float32), seed=0)
 assert ClassicalFilter("tv")(noisy, 0.12).shape == noisy.shape
 
-assert read_link({"task": "very_high", "model": "tv", "levels": "0.6,0.4"}).task == "very_high"
+assert read_link({"tab": "very_high", "right": "tv", "noise": "0.12"}).values == (0.12,)
 parts = build().blocks.values()
-assert [part.label for part in parts if isinstance(part, gr.Tab)][:4] == [
-    "Low Gaussian noise", "High Gaussian noise", "Salt and pepper", "Very high Gaussian noise"
+assert [part.label for part in parts if isinstance(part, gr.Tab)][:5] == [
+    "Playground", "Low Gaussian noise", "High Gaussian noise", "Salt and pepper", "Very high Gaussian noise"
 ]
 factors = [part.value for part in parts if isinstance(part, gr.Slider) and part.label == "Factor"]
 assert factors == [0.2, 0.3, 0.4], factors

@@ -1,8 +1,6 @@
 """What is shown of one face: pictures, measurements, and words on the restorer that was chosen."""
 
-from collections.abc import Callable
 from dataclasses import astuple
-from functools import partial
 from html import escape
 from typing import NamedTuple
 
@@ -12,13 +10,13 @@ from PIL import Image
 from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.emotions import emotion_table, note
 from fer_denoise.demo.error_map import attention_picture, error_picture, impulse_picture
-from fer_denoise.demo.numbers import decibels, fixed
+from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import restore
 from fer_denoise.images import to_float
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import psnr, ssim
-from fer_denoise.noise import TASKS, Noise
+from fer_denoise.noise import TASKS, Noise, SaltAndPepperNoise
 from fer_denoise.precision import on_cores
 from fer_denoise.realism import blend
 from fer_denoise.zoo import MODELS, specialists
@@ -27,112 +25,137 @@ SCALES = ("Fine", "Middle", "Coarse")
 
 UNFIT = "This noise is not what <i>{}</i> was trained for, so expect less of it."
 
+NOISY, CLEAN = "noisy", "clean"
+"""What may stand on a side of the comparison besides what a restorer, by its name, makes of the face."""
+
 
 class FaceView(NamedTuple):
-    """A face to which noise was added and which was restored, as it is shown."""
+    """A face to which noise was added, and two pictures of it to compare, as it is shown."""
 
+    titles: tuple[str, str]
+    """What stands left and right."""
+    left: Image.Image
+    right: Image.Image
     clean: Image.Image
-    noisy: Image.Image
-    restored: Image.Image
     error: Image.Image
-    impulses: Image.Image
-    table: str
+    """Of what stands right."""
+    impulses: Image.Image | None
+    """What became of them in what stands right; None where the noise has none."""
+    numbers: str
+    """PSNR, MSE and SSIM of left and right, as HTML."""
     emotions: str
-    """What the emotion classifier takes the clean, the noisy and the restored face for, as HTML."""
+    """What the emotion classifier takes the clean face and both sides for, as HTML."""
 
-    @property
-    def pair(self) -> tuple[Image.Image, Image.Image]:
-        """Noisy and restored, to be laid over each other."""
-        return self.noisy, self.restored
+
+def title_of(side: str) -> str:
+    """What stands on a side, for a person to read."""
+    return MODELS[side].title if side in MODELS else side.capitalize()
 
 
 @on_cores(1)
 def restore_face(
-    face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int, alpha: float = 1.0
+    face: np.ndarray, restorers: Restorers, sides: tuple[str, str], noise: Noise, seed: int, alpha: float = 1.0
 ) -> FaceView:
-    """Add noise to a face, uint8 (48, 48), and remove it again.
+    """Add noise to a face, uint8 (48, 48), and show two of: it, the clean face, and what restorers make of it.
 
-    A PatchGAN's result is blended with that of the U-Net of its task: `alpha` 1 takes the PatchGAN's alone.
+    Args:
+        sides: what stands left and right: `NOISY`, `CLEAN`, or the name of a restorer.
+        alpha: a PatchGAN's result is blended with that of the U-Net of its task; 1 takes the PatchGAN's alone.
     """
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
-    restorer = restorers.get(model)
-    restored = restore(restorer, noisy, KnownNoise.of(noise))
-    task = MODELS[model].task
-    if task and is_realist(model) and alpha != 1:
-        truest, _ = specialists(task)
-        restored = blend(restorers.get(truest)(noisy), restored, alpha)
-    emotions = restorers.classifier()(np.stack([clean, noisy, restored]))
+    left, right = (_side(side, clean, noisy, restorers, noise, alpha) for side in sides)
+    titles = title_of(sides[0]), title_of(sides[1])
+    shown = {"Clean": clean, titles[0]: left, titles[1]: right}
+    emotions = restorers.classifier()(np.stack(list(shown.values())))
     return FaceView(
+        titles=titles,
+        left=as_picture(left),
+        right=as_picture(right),
         clean=as_picture(clean),
-        noisy=as_picture(noisy),
-        restored=as_picture(restored),
-        error=error_picture(restored, clean),
-        impulses=impulse_picture(clean, noisy, restored),
-        table=metrics_table(clean, noisy, restored),
-        emotions=emotion_table(("Clean", "Noisy", "Restored"), emotions) + note(),
+        error=error_picture(right, clean),
+        impulses=impulse_picture(clean, noisy, right) if isinstance(noise, SaltAndPepperNoise) else None,
+        numbers=numbers(clean, left, right),
+        emotions=emotion_table(tuple(shown), emotions) + note(),
     )
+
+
+def _side(
+    side: str, clean: np.ndarray, noisy: np.ndarray, restorers: Restorers, noise: Noise, alpha: float
+) -> np.ndarray:
+    if side in (NOISY, CLEAN):
+        return noisy if side == NOISY else clean
+    restored = restore(restorers.get(side), noisy, known(noise))
+    task = MODELS[side].task
+    if task and is_realist(side) and alpha != 1:
+        truest, _ = specialists(task)
+        return blend(restorers.get(truest)(noisy), restored, alpha)
+    return restored
+
+
+def known(noise: Noise) -> KnownNoise:
+    """What filters are told of a noise; nothing where it has no one level, which they then estimate."""
+    try:
+        return KnownNoise.of(noise)
+    except TypeError:
+        return KnownNoise()
 
 
 @on_cores(1)
 def attention_pictures(
     face: np.ndarray, restorers: Restorers, model: str, noise: Noise, seed: int
 ) -> list[tuple[Image.Image, str]]:
-    """What the gates of a network let through on a face with noise, from the finest scale down; none for filters."""
+    """What the gates of a network let through on a face with noise, from the finest scale down; none for the rest."""
     noisy = noise(to_float(face), seed=seed)
-    scales = restorers.get(model).attention(noisy)
+    scales = restorers.get(model).attention(noisy) if model in MODELS else []
     named = zip(scales, SCALES[: len(scales)], strict=True)
     return [(attention_picture(noisy, coefficients), name) for coefficients, name in named]
 
 
 def is_realist(model: str) -> bool:
     """Whether `model` is the PatchGAN of a task, which has a U-Net to be blended with."""
-    task = MODELS[model].task
+    task = MODELS[model].task if model in MODELS else None
     return task is not None and model == specialists(task)[1]
 
-
-COLUMNS: tuple[tuple[str, str, bool, Callable[..., str]], ...] = (
-    ("MSE &darr;", "mean squared error, lower is better", False, partial(fixed, digits=5)),
-    ("PSNR &uarr;", "peak signal-to-noise ratio, higher is better; ∞ without any error", True, decibels),
-    ("SSIM &uarr;", "structural similarity, 1 is perfect", True, partial(fixed, digits=4)),
-)
-"""Of the table of measurements: head, explanation, whether higher is better, and how a number is written."""
 
 NO_GAIN = "–"
 
 
-def metrics_table(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> str:
-    """MSE, PSNR and SSIM of noisy and restored, and the gain, as HTML.
+def numbers(clean: np.ndarray, left: np.ndarray, right: np.ndarray) -> str:
+    """PSNR of left and right against clean, large, with the gain; MSE and SSIM beneath, small; as HTML.
 
-    A face that came without noise has an infinite PSNR, over which there is nothing to gain.
+    What has no error has an infinite PSNR, over which there is nothing to gain.
     """
     before, after = (
-        (float(np.mean((image - clean) ** 2)), psnr(image, clean), ssim(image, clean)) for image in (noisy, restored)
+        (psnr(image, clean), float(np.mean((image - clean) ** 2)), ssim(image, clean)) for image in (left, right)
     )
-    cells: dict[str, str] = dict.fromkeys(("noisy", "restored", "gain"), "")
-    for (*_, higher_is_better, write), old, new in zip(COLUMNS, before, after, strict=True):
-        gain = NO_GAIN if np.isinf(old) else write(new - old, signed=True)
-        verdict = ""
-        if gain[0] in "+-":
-            verdict = "better" if (gain[0] == "+") == higher_is_better else "worse"
-        cells["noisy"] += f"<td>{write(old)}</td>"
-        cells["restored"] += f"<td>{write(new)}</td>"
-        cells["gain"] += f"<td class='{verdict}'>{gain}</td>"
-    heads = "".join(f"<th scope='col' title='{explanation}'>{head}</th>" for head, explanation, *_ in COLUMNS)
-    rows = "".join(
-        f"<tr class='{name}'><th scope='row'>{name.capitalize()}</th>{row}</tr>" for name, row in cells.items()
+    gain = NO_GAIN if np.isinf(before[0]) else fixed(after[0] - before[0], 1, signed=True)
+    verdict = {"+": "better", "-": "worse"}.get(gain[0], "")
+    digits = 1, 5, 4
+    large, mse, similarity = (
+        f"{fixed(old, places)} &rarr; {fixed(new, places)}"
+        for old, new, places in zip(before, after, digits, strict=True)
     )
-    return (
-        f"<table class='metrics face'><thead><tr><th scope='col'>Against clean</th>{heads}</tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
-    )
+    return f"""<p class="psnr">{large} dB <span class="{verdict}">({gain})</span></p>
+<p class="others"><span title="Peak signal-to-noise ratio: higher is better">PSNR, against clean</span>
+<span title="Mean squared error: lower is better">MSE {mse}</span>
+<span title="Structural similarity: 1 is perfect">SSIM {similarity}</span></p>"""
 
 
-def measurements(view: FaceView, level: str, model: str, noise: Noise) -> str:
-    """All that is said of a face beside its pictures, as HTML; `level` says how strong the noise is."""
-    warning = "" if fits(model, noise) else f"<p class='unfit'>{UNFIT.format(MODELS[model].title)}</p>"
-    summary = escape(MODELS[model].summary)
-    return f"<section>{warning}{view.table}<p>{level}</p><p>{summary}</p></section><section>{view.emotions}</section>"
+def warnings(sides: tuple[str, str], noise: Noise) -> str:
+    """What to say of restorers that stand on a side and were not trained for `noise`, as HTML."""
+    unfit = [title_of(side) for side in dict.fromkeys(sides) if side in MODELS and not fits(side, noise)]
+    return "".join(f"<p class='unfit'>{UNFIT.format(escape(title))}</p>" for title in unfit)
+
+
+def details(view: FaceView, level: str, sides: tuple[str, str]) -> str:
+    """All that is said of a face below its comparison, as HTML; `level` says how strong the noise is."""
+    summaries = "".join(
+        f"<p><b>{escape(title_of(side))}.</b> {escape(MODELS[side].summary)}</p>"
+        for side in dict.fromkeys(sides)
+        if side in MODELS
+    )
+    return f"<section><p>{level}</p>{summaries}</section><section>{view.emotions}</section>"
 
 
 def fits(model: str, noise: Noise) -> bool:

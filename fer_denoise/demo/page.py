@@ -12,15 +12,14 @@ import fer_denoise
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
-from fer_denoise.demo.face_view import is_realist
+from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
-from fer_denoise.demo.links import read_link
+from fer_denoise.demo.links import FACE_CONTROLS, FOLLOW_TABS, PLAYGROUND, TABS, read_link
 from fer_denoise.demo.numbers import DECIMAL_COMMA
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.results_tab import build_results_tab, has_results
-from fer_denoise.demo.task_tab import TaskTab, build_task_tab
 from fer_denoise.demo.theme import THEME
 from fer_denoise.noise import TASK_RECORDS
 
@@ -28,7 +27,7 @@ HEADER = """
 <div class="header">
   <svg viewBox="0 0 6 4" width="54" height="36" aria-hidden="true" shape-rendering="crispEdges">{pixels}</svg>
   <div><h1>fer-denoise</h1>
-  <p>Noisy face in, clean face out, with honest numbers. Faces are 48x48 and gray, as in FER2013.</p></div>
+  <p>Noisy face in, clean face out, with honest numbers. <span>Faces are 48x48 and gray, as in FER2013.</span></p></div>
 </div>
 """
 LOGO = ("9f1c77", "07a377", "c2f577", "5b0e77")
@@ -46,11 +45,12 @@ def build() -> gr.Blocks:
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         unseen = gr.State()
         gr.HTML(header(), padding=False)
-        task_tabs = []
+        titles = {PLAYGROUND: "Playground", **{key: task.tab for key, task in TASK_RECORDS.items()}}
+        face_tabs = {}
         with gr.Tabs() as tabs:
-            for key, task in TASK_RECORDS.items():
-                with gr.Tab(task.tab, id=key):
-                    task_tabs.append(build_task_tab(key, restorers, hub_faces))
+            for key in FACE_CONTROLS:
+                with gr.Tab(titles[key], id=key):
+                    face_tabs[key] = FaceTab(key, restorers, hub_faces)
             with gr.Tab("Your own picture", id="own"):
                 build_own_tab(restorers, cancellations, queue)
             if has_results():
@@ -67,9 +67,9 @@ def build() -> gr.Blocks:
         build_endpoints(restorers, queue)
 
         def follow_link(request: gr.Request) -> dict[Any, Any]:
-            return open_link(request.query_params, tabs, task_tabs)
+            return open_link(request.query_params, tabs, face_tabs)
 
-        linked = [part for tab in task_tabs for part in (*tab.parts.settings.linked, *tab.outputs)]
+        linked = [part for tab in face_tabs.values() for part in tab.linked]
         # The browser keeps a status of what it shows progress on, and with every event goes over all of them, and over
         # what they hold: the tabs would be the whole page. What is not seen is the lightest.
         hidden: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": unseen}
@@ -96,19 +96,11 @@ def header() -> str:
     return HEADER.format(pixels=pixels)
 
 
-def open_link(query: Mapping[str, str], tabs: gr.Tabs, task_tabs: list[TaskTab]) -> dict[Any, Any]:
+def open_link(query: Mapping[str, str], tabs: gr.Tabs, face_tabs: Mapping[str, FaceTab]) -> dict[Any, Any]:
     """Set what the link asks for that the page was opened with."""
     settings = read_link(query)
-    if settings is None:
-        return {tabs: gr.skip()}
-    tab = next(tab for tab in task_tabs if tab.task == settings.task)
-    shown = tab.show(settings.model, settings.texture, settings.seed, settings.levels)
-    dial = gr.Slider(value=settings.texture, visible=is_realist(settings.model))
-    return {
-        tabs: gr.Tabs(selected=settings.task),
-        **dict(zip(tab.parts.settings.linked, (settings.model, dial, settings.seed, *settings.levels), strict=True)),
-        **dict(zip(tab.outputs, shown, strict=True)),
-    }
+    opened = {tabs: gr.Tabs(selected=query["tab"]) if query.get("tab") in TABS else gr.skip()}
+    return opened if settings is None else {**opened, **face_tabs[settings.tab].follow(settings)}
 
 
 def launch_options() -> dict[str, Any]:
@@ -116,7 +108,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": THEME,
         "css_paths": STYLE,
-        "js": DECIMAL_COMMA,
+        "js": f"() => {{ ({DECIMAL_COMMA})(); ({FOLLOW_TABS})(); }}",
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
