@@ -110,6 +110,7 @@ class Published:
 
     def __init__(self, splits: dict[str, datasets.Dataset], commit: str) -> None:
         self._splits, self.hash = splits, commit
+        self.config = datasets.BuilderConfig()
 
     def download_and_prepare(self) -> None:
         pass

@@ -2,11 +2,13 @@
 
 import gzip
 import io
+import json
 import logging
 
 import datasets
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer_denoise import Restorer
 from fer_denoise.__main__ import main
@@ -14,7 +16,7 @@ from fer_denoise.command.batch import JOURNAL_FILE, Execution, process_path
 from fer_denoise.command.job import Restoration
 from fer_denoise.command.journal import JobError
 from fer_denoise.command.tables import Rank
-from fer_denoise.data import DataError, load_fer2013
+from fer_denoise.data import DataError, formats, load_fer2013
 from fer_denoise.data.hub_dataset import HubDataset
 
 ROWS = 5
@@ -125,3 +127,42 @@ def test_what_a_cache_has_made_of_a_csv_is_not_taken_for_it(connected_datasets, 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     with pytest.raises(DataError, match="does not hold its CSV"):
         HubDataset("somebody/cached").files()
+
+
+def png_of(face: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(face).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("layout", ["metadata.csv", "JSON", "parquet"])
+def test_where_types_are_inferred_it_is_said(connected_datasets, tmp_path, faces, caplog, layout):
+    if layout == "metadata.csv":
+        files = {f"train/{row}.png": png_of(face) for row, face in enumerate(faces[:2])}
+        files["train/metadata.csv"] = b"file_name,id\n0.png,00001\n1.png,00002\n"
+    elif layout == "JSON":
+        rows = [{"pixels": face.ravel().tolist(), "id": "00001"} for face in faces[:2]]
+        files = {"train.json": json.dumps(rows).encode()}
+    else:
+        files = {"train.parquet": parquet_of(faces[:2])}
+    # Clients remember what a repo holds.
+    repo = f"somebody/inferred-{layout.lower()}"
+    connected_datasets.add_repo(repo, files, kind="dataset")
+    with caplog.at_level(logging.WARNING, "fer_denoise"):
+        assert restore(repo, tmp_path / "out") == 0
+    assert (f"in its {layout} comes out in the types that" in caplog.text) == (layout != "parquet")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("more", [[], ["--stream"]])
+def test_an_own_bug_is_not_told_as_a_failure_of_the_hub(connected_datasets, tmp_path, faces, monkeypatch, suffix, more):
+    content = csv_of(faces) if suffix == "csv" else parquet_of(faces)
+    repo = f"somebody/sound-{suffix}{len(more)}"
+    connected_datasets.add_repo(repo, {f"test.{suffix}": content}, kind="dataset")
+
+    def broken(*args):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(formats, "find_column", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        restore(repo, tmp_path / "out", *more)

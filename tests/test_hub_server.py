@@ -557,3 +557,4 @@ def test_training_pulls_its_data_from_the_hub(run_python, hub_server, make_faces
     # Both splits are of one commit, though the branch may move between them.
     assert hub_server.requests.count("GET /api/datasets/somebody/faces/revision/main") == 1
     assert record["data"]["sha256"] == Faces(make_faces(24)[:16], np.zeros(16), "").fingerprint
+    assert record["data"]["commit"].startswith("somebody/faces@")

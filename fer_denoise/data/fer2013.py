@@ -53,11 +53,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Faces:
-    """A split of FER2013: images uint8 (N, 48, 48); labels int64 (N,), indices into `EMOTIONS`; its source."""
+    """A split of FER2013.
+
+    Attributes:
+        images: uint8 (N, 48, 48).
+        labels: int64 (N,), indices into `EMOTIONS`.
+        source: where they are from, for a person to read.
+        commit: of the Hub dataset that they are from, REPO@COMMIT; None where they are from a disk.
+    """
 
     images: np.ndarray
     labels: np.ndarray
     source: str
+    commit: str | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -70,7 +78,8 @@ class Faces:
     @property
     def record(self) -> dict[str, str | int]:
         """What a training record says of them."""
-        return {"name": "FER2013", "images": len(self), "sha256": self.fingerprint}
+        record: dict[str, str | int] = {"name": "FER2013", "images": len(self), "sha256": self.fingerprint}
+        return {**record, "commit": self.commit} if self.commit else record
 
 
 def load_fer2013(source: str | Path = HUB_DATASET, split: str = "train", revision: str | None = None) -> Faces:
@@ -150,7 +159,7 @@ def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Fa
     source = f"{where} ({split})"
     if not images:
         raise DataError(f"{source}: is empty; choose another split or file")
-    return Faces(np.stack(images), np.array(labels, dtype=np.int64), source)
+    return Faces(np.stack(images), np.array(labels, dtype=np.int64), source, where if repo else None)
 
 
 def _part_of_train(train: Faces, split: str, where: str) -> Faces:
@@ -168,7 +177,8 @@ def _part_of_train(train: Faces, split: str, where: str) -> Faces:
         validation.sum(),
         len(train),
     )
-    return Faces(train.images[chosen], train.labels[chosen], f"{where} ({split}, of the training images)")
+    source = f"{where} ({split}, of the training images)"
+    return Faces(train.images[chosen], train.labels[chosen], source, train.commit)
 
 
 def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:

@@ -246,8 +246,6 @@ def table_of(dataset: datasets.Dataset | datasets.IterableDataset, source: str) 
     Raises:
         DataError: no column holds images.
     """
-    # A stream of CSV knows its columns only once it has been looked into.
-    dataset = dataset._resolve_features() if dataset.features is None else dataset
     column = find_column(list(dataset.features), IMAGE_COLUMNS, source)
     # The parts of a stream are other rows than those of a dataset of known length.
     streamed = isinstance(dataset, datasets.IterableDataset)

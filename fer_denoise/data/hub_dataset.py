@@ -1,6 +1,8 @@
 """Datasets on the Hub, each at one commit, whatever becomes of its branch meanwhile."""
 
+import logging
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +24,8 @@ MAIN = "main"
 TEXT_TABLES = (".csv", ".tsv")
 CHECK = "check the id, the revision, your network and HF_TOKEN, or take a local copy"
 NO_SPACE = "make space on the disk, or set HF_HOME to a folder on one that has some"
+
+logger = logging.getLogger(__name__)
 
 
 def is_commit(revision: str | None) -> bool:
@@ -85,7 +89,11 @@ class HubDataset:
             else:
                 self._builder.download_and_prepare()
                 found = self._builder.as_dataset()
-            return {split: table_of(dataset, f"{self.repo} ({split})") for split, dataset in found.items()}
+            # A stream knows its columns only once it has been looked into.
+            found = {
+                split: dataset if dataset.features else dataset._resolve_features() for split, dataset in found.items()
+            }
+        return {split: table_of(dataset, f"{self.repo} ({split})") for split, dataset in found.items()}
 
     def files(self, stream: bool = False) -> dict[str, Table]:
         """Its splits by the names of the files that they come out as: CSV as it is written, all others as Parquet.
@@ -93,6 +101,7 @@ class HubDataset:
         Arguments and errors are those of `splits`.
         """
         if self._builder.info.builder_name != "csv":
+            self._say_what_is_inferred()
             return {f"{split}.parquet": table for split, table in self.splits(stream).items()}
         if self._builder.name != "csv":
             raise DataError(
@@ -100,11 +109,12 @@ class HubDataset:
                 f"not answer; {CHECK}"
             )
         with self._explained():
-            return dict(self._text_tables(StreamingDownloadManager if stream else DownloadManager))
+            found = list(self._text_files(StreamingDownloadManager if stream else DownloadManager))
+        with self._explained((OSError, EOFError, zlib.error, httpx2.HTTPError)):
+            return {name: CsvTable(xPath(path), record={}) for name, path in found}
 
-    def _text_tables(
-        self, kind: type[DownloadManager] | type[StreamingDownloadManager]
-    ) -> Iterator[tuple[str, CsvTable]]:
+    def _text_files(self, kind: type[DownloadManager] | type[StreamingDownloadManager]) -> Iterator[tuple[str, str]]:
+        """What each comes out as, and where it lies."""
         manager = kind(dataset_name=self.repo, download_config=DownloadConfig(token=self._builder.token))
         for split, addresses in (self._builder.config.data_files or {}).items():
             found: list[tuple[str, str]] = []
@@ -114,15 +124,33 @@ class HubDataset:
                 found += [(path, (suffixes or [".csv"])[-1]) for path in paths]
             for number, (path, suffix) in enumerate(found):
                 shard = f"-{number:05}-of-{len(found):05}" if len(found) > 1 else ""
-                yield f"{split}{shard}{suffix}", CsvTable(xPath(path), record={})
+                yield f"{split}{shard}{suffix}", path
+
+    def _say_what_is_inferred(self) -> None:
+        files = [address for addresses in (self._builder.config.data_files or {}).values() for address in addresses]
+        names = {Path(address).name for address in files} & {"metadata.csv"}
+        if self._builder.info.builder_name == "json":
+            names = {"JSON"}
+        if names:
+            logger.warning(
+                "%s: what stands beside the images in its %s comes out in the types that `datasets` takes it for, so "
+                "that 00001 may become 1; of CSV tables and Parquet everything is kept",
+                self._name,
+                *names,
+            )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
+        """Say what to do where `datasets` fails in any way, or with errors of some `kinds`.
+
+        Raises:
+            DataError: it does.
+        """
         try:
             yield
         except DataError:
             raise
-        except Exception as error:
+        except kinds as error:
             remedy = NO_SPACE if no_space_left(error) else CHECK
             raise DataError(
                 f"{self._name}: is no path here, and cannot be loaded from the Hub ({error}); {remedy}"

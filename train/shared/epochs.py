@@ -112,7 +112,8 @@ def train_epochs(
         settings = {**settings, "passes": passes}
     steps = passes * sampling.batches_per_epoch(images, batch_size)
     if args.minutes:
-        epochs = run_folder.epochs_begun(args.out) or epochs_within(training, accelerator, args, images, batch_size)
+        begun = run_folder.begun_settings(args.out)
+        epochs = begun["recipe"]["epochs"] if begun else epochs_within(training, accelerator, args, images, batch_size)
         settings = {**settings, "recipe": {**settings["recipe"], "epochs": epochs}}
     epochs = settings["recipe"]["epochs"]
     training.total_steps = epochs * steps

@@ -9,7 +9,7 @@ from typing import Any
 
 from accelerate import PartialState
 from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 
 from fer_denoise.models import PretrainedModel
 from train.shared import hardware
@@ -56,10 +56,11 @@ def set_states(parts: dict[str, Any], states: dict[str, Any]) -> None:
             part.load_state_dict(states[name])
 
 
-def epochs_begun(out: Path) -> int | None:
-    """How many epochs the run in `out` was begun with, if there is one to go on with."""
+def begun_settings(out: Path) -> dict[str, Any]:
+    """What the run in `out` was begun with; nothing where there is none to go on with."""
     file = out / CHECKPOINT_FILE
-    return load_checkpoint(file)["settings"]["recipe"]["epochs"] if file.exists() else None
+    settings: dict[str, Any] = load_checkpoint(file)["settings"] if file.exists() else {}
+    return settings
 
 
 def fix_revision(out: Path, settings: dict[str, Any], name: str, look_up: Callable[[], str | None]) -> str | None:
@@ -74,13 +75,18 @@ def fix_revision(out: Path, settings: dict[str, Any], name: str, look_up: Callab
     source = settings.get(name)
     if source in (None, "none"):
         return None
-    file = out / CHECKPOINT_FILE
-    begun = load_checkpoint(file)["settings"] if file.exists() else {}
-    commit = begun.get(f"{name}_revision") if begun.get(name) == source else look_up()
-    commit = gather_object([commit])[0]
+    begun = begun_settings(out)
+    commit = same_commit(begun.get(f"{name}_revision") if begun.get(name) == source else None, look_up)
     if commit:
         settings[f"{name}_revision"] = commit
     return commit
+
+
+def same_commit(begun: str | None, look_up: Callable[[], str | None]) -> str | None:
+    """The commit that a run was begun with, or else what `look_up` gives the main process, in all processes."""
+    commit = begun if begun or not PartialState().is_main_process else look_up()
+    # Others could be told of another, for a branch may move meanwhile.
+    return broadcast_object_list([commit])[0]
 
 
 def is_finished(log: list[dict[str, Any]], recipe: dict[str, Any]) -> bool:

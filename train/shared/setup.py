@@ -10,11 +10,12 @@ from accelerate import Accelerator
 
 from fer_denoise.command.options import at_least, positive
 from fer_denoise.data import HUB_DATASET, DataError, Faces, load_fer2013
+from fer_denoise.data.hub_dataset import fixed_dataset, is_commit
 from fer_denoise.files import no_space_left
-from fer_denoise.hub.sources import ModelNotFoundError
+from fer_denoise.hub.sources import ModelNotFoundError, is_repo_id
 from train.shared.checkpoint import CheckpointError
 from train.shared.hardware import mixed_precision
-from train.shared.run_folder import CHECKPOINT_FILE
+from train.shared.run_folder import CHECKPOINT_FILE, begun_settings, same_commit
 
 PASSES_ON_GPU = 10
 
@@ -52,8 +53,9 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
         raise SystemExit(f"{args.out} already holds a run: add --resume to go on with it, or choose another --out")
     accelerator = Accelerator(cpu=args.device == "cpu", mixed_precision=mixed_precision(args))
     try:
+        commit = data_commit(args)
         with accelerator.main_process_first():
-            faces = {split: load_fer2013(args.data, split, args.revision) for split in ("train", "validation")}
+            faces = {split: load_fer2013(args.data, split, commit) for split in ("train", "validation")}
     except DataError as error:
         raise SystemExit(str(error)) from None
     args.out.mkdir(parents=True, exist_ok=True)
@@ -61,6 +63,19 @@ def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
     torch.backends.cudnn.benchmark = True
     args.passes = args.passes or (PASSES_ON_GPU if accelerator.device.type == "cuda" else 1)
     return accelerator, faces
+
+
+def data_commit(args: argparse.Namespace) -> str | None:
+    """The commit of the Hub dataset `args.data`, the same in all processes; where it is none, the revision asked for.
+
+    A run that is resumed takes the commit that it was begun with, unless another commit is asked for.
+    """
+    if Path(args.data).expanduser().exists() or not is_repo_id(args.data):
+        return args.revision
+    repo, _, begun = begun_settings(args.out).get("data", {}).get("commit", "").partition("@")
+    if repo != args.data or is_commit(args.revision):
+        begun = ""
+    return same_commit(begun, lambda: fixed_dataset(args.data, args.revision).commit)
 
 
 def with_message(train: Callable[..., Any], *args: Any) -> None:
