@@ -18,7 +18,7 @@ from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet, estimate_sigma
 
 from fer_denoise.method import KnownNoise, Method, Report
-from fer_denoise.noise import TASKS, GaussianNoise
+from fer_denoise.noise import TASKS
 
 TUNED_FILE = Path(__file__).with_name("classical.json")
 
@@ -194,11 +194,11 @@ def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
 
 def nearest_task(name: str, sigma: float) -> str:
     """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
-    if name in IMPULSE_FILTERS:
-        return "salt_pepper"
     tuned = _tuned()["filters"][name]
-    levels = {task: noise.sigma for task, noise in TASKS.items() if isinstance(noise, GaussianNoise) and task in tuned}
-    return min(levels, key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
+    levels = {task: KnownNoise.of(noise).sigma or 0.0 for task, noise in TASKS.items() if task in tuned}
+    if name in IMPULSE_FILTERS:
+        return next(task for task, level in levels.items() if not level)
+    return min(filter(levels.get, levels), key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
 
 
 def _estimate_sigma(image: np.ndarray) -> float:

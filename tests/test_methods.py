@@ -76,7 +76,8 @@ def test_a_batch_gives_what_its_images_give_and_is_left_unchanged(method, noisy)
 
 
 def test_a_call_gives_sigma_and_nothing_else(method, noisy):
-    np.testing.assert_array_equal(method(noisy, 0.1), method.restore(noisy, KnownNoise(0.1)))
+    # Not to the bit: not every method's package gives that in two calls.
+    np.testing.assert_allclose(method(noisy, 0.1), method.restore(noisy, KnownNoise(0.1)), rtol=0, atol=1e-6)
     with pytest.raises(ValueError, match="sigma / 255"):
         method(noisy, 15)
     with pytest.raises(ValueError, match="amount"):
