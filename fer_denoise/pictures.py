@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.AvifImagePlugin import AvifImageFile
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from fer_denoise.deep_pictures import (
@@ -410,7 +411,7 @@ def _on_white(pixels: np.ndarray, white: float | None, name: str) -> tuple[np.nd
 
 def _spread_key_colour(picture: Image.Image) -> None:
     """Pillow spreads gray of 2 and 4 bits over 8, but not the gray that a PNG says is transparent."""
-    if picture.format == "PNG" and picture.tile and picture.tile[0].args in SPREAD:
+    if isinstance(picture, PngImageFile) and picture.tile and picture.tile[0].args in SPREAD:
         picture.info["transparency"] *= SPREAD[picture.tile[0].args]
 
 
