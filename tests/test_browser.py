@@ -305,7 +305,7 @@ def test_every_control_can_be_reached_by_keyboard(visit):
     text = " | ".join(reached)
     for control in (
         "Divider between Noisy and Universal", "Left", "Right", "Broken sensor", "Lost pixels", "Seed", "Compare all",
-        "Copy a link", "Random FER2013", "Full screen", "Save the right one",
+        "Copy a link", "Random FER2013", "Full screen", "Save the right one", "Astronaut (NASA)", "Drawing",
     ):  # fmt: skip
         assert control in text, text
 

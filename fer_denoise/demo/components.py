@@ -14,7 +14,6 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio.components.gallery import GalleryData, GalleryImage
-from gradio.components.imageslider import SliderData
 from gradio.data_classes import ImageData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
@@ -30,6 +29,17 @@ HEAVY_JOB: dict[str, Any] = {"concurrency_id": "heavy job", "concurrency_limit":
 PREVIEW = 480
 """Pixels a side of an enlarged picture; a multiple of 48 keeps the pixels of a face of one size."""
 LARGEST_PREVIEW = 1280
+
+NAMED_PICTURES = """
+() => {
+    const name = () => document.querySelectorAll(".thumbnail-item").forEach((picture) => {
+        const title = picture.querySelector("img")?.alt;
+        if (title) picture.setAttribute("aria-label", title);
+    });
+    new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+}
+"""
+"""Names the pictures of galleries by their captions, where Gradio would say which of how many each is."""
 
 FAILED = "This did not work"
 """Over the message of an error that a person can mend."""
@@ -66,15 +76,6 @@ def inline(picture: Image.Image, name: str) -> ImageData:
     url = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
     file = re.sub("[^a-z0-9.]+", "-", name.lower()).strip("-.")
     return ImageData(url=url, orig_name=f"{file or 'picture'}.png", mime_type="image/png")
-
-
-class InlineImage(gr.Image):
-    """A display of a small picture."""
-
-    is_template = True
-
-    def postprocess(self, value: Image.Image | None) -> ImageData | None:  # type: ignore[override]
-        return None if value is None else inline(value, str(self.label))
 
 
 class InlineGallery(gr.Gallery):
@@ -115,30 +116,6 @@ class NamedNumber(gr.Number):
         kind = "a whole number" if whole else "a number"
         bounds = f"of at least {low}" if self.maximum is None else f"from {low} to {high}"
         raise gr.Error(f"{self.label}: give {kind} {bounds}, not {payload}.", title=FAILED, print_exception=False)
-
-
-class InlineSlider(gr.ImageSlider):
-    """Two small pictures, one laid over the other."""
-
-    is_template = True
-
-    def postprocess(self, value: tuple[Image.Image, Image.Image] | None) -> SliderData | None:  # type: ignore[override]
-        if value is None:
-            return None
-        return SliderData(root=(inline(value[0], "left"), inline(value[1], "right")))
-
-
-def pixel_image(label: str, **options: Any) -> gr.Image:
-    """A display of a small picture: enlarged with sharp edges, lossless."""
-    return InlineImage(
-        label=label,
-        interactive=False,
-        buttons=["download", "fullscreen"],
-        elem_classes="pixels result",
-        min_width=120,
-        alt_text=f"{label} face",
-        **options,
-    )
 
 
 def pixel_gallery(value: Any = None, *, columns: int, label: str | None = None, **options: Any) -> gr.Gallery:

@@ -27,6 +27,6 @@ def fixed(value: float, digits: int, signed: bool = False) -> str:
     return sign + (INFINITE if math.isinf(rounded) else f"{abs(rounded):.{digits}f}")
 
 
-def decibels(value: float, signed: bool = False) -> str:
-    """PSNR, or a gain of it, in dB; that of a face without any error is infinite."""
-    return f"{fixed(value, 2, signed)} dB"
+def decibels(value: float) -> str:
+    """PSNR in dB; that of a face without any error is infinite."""
+    return f"{fixed(value, 2)} dB"
