@@ -166,7 +166,8 @@ def test_its_output_is_what_it_was(method):
 
 
 def test_every_method_of_the_zoo_has_a_least_gain():
-    assert {name for name, _ in LEAST_GAINS} == set(MODELS)
+    # A network that is not bundled has no weights to hold to it.
+    assert set(list_models()) <= {name for name, _ in LEAST_GAINS} <= set(MODELS)
     assert all(MODELS[name].serves(task) for name, task in LEAST_GAINS)
 
 

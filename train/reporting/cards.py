@@ -20,6 +20,7 @@ from fer_denoise.models.pretrained import read_config
 from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, UNIVERSAL_LARGE
+from train.reporting.report import unseen_sentence
 
 ANY = UNIVERSAL
 """The task of a model that serves all of them."""
@@ -95,6 +96,7 @@ def make_card(
         revision=revision,
         images=f"{training['data']['images']:,}",
         train_sha256=training["data"]["sha256"],
+        train_commit=training["data"].get("commit"),
         script=training.get("script", "train.unet"),
         preset=training.get("preset"),
         seed=training.get("seed"),
@@ -280,13 +282,6 @@ def _row(rows: list[dict[str, Any]], name: str, task: str) -> dict[str, Any]:
 
 def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalResult]:
     row, data = _row(results["tasks"].get(task, []), name, task), results["data"]
-    unseen = f"{data['unseen']:,} images that do not also stand in train"
-    metrics = {
-        "psnr": ("psnr", "PSNR, dB"),
-        "ssim": ("ssim", "SSIM"),
-        "psnr_unseen": ("psnr", f"PSNR, dB, {unseen}"),
-        "ssim_unseen": ("ssim", f"SSIM, {unseen}"),
-    }
     return [
         EvalResult(
             task_type="image-to-image",
@@ -299,26 +294,26 @@ def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalRes
             dataset_args={"sha256_of_pixels": data["sha256"], "noise_seed": results["seed"]},
             metric_type=kind,
             metric_name=title,
-            metric_value=round(float(row[column]), 4),
+            metric_value=round(float(row[kind]), 4),
         )
-        for column, (kind, title) in metrics.items()
+        for kind, title in (("psnr", "PSNR, dB"), ("ssim", "SSIM"))
     ]
 
 
 def _results(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, Any]:
     """What a card's table shows: a row of the noisy input and one of the model for each task."""
     data = results["data"]
-    places = {"psnr": 2, "ssim": 3, "psnr_unseen": 2, "ssim_unseen": 3}
-    rows = []
+    rows, shown = [], []
     for task in tasks:
         for model, label in ((NOISY, "noisy input"), (name, "this model")):
             row = _row(results["tasks"].get(task, []), model, task)
             label = label if len(tasks) == 1 else f"{TASK_RECORDS[task].title}: {label}"
-            rows.append([label, *(f"{row[metric]:.{digits}f}" for metric, digits in places.items())])
+            rows.append([label, f"{row['psnr']:.2f}", f"{row['ssim']:.3f}"])
+            shown.append(row)
     return {
         "rows": rows,
         "images": f"{data['images']:,}",
-        "seen": data["images"] - data["unseen"],
+        "unseen": unseen_sentence(shown, data["unseen"]),
         "sha256": data["sha256"],
         "seed": results["seed"],
     }

@@ -50,12 +50,16 @@ def markdown_tables(results: dict[str, Any]) -> str:
     }
     tables = [f"**{TASK_RECORDS[task].title}**\n\n{_table(task, rows)}" for task, rows in tasks.items()]
     every = [row for rows in tasks.values() for row in rows]
-    of_psnr, of_ssim = (max(abs(row[name] - row[f"{name}_unseen"]) for row in every) for name in ("psnr", "ssim"))
-    unseen = (
-        f"On the {results['data']['unseen']:,} of these images that do not also stand in train, no PSNR differs "
-        f"from this by more than {_rounded_up(of_psnr, 2)} dB, and no SSIM by more than {_rounded_up(of_ssim, 3)}."
+    return "\n\n".join([*tables, unseen_sentence(every, results["data"]["unseen"])])
+
+
+def unseen_sentence(rows: Sequence[dict[str, Any]], images: int) -> str:
+    """How far the figures of some rows are from those on the `images` that do not also stand in train."""
+    of_psnr, of_ssim = (max(abs(row[name] - row[f"{name}_unseen"]) for row in rows) for name in ("psnr", "ssim"))
+    return (
+        f"On the {images:,} of these images that do not also stand in train, no PSNR differs from this by more than "
+        f"{_rounded_up(of_psnr, 2)} dB, and no SSIM by more than {_rounded_up(of_ssim, 3)}."
     )
-    return "\n\n".join([*tables, unseen])
 
 
 def _rounded_up(value: float, digits: int) -> float:
