@@ -99,7 +99,7 @@ def measure_rows(
             for name, restorer in restorers.items()
             if MODELS[name].serves(task)
         }
-        on_filtered = {name: answers for name, answers in on_restored.items() if name in FILTERS}
+        on_filtered = {name: answers for name, answers in on_restored.items() if not restorers[name].blind}
         for name, answers in on_restored.items():
             scores = score(answers, on_clean[EMOTION], test.labels, resamples)
             rivals = {**on_noisy, **on_filtered} if name == UNIVERSAL else on_noisy

@@ -100,7 +100,8 @@ def measure_grid(
     with ProcessPoolExecutor(workers) as pool:
         for sigma, amount in tqdm(list(cells()), "cells"):
             row, column = SIGMAS.index(sigma), AMOUNTS.index(amount)
-            parameters = {name: level_parameters(name, sigma, amount) for name in restorers if name in FILTERS}
+            informed = [name for name, restorer in restorers.items() if not restorer.blind]
+            parameters = {name: level_parameters(name, sigma, amount) for name in informed}
             for name, chosen in parameters.items():
                 measured_with = models[name].setdefault("parameters", _empty())[row]
                 if measured_with[column] != chosen:

@@ -16,8 +16,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
-from fer_denoise import list_models
-from fer_denoise.classical import FILTERS
+from fer_denoise import Restorer, list_models
 from fer_denoise.data import Faces
 from fer_denoise.images import to_dtype
 from fer_denoise.noise import GaussianNoise
@@ -95,8 +94,7 @@ def time_command(name: str, source: Path, target: Path, processes: int) -> float
         RuntimeError: it failed; the message is its own.
     """
     command = [sys.executable, "-m", "fer_denoise", "restore", str(source), str(target), "--model", name]
-    # Filters are told the noise level; networks work blind.
-    told = ["--sigma", str(NOISE.sigma)] if name in FILTERS else []
+    told = [] if Restorer.from_pretrained(name, device="cpu").blind else ["--sigma", str(NOISE.sigma)]
     started = time.perf_counter()
     result = subprocess.run(
         [*command, *told, "--processes", str(processes)], cwd=ROOT, capture_output=True, text=True, check=False
