@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     models = chosen_models(args.only)
     weights = sum(model.weight for model in models.values())
-    report = []
+    report: list[dict[str, Any]] = []
     for number, (name, model) in enumerate(models.items(), 1):
         minutes = args.minutes and args.minutes * model.weight / weights
         command = training_command(name, model, minutes, args)
