@@ -154,6 +154,7 @@ def test_wrong_data_or_model_ends_with_a_message(run, tmp_path):
 
 def test_a_part_of_what_was_measured_does_not_take_its_place(run, tmp_path, monkeypatch):
     monkeypatch.setattr(recognition, "LEVELS", ((0, 0),))
+    monkeypatch.setattr(recognition, "KINDS", ())
     run("--emotion", "--models", "median", "switching-median")
     file = tmp_path / "results" / recognition.FILE
     whole = file.read_bytes()
@@ -431,12 +432,40 @@ def test_unseen_noise_is_reproducible_and_stays_in_range(title, corrupt):
 
 def test_emotions_are_recognised_before_and_after(run, tmp_path, monkeypatch):
     monkeypatch.setattr(recognition, "LEVELS", ((0, 0), (0.3, 0)))
-    run("--emotion", "--models", "universal", "median")
+    monkeypatch.setattr(recognition, "KINDS", (("gray levels", "8"),))
+    names = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+    votes = ["Usage,Image name," + ",".join(names), *["PrivateTest,a.png,0,0,0,0,9,1,0,0,0,0"] * IMAGES]
+    (tmp_path / "votes.csv").write_text("\n".join(votes))
+    chosen = ("--emotion", "--models", "universal", "median", "--votes", str(tmp_path / "votes.csv"))
+
+    def interrupt(cell: recognition.Cell, *args) -> list:
+        if not cell.level:
+            raise KeyboardInterrupt
+        return measure_cell(cell, *args)
+
+    measure_cell = recognition.measure_cell
+    with monkeypatch.context() as patch:
+        patch.setattr(recognition, "measure_cell", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(*chosen)
+
+    def measured_already(cell: recognition.Cell, *args) -> list:
+        assert not cell.level
+        return measure_cell(cell, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recognition, "measure_cell", measured_already)
+        run(*chosen)
     results = json.loads((tmp_path / "results" / recognition.FILE).read_text())
     assert set(results["classifiers"]) == {"emotion", "emotion-noise"}
     assert results["data"]["images"] == IMAGES and len(results["levels"]) == 2
     assert {row["method"] for row in results["rows"]} == {NOISY, "universal", "median"}
-    assert f"| 0.3 | 0% | {results['levels'][1]['noisy']:.1%} |" in (tmp_path / "results" / "README.md").read_text()
+    assert [row["faces"] for row in results["rows"]] == [IMAGES] * 12 and results["made_of"]["votes"]
+    assert all(row["votes"]["accuracy"] >= 0 for row in results["rows"])
+    page = (tmp_path / "results" / "README.md").read_text()
+    assert f"| sigma 0.3, impulses 0% | {results['levels'][1]['noisy']:.1%} |" in page and "| gray levels: 8 |" in page
+    with pytest.raises(SystemExit, match="leave out --votes"):
+        run("--speed", "--models", "median", "--votes", str(tmp_path / "votes.csv"))
 
 
 @pytest.mark.slow

@@ -104,6 +104,17 @@ def test_the_card_of_a_classifier(name):
     assert versions == {(None, results["data"]["sha256"])}
     assert f"Accuracy {row['accuracy']:.1%}" in card.text
     assert f"| happy | {' | '.join(map(str, row['confusion'][3]))} |" in card.text
+    for line in (
+        "votes = classifier.votes(faces)",
+        "the votes of ten people",
+        "a bias for each emotion",
+        "70% of the loss",
+    ):
+        assert line in card.text
+    votes = row["votes"]
+    assert f"on the {votes['faces']:,} faces with a clear majority" in card.text
+    assert f"Accuracy {votes['accuracy']:.1%}" in card.text
+    assert f"| happy | {' | '.join(map(str, votes['confusion'][3]))} |" in card.text
     assert ("half of them with" in card.text) == (name == "emotion-noise") and "restored worse" not in card.text
     assert model_name(BUNDLE / name) == name
     row["weights"] = "0" * 64

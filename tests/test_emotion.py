@@ -9,12 +9,14 @@ from accelerate import Accelerator
 from PIL import Image
 from training_data import assert_same_tensors, read_log, write_faces, write_votes
 
+import train.calibrate
 import train.emotion
 from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.models.emotion import VotesError
 from fer_denoise.precision import fold_batch_norm
 from train.emotion import EmotionTraining, Recipe, augment, mix
+from train.shared.calibration import TEMPERATURES, calibrate
 from train.shared.checkpoint import load_checkpoint
 
 SMALL = (4, 8)
@@ -83,10 +85,53 @@ def test_the_temperature_of_the_best_calibration_is_found():
         def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
             return (overconfident.expand(len(images), 7),)
 
-    ((temperature, loss, accuracy),) = train.emotion.validate(Constant(), faces, Accelerator(cpu=True))
+    logits = train.emotion.predict(Constant(), faces, Accelerator(cpu=True))
+    ((temperature, loss, accuracy),) = train.emotion.validate(logits, faces)
     assert temperature == pytest.approx(2, rel=0.03)
     assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
     assert accuracy == pytest.approx(0.6)
+
+
+def test_a_bias_makes_up_for_an_emotion_that_is_answered_too_often():
+    rng = np.random.default_rng(0)
+    labels = rng.choice(7, size=4000, p=[0.3, 0.02, 0.2, 0.2, 0.1, 0.1, 0.08])
+    logits = 1.5 * np.eye(7)[labels] + rng.normal(size=(4000, 7)) + np.eye(7)[1] * 3
+    right = (logits.argmax(axis=1) == labels).mean()
+    temperature, bias = calibrate(torch.from_numpy(logits), torch.from_numpy(labels))
+    mended = logits / temperature + np.array(bias)
+    assert bias[1] == min(bias) < -2 and sum(bias) == pytest.approx(0, abs=1e-3)
+    assert (mended.argmax(axis=1) == labels).mean() > right + 0.2
+    never = calibrate(torch.from_numpy(logits[labels != 1]), torch.from_numpy(labels[labels != 1]))
+    assert np.isfinite(never.bias).all() and never.bias[1] < -2
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_a_trained_classifier_is_calibrated_anew_and_keeps_its_weights(tmp_path, make_faces, capsys):
+    write_faces(tmp_path, make_faces)
+    model = EmotionClassifier(widths=SMALL, temperature=0.3, bias=[5, 0, 0, 0, 0, 0, 0], votes=True)
+    model.training_record = {"script": "train.emotion"}
+    model.save_pretrained(tmp_path / "model")
+    train.calibrate.main([str(tmp_path / "model"), "--data", str(tmp_path)])
+    again = EmotionClassifier.from_pretrained(tmp_path / "model")
+    assert_same_tensors(again.state_dict(), EmotionClassifier.from_pretrained(tmp_path / "model").state_dict())
+    assert again.config["bias"][0] < 5 and again.config["temperature"] in TEMPERATURES and again.config["votes"]
+    assert again.training_record == model.training_record
+    printed = capsys.readouterr().out
+    assert "before: accuracy" in printed and "after:  accuracy" in printed
+    with pytest.raises(SystemExit, match="nowhere"):
+        train.calibrate.main([str(tmp_path / "nowhere"), "--data", str(tmp_path)])
+
+
+def test_the_bias_shifts_the_probabilities_of_labels_alone(make_faces):
+    faces = make_faces(3)
+    torch.manual_seed(0)
+    plain = EmotionClassifier(widths=SMALL, votes=True).eval()
+    biased = EmotionClassifier(widths=SMALL, votes=True, bias=[0, 0, 0, 50, 0, 0, 0]).eval()
+    biased.load_state_dict(plain.state_dict())
+    assert (biased(faces).argmax(axis=1) == 3).all()
+    np.testing.assert_array_equal(biased.votes(faces), plain.votes(faces))
+    with pytest.raises(ValueError, match="a number for each of 7 emotions"):
+        EmotionClassifier(widths=SMALL, bias=[1, 2])
 
 
 def test_the_crowd_is_right_where_it_is_clear_and_what_nobody_knows_plays_no_part():
@@ -227,4 +272,4 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
         assert all(0 <= row["votes_accuracy"] <= 1 for row in rows)
         assert models[0].votes(make_faces(2)).shape == (2, 7)
         learn_from(tmp_path / "whole" / "model", options)
-    assert models[0].config == models[1].config and models[0].config["temperature"] in train.emotion.TEMPERATURES
+    assert models[0].config == models[1].config and models[0].config["temperature"] in TEMPERATURES

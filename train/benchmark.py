@@ -30,6 +30,7 @@ from fer_denoise import Restorer, list_models
 from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError
 from fer_denoise.hub.sources import ModelNotFoundError
+from fer_denoise.models.emotion import VotesError
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import MODELS, UNIVERSAL
@@ -43,6 +44,7 @@ from train.measures import (
     surface,
     tasks,
     throughput,
+    witness,
     world,
 )
 from train.measures.peers import PEERS
@@ -55,6 +57,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "surface": surface,
     "generalisation": generalisation,
     "emotion": recognition,
+    "witness": witness,
     "speed": speed,
     "throughput": throughput,
     "pictures": natural_images,
@@ -76,6 +79,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--models", nargs="*", metavar="NAME", help="measure only these; --pictures, --world and --real anew"
     )
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="also measure the published networks in it")
+    parser.add_argument("--votes", type=Path, metavar="FILE", help="fer2013new.csv of FER+: --emotion by the crowd too")
     parser.add_argument(
         "--origin-recipe",
         nargs="+",
@@ -123,6 +127,8 @@ def check_models(args: argparse.Namespace) -> None:
         raise SystemExit(f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/measures/peers.py")
     if args.peers and not measurement.WITH_PEERS:
         raise SystemExit("the published networks have no part in this measurement: leave out --peers")
+    if args.votes and measurement is not recognition:
+        raise SystemExit("the votes have no part in this measurement: leave out --votes, or add --emotion")
     if args.variants and UNIVERSAL not in args.models:
         raise SystemExit(f"this needs {UNIVERSAL} among the --models")
 
@@ -155,6 +161,7 @@ def main(argv: list[str] | None = None) -> None:
             place=next(
                 (getattr(args, name) for name, each in MEASUREMENTS.items() if each.PLACE and getattr(args, name)), None
             ),
+            votes=args.votes,
             tasks=args.tasks,
             variants=args.variants,
             origin_recipes=origin_recipes(args.origin_recipe),
@@ -162,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         args.out.mkdir(parents=True, exist_ok=True)
         results = measurement.measure(request)
-    except (DataError, ModelNotFoundError) as error:
+    except (DataError, ModelNotFoundError, VotesError) as error:
         raise SystemExit(str(error)) from None
     for name, text in measurement.tables(results).items():
         show(args.out, name, text)

@@ -33,10 +33,9 @@ from fer_denoise.models.emotion import CLASSES
 from fer_denoise.noise import RandomNoise
 from fer_denoise.precision import on_device
 from train.shared import optimisation, sampling, setup
+from train.shared.calibration import best_temperature, calibrate
 from train.shared.epochs import Training, train_epochs
 from train.shared.supervised import WARM_UP_STEPS
-
-TEMPERATURES = np.geomspace(0.25, 4, 121).round(4)
 
 
 @dataclass(frozen=True)
@@ -210,19 +209,23 @@ def score(logits: Tensor, targets: Tensor, right: Tensor) -> Scores:
         fitted, targets = logits[known], targets[known]
     else:
         fitted = logits
-    losses = {float(t): F.cross_entropy(fitted / t, targets).item() for t in TEMPERATURES}
-    temperature = min(losses, key=lambda each: losses[each])
+    temperature, loss = best_temperature(fitted, targets)
     accuracy = (logits.argmax(dim=1) == right)[right >= 0].float().mean().item()
-    return Scores(temperature, losses[temperature], accuracy)
+    return Scores(temperature, loss, accuracy)
 
 
 @torch.no_grad()
-def validate(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -> list[Scores]:
-    """Scores over the validation split: for labels and, where `model` has a head for them, for votes."""
+def predict(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) -> list[Tensor]:
+    """Logits (N, 7) on the validation split: for labels and, where `model` has a head for them, for votes."""
     model.eval()
     with accelerator.autocast():
         parts = [model(sampling.as_float(images)) for images in faces.validation.split(256)]
-    labels, *votes = (torch.cat(of_head) for of_head in zip(*parts, strict=True))
+    return [torch.cat(of_head) for of_head in zip(*parts, strict=True)]
+
+
+def validate(logits: Sequence[Tensor], faces: LabelledFaces) -> list[Scores]:
+    """Scores of what `predict` gave, for labels and for votes."""
+    labels, *votes = logits
     scores = [score(labels, faces.validation_labels, faces.validation_labels)]
     if votes and faces.validation_votes is not None:
         scores.append(score(votes[0], faces.validation_votes, faces.validation_majority))
@@ -320,8 +323,9 @@ class EmotionTraining(Training):
         return self.faces.draw(index, self.recipe, rng)[1]
 
     def validate(self) -> dict[str, float]:
-        # The temperatures of the best epoch go with its weights.
-        self.scores = validate(Heads(self.best), self.faces, self.accelerator)
+        # The calibration of the best epoch goes with its weights.
+        self.logits = predict(Heads(self.best), self.faces, self.accelerator)
+        self.scores = validate(self.logits, self.faces)
         labels, *votes = self.scores
         row = {"validation_loss": labels.loss, "validation_accuracy": labels.accuracy}
         return row | ({"votes_accuracy": votes[0].accuracy} if votes else {})
@@ -333,8 +337,8 @@ class EmotionTraining(Training):
         return reached(row) > max(map(reached, log), default=-1.0)
 
     def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
-        labels, *votes = self.scores
-        self.best.config["temperature"] = labels.temperature
+        _, *votes = self.scores
+        self.best.config |= calibrate(self.logits[0], self.faces.validation_labels)._asdict()
         if votes:
             self.best.config["votes_temperature"] = votes[0].temperature
         super().keep(args, settings, row)

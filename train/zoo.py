@@ -61,8 +61,9 @@ def zoo() -> dict[str, Model]:
         chosen = ("--task", task, "--preset", "improved")
         models[fidelity] = Model("unet", chosen, weight=2)
         models[realist] = Model("gan", chosen, start=fidelity)
-    models[EMOTION] = Model("emotion", weight=2)
-    models[EMOTION_IN_NOISE] = Model("emotion", ("--noise",), weight=2)
+    of_emotions = ("--blocks", "2", "1", "1", "--logit-adjustment", "0.5")
+    models[EMOTION] = Model("emotion", of_emotions, weight=2)
+    models[EMOTION_IN_NOISE] = Model("emotion", (*of_emotions, "--noise"), weight=2)
     return models
 
 

@@ -71,6 +71,9 @@ class EmotionClassifier(PretrainedModel):
         dropout: fraction of the pooled features left out in training.
         temperature: what logits are divided by to be probabilities, so that these are as often right as they say (Guo
             et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599).
+        bias: what is added to the logits of each emotion after that (Alexandari et al. 2020, "Maximum Likelihood with
+            Bias-Corrected Calibration is Hard-To-Beat at Label Shift Adaptation", https://arxiv.org/abs/1901.06852);
+            None for nothing.
         votes: whether it has a second head, for the distribution of a crowd's votes.
         votes_temperature: that of the second head.
     """
@@ -81,6 +84,7 @@ class EmotionClassifier(PretrainedModel):
         blocks: Sequence[int] | None = None,
         dropout: float = 0.3,
         temperature: float = 1.0,
+        bias: Sequence[float] | None = None,
         votes: bool = False,
         votes_temperature: float = 1.0,
     ) -> None:
@@ -90,11 +94,14 @@ class EmotionClassifier(PretrainedModel):
             blocks=blocks,
             dropout=dropout,
             temperature=temperature,
+            bias=[0.0] * CLASSES if bias is None else list(bias),
             votes=votes,
             votes_temperature=votes_temperature,
         )
         if len(blocks) != len(widths) - 1 or min(blocks, default=0) < 1:
             raise ValueError(f"each width after the first needs a number of blocks, got {blocks} for {list(widths)}")
+        if len(self.config["bias"]) != CLASSES:
+            raise ValueError(f"bias needs a number for each of {CLASSES} emotions, got {self.config['bias']}")
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True)
         )
@@ -146,10 +153,8 @@ class EmotionClassifier(PretrainedModel):
         Raises:
             ValueError: faces in colour, or of another size; `fer_denoise.pictures.to_face` resizes one.
         """
-        logits = torch.cat([self(part).float().cpu() for part in self._batches(faces)])
-        return (logits / self.config["temperature"]).softmax(dim=1).numpy()
+        return self._probabilities_of(torch.cat([self(part).float().cpu() for part in self._batches(faces)]))
 
-    @torch.inference_mode()
     def votes(self, faces: AnyImages) -> np.ndarray:
         """Fractions (N, 7) of a crowd that would choose each of `fer_denoise.data.EMOTIONS`; arguments as above.
 
@@ -157,8 +162,17 @@ class EmotionClassifier(PretrainedModel):
             VotesError: it has not learned from votes.
             ValueError: as `probabilities`.
         """
-        logits = torch.cat([self.both_logits(part)[1].float().cpu() for part in self._batches(faces)])
-        return (logits / self.config["votes_temperature"]).softmax(dim=1).numpy()
+        return self.probabilities_and_votes(faces)[1]
+
+    @torch.inference_mode()
+    def probabilities_and_votes(self, faces: AnyImages) -> tuple[np.ndarray, np.ndarray]:
+        """What `probabilities` and `votes` give, in one pass; arguments and errors as theirs."""
+        parts = [self.both_logits(part) for part in self._batches(faces)]
+        labels, votes = (torch.cat(of_head).float().cpu() for of_head in zip(*parts, strict=True))
+        return self._probabilities_of(labels), (votes / self.config["votes_temperature"]).softmax(dim=1).numpy()
+
+    def _probabilities_of(self, logits: Tensor) -> np.ndarray:
+        return (logits / self.config["temperature"] + torch.tensor(self.config["bias"])).softmax(dim=1).numpy()
 
     def _batches(self, faces: AnyImages) -> Iterator[Tensor]:
         """Faces as this network takes them, on its device; errors as `probabilities`."""

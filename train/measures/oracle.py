@@ -80,7 +80,18 @@ FILTERS = {
 def restore_best(
     name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor | None = None
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """What a filter makes of images with the parameters that are best for them, and these.
+    """What a filter makes of images with the parameters that are best for them, and these; as `best_point`."""
+    best = best_point(name, noisy, clean, pool)
+    return restore_with(name, best, noisy, pool), dict(zip(FILTERS[name].grid, best, strict=True))
+
+
+def restore_with(name: str, point: Point, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
+    """What the filter `name` makes of float32 (N, H, W) in [0, 1] with the parameters of `point`."""
+    return in_chunks(partial(_restore_each, name, point), noisy, pool)
+
+
+def best_point(name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor | None = None) -> Point:
+    """The parameters with which a filter is best for images.
 
     Args:
         name: out of `FILTERS`.
@@ -95,8 +106,7 @@ def restore_best(
 
     grid = list(itertools.product(*chosen.grid.values()))
     start = grid[int(np.argmax(scores(grid, chosen.few)))]
-    best = climb([*chosen.grid.values()], start, scores)
-    return in_chunks(partial(_restore_each, name, best), noisy, pool), dict(zip(chosen.grid, best, strict=True))
+    return climb([*chosen.grid.values()], start, scores)
 
 
 def climb(axes: list[list], start: Point, scores: Callable[[list[Point]], list[float]]) -> Point:

@@ -1,14 +1,14 @@
 """What denoising is for: how well emotions are recognised in noisy faces, before and after they are restored.
 
-`python -m train.benchmark --emotion` runs it. The classifier was trained on clean faces. Two controls stand beside the
-restorers: the same classifier trained on noisy faces too, which needs no restorer, and clean faces that are restored
-all the same, which shows what harm a restorer does. Intervals hold 95% of what is found on faces drawn anew with
-replacement (Efron 1979, https://doi.org/10.1214/aos/1176344552), the same draws for every method.
+`python -m train.benchmark --emotion` runs it, against FER2013's labels and, with `--votes fer2013new.csv`, against what
+ten people saw, too. The classifier was trained on clean faces. Two controls stand beside the restorers: the same
+classifier trained on noisy faces too, which needs no restorer, and clean faces that are restored all the same, which
+shows what harm a restorer does. What is measured is kept after every noise, so that an interrupted run goes on.
 """
 
-from collections.abc import Iterator
+import json
 from concurrent.futures import Executor, ProcessPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -16,16 +16,19 @@ from tqdm import tqdm
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS
 from fer_denoise.data import EMOTIONS, Faces
+from fer_denoise.data.votes import Votes
 from fer_denoise.evaluate import NOISY, restore
-from fer_denoise.hub.sources import model_folder, weights_checksum
 from fer_denoise.images import to_float
 from fer_denoise.method import KnownNoise
 from fer_denoise.models import EmotionClassifier
+from fer_denoise.models.emotion import VotesError
 from fer_denoise.noise import mixed_noise, task_at
+from fer_denoise.precision import fold_batch_norm
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
+from train.measures import answers, oracle, world
 from train.measures.request import Request
 from train.reporting import markdown
-from train.reporting.results import save
+from train.reporting.results import save, weights_of
 
 FILE = "emotion.json"
 HELP = "how well emotions are recognised in noisy and in restored faces"
@@ -50,24 +53,142 @@ LEVELS = (
     (0.2, 0.3),
 )
 """Sigma and amount of impulses; clean faces, the three tasks, and beyond."""
+KINDS = (
+    ("random impulses", "10%"),
+    ("Poisson", "100 photons"),
+    ("speckle", "sigma 0.2"),
+    ("correlated", "sigma 0.06, width 1.5"),
+    ("local, smooth", "up to sigma 0.3"),
+    ("stripes, rows", "sigma 0.06"),
+    ("dead lines", "6"),
+    ("gray levels", "8"),
+    ("JPEG", "quality 20"),
+    ("Gaussian, then JPEG", "sigma 0.06, quality 30"),
+    ("Gaussian and random impulses", "sigma 0.06, 10%"),
+    ("camera", "gain 8"),
+)
+"""Noise that pictures carry, out of `train.measures.world.KINDS`."""
+FACES_OF_KINDS = 1000
+"""The first so many get it: there the interval of a gain is two points to either side."""
+TUNED_ON = 100
+"""On the first so many of them, the filters have the parameters that are best there."""
 
-RESAMPLES = 1000
-BINS = 15
-"""Of the confidence, for the calibration error."""
+
+class Cell(NamedTuple):
+    """A noise to measure in: one of `LEVELS`, or a kind and level of `KINDS`."""
+
+    level: tuple[float, float] | None
+    kind: tuple[str, str] = ("", "")
+
+    @property
+    def name(self) -> str:
+        """What it is called in the results."""
+        return "sigma {:g}, impulses {:.0%}".format(*self.level) if self.level else ": ".join(self.kind)
+
+    @property
+    def task(self) -> str | None:
+        """The task whose noise it is."""
+        return task_at(*self.level) if self.level else None
+
+    def noisy(self, clean: np.ndarray, seed: int) -> np.ndarray:
+        """Float32 (N, H, W) in [0, 1]."""
+        if self.level:
+            return mixed_noise(clean, *self.level, seed=seed)
+        kind, level = self.kind
+        return world.KINDS[kind][level](clean, seed=seed)
+
+    def restored(
+        self, name: str, restorer: Restorer, noisy: np.ndarray, clean: np.ndarray, pool: Executor
+    ) -> np.ndarray:
+        """What a method makes of `noisy`; a filter that cannot be told the level has the best parameters there are."""
+        if self.level or name not in FILTERS:
+            return restore(restorer, noisy, KnownNoise(*(self.level or ())), pool)
+        point = oracle.best_point(name, noisy[:TUNED_ON], clean[:TUNED_ON], pool)
+        return oracle.restore_with(name, point, noisy, pool)
+
+
+def cells() -> list[Cell]:
+    """The noise levels, then the kinds of noise."""
+    return [*(Cell(level) for level in LEVELS), *(Cell(None, kind) for kind in KINDS)]
+
+
+class Answers(NamedTuple):
+    """What a classifier says of faces: probabilities of labels, and where they are asked for of votes, (N, 7) each."""
+
+    labels: np.ndarray
+    votes: np.ndarray | None
+
+    @classmethod
+    def of(cls, classifier: EmotionClassifier, faces: np.ndarray, with_votes: bool) -> "Answers":
+        faces = to_float(faces)
+        return cls(*classifier.probabilities_and_votes(faces)) if with_votes else cls(classifier(faces), None)
+
+    def first(self, count: int) -> "Answers":
+        """Those to the first faces."""
+        return Answers(self.labels[:count], None if self.votes is None else self.votes[:count])
+
+
+class Truth(NamedTuple):
+    """What is known of N faces, and how they are drawn anew for the intervals."""
+
+    labels: np.ndarray
+    votes: Votes | None
+    draws: np.ndarray
+
+    def score(self, given: Answers, on_clean: Answers) -> dict[str, Any]:
+        """How good the answers are, by the labels and, in `votes`, by the crowd."""
+        row = answers.score(given.labels, on_clean.labels, self.labels, self.draws)
+        if self.votes and given.votes is not None:
+            row["votes"] = answers.score_votes(given.votes, self.votes, self.draws)
+        return row
+
+    def add_gains(self, row: dict[str, Any], given: Answers, rivals: dict[str, Answers]) -> None:
+        """Put into the row of `given` by how much it is right more often than each rival."""
+        right = {name: each.labels.argmax(axis=1) == self.labels for name, each in {"": given, **rivals}.items()}
+        row |= answers.gains_over({name: right[name] for name in rivals}, right[""], self.draws)
+        if self.votes:
+            clear = self.votes.majority >= 0
+            right = {
+                name: (each.votes.argmax(axis=1) == self.votes.majority)[clear]
+                for name, each in {"": given, **rivals}.items()
+                if each.votes is not None
+            }
+            row["votes"] |= answers.gains_over({name: right[name] for name in rivals}, right[""], self.draws[:, clear])
 
 
 def measure(request: Request) -> dict[str, Any]:
-    """What both classifiers make of the test faces: clean, noisy, and restored by every method."""
-    faces = request.faces()
-    request.lose_nothing(request.out / FILE, len(faces.images))
-    classifiers = {name: EmotionClassifier.from_pretrained(name) for name in CLASSIFIERS}
+    """What both classifiers make of the test faces: clean, noisy, and restored by every method.
+
+    Raises:
+        DataError: the votes are not those on these faces.
+    """
+    faces, votes = request.faces_and_votes()
+    file = request.out / FILE
+    request.lose_nothing(file, len(faces.images))
+    classifiers = {name: fold_batch_norm(EmotionClassifier.from_pretrained(name)) for name in CLASSIFIERS}
+    if votes and (blind := [name for name, each in classifiers.items() if each.votes_head is None]):
+        raise VotesError(f"{', '.join(blind)} learned from labels alone: leave out --votes")
     results: dict[str, Any] = request.conditions(faces.images)
-    results["classifiers"] = {name: describe(name, classifier, faces) for name, classifier in classifiers.items()}
+    results["made_of"] = {
+        "restorers": {name: weights_of(name) for name in request.restorers},
+        "classifiers": {name: {**weights_of(name), "config": each.config} for name, each in classifiers.items()},
+        "votes": votes is not None,
+    }
+    previous = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    same = {name: previous.get(name) for name in results} == results
+    on_clean = {name: Answers.of(each, faces.images, votes is not None) for name, each in classifiers.items()}
+    results["classifiers"] = {name: describe(name, given, faces, votes) for name, given in on_clean.items()}
+    results["rows"] = previous["rows"] if same else []
+    results["levels"] = previous["levels"] if same else []
+    save(file, results)
+    done = {row["noise"] for row in results["rows"]}
     with ProcessPoolExecutor(request.workers) as pool:
-        rows = measure_rows(faces, request.restorers, classifiers, request.seed, pool)
-        results["rows"] = list(tqdm(rows, "emotion"))
-    results["levels"] = summary(results["rows"])
-    save(request.out / FILE, results)
+        for cell in tqdm([each for each in cells() if each.name not in done], "emotion"):
+            results["rows"] += measure_cell(
+                cell, faces, votes, request.restorers, classifiers, on_clean, request.seed, pool
+            )
+            results["levels"] = summary([row for row in results["rows"] if "sigma" in row])
+            save(file, results)
     return results
 
 
@@ -75,128 +196,81 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"emotion": markdown_tables(results)}
 
 
-def measure_rows(
-    test: Faces, restorers: dict[str, Restorer], classifiers: dict[str, EmotionClassifier], seed: int, pool: Executor
-) -> Iterator[dict[str, Any]]:
-    """A row for each noise level and method: what the classifiers make of the faces; that of `UNIVERSAL` against each
-    filter's, too.
+def measure_cell(
+    cell: Cell,
+    test: Faces,
+    votes: Votes | None,
+    restorers: dict[str, Restorer],
+    classifiers: dict[str, EmotionClassifier],
+    on_clean: dict[str, Answers],
+    seed: int,
+    pool: Executor,
+) -> list[dict[str, Any]]:
+    """A row for each method: what the classifiers make of the faces; that of `UNIVERSAL` against each filter's, too.
 
     Args:
+        votes: on the faces; None where they are not known.
         classifiers: `EMOTION` and, for the control, `EMOTION_IN_NOISE`, which sees the noisy faces alone.
+        on_clean: what they say of all the clean faces.
     """
-    resamples = np.random.default_rng(0).integers(len(test.labels), size=(RESAMPLES, len(test.labels)))
-    on_clean = {name: classifier(test.images) for name, classifier in classifiers.items()}
-    for sigma, amount in LEVELS:
-        noisy = mixed_noise(test.images, sigma, amount, seed=seed)
-        task = task_at(sigma, amount)
-        level = {"sigma": sigma, "amount": amount}
-        on_noisy = {name: classifier(to_float(noisy)) for name, classifier in classifiers.items()}
-        for name, answers in on_noisy.items():
-            scores = score(answers, on_clean[name], test.labels, resamples)
-            yield {**level, "method": NOISY, "classifier": name, **scores}
-        on_restored = {
-            name: classifiers[EMOTION](to_float(restore(restorer, noisy, KnownNoise(sigma, amount), pool)))
-            for name, restorer in restorers.items()
-            if MODELS[name].serves(task)
-        }
-        on_filtered = {name: answers for name, answers in on_restored.items() if not restorers[name].blind}
-        for name, answers in on_restored.items():
-            scores = score(answers, on_clean[EMOTION], test.labels, resamples)
-            rivals = {**on_noisy, **on_filtered} if name == UNIVERSAL else on_noisy
-            gains = gains_over(rivals, answers, test.labels, resamples)
-            yield {**level, "method": name, "classifier": EMOTION, **scores, **gains}
+    count = len(test.labels) if cell.level else min(FACES_OF_KINDS, len(test.labels))
+    clean, crowd = test.images[:count], Votes(votes.counts[:count]) if votes else None
+    truth = Truth(test.labels[:count], crowd, answers.draw_faces(count))
+    noisy = cell.noisy(clean, seed)
+    level = {"noise": cell.name, **dict(zip(("sigma", "amount"), cell.level or (), strict=False)), "faces": count}
 
+    def answer(name: str, faces: np.ndarray) -> Answers:
+        return Answers.of(classifiers[name], faces, votes is not None)
 
-def describe(name: str, classifier: EmotionClassifier, test: Faces) -> dict[str, Any]:
-    """How good a bundled classifier is on clean faces: in all, for each emotion, and how far it can be believed."""
-    probabilities = classifier(test.images)
-    answers = probabilities.argmax(axis=1)
-    confusion = _confusion(answers, test.labels)
-    found = confusion.diagonal()
-    return {
-        "weights": weights_checksum(model_folder(name)),
-        "accuracy": round(float((answers == test.labels).mean()), 4),
-        "macro_f1": round(macro_f1(answers, test.labels), 4),
-        "recall": (found / np.maximum(confusion.sum(axis=1), 1)).round(4).tolist(),
-        "precision": (found / np.maximum(confusion.sum(axis=0), 1)).round(4).tolist(),
-        "confusion": confusion.tolist(),
-        "calibration_error": round(calibration_error(probabilities, test.labels), 4),
+    on_clean = {name: given.first(count) for name, given in on_clean.items()}
+    on_noisy = {name: answer(name, noisy) for name in classifiers}
+    rows = [
+        {**level, "method": NOISY, "classifier": name, **truth.score(given, on_clean[name])}
+        for name, given in on_noisy.items()
+    ]
+    on_restored = {
+        name: answer(EMOTION, cell.restored(name, restorer, noisy, clean, pool))
+        for name, restorer in restorers.items()
+        if MODELS[name].serves(cell.task) and (cell.level or name not in FILTERS or name in oracle.FILTERS)
     }
+    on_filtered = {name: given for name, given in on_restored.items() if not restorers[name].blind}
+    for name, given in on_restored.items():
+        row = {**level, "method": name, "classifier": EMOTION, **truth.score(given, on_clean[EMOTION])}
+        truth.add_gains(row, given, {**on_noisy, **on_filtered} if name == UNIVERSAL else on_noisy)
+        rows.append(row)
+    return rows
 
 
-def score(probabilities: np.ndarray, on_clean: np.ndarray, labels: np.ndarray, resamples: np.ndarray) -> dict[str, Any]:
-    """Accuracy and macro F1 against the labels; agreement with, and divergence from, the answer to the clean face.
+def describe(name: str, given: Answers, test: Faces, votes: Votes | None) -> dict[str, Any]:
+    """How good a bundled classifier is, by what it says of clean faces; by the labels and, in `votes`, by the crowd."""
+    truth = Truth(test.labels, votes, answers.draw_faces(len(test.labels)))
+    row = truth.score(given, given)
+    described = {**weights_of(name), **answers.describe(given.labels, test.labels)}
+    described["calibration_error"] = row["calibration_error"]
+    if votes and given.votes is not None:
+        clear = votes.majority >= 0
+        described["votes"] = row["votes"] | answers.describe(given.votes[clear], votes.majority[clear])
+    return described
+
+
+def summary(rows: list[dict[str, Any]], of_crowd: bool = False) -> list[dict[str, Any]]:
+    """Of each noise the accuracies that tables and app show, by column; what is not measured is left out.
 
     Args:
-        probabilities, on_clean: (N, 7).
-        labels: (N,).
-        resamples: indices (R, N) of the faces drawn anew.
+        of_crowd: those by the majority of the crowd; else by the labels.
     """
-    answers, clean_answers = probabilities.argmax(axis=1), on_clean.argmax(axis=1)
-    right, agree = answers == labels, answers == clean_answers
-    divergence = (on_clean * np.log((on_clean + 1e-9) / (probabilities + 1e-9))).sum(axis=1)
-    return {
-        "accuracy": round(float(right.mean()), 4),
-        "accuracy_interval": _interval(right[resamples].mean(axis=1)),
-        "macro_f1": round(macro_f1(answers, labels), 4),
-        "macro_f1_interval": _interval(np.array([macro_f1(answers[each], labels[each]) for each in resamples])),
-        "agreement": round(float(agree.mean()), 4),
-        "agreement_interval": _interval(agree[resamples].mean(axis=1)),
-        "kl_divergence": round(float(divergence.mean()), 4),
-        "kl_divergence_interval": _interval(divergence[resamples].mean(axis=1)),
-    }
-
-
-def gains_over(
-    others: dict[str, np.ndarray], probabilities: np.ndarray, labels: np.ndarray, resamples: np.ndarray
-) -> dict[str, Any]:
-    """By how much the accuracy of `probabilities` (N, 7) is above that of `others`, each of them alone.
-
-    Both sides are drawn together: what is common to them does not widen the interval.
-    """
-    right = probabilities.argmax(axis=1) == labels
-    gains: dict[str, Any] = {}
-    for name, other in others.items():
-        gain = right.astype(float) - (other.argmax(axis=1) == labels)
-        gains[f"over_{name}"] = round(float(gain.mean()), 4)
-        gains[f"over_{name}_interval"] = _interval(gain[resamples].mean(axis=1))
-    return gains
-
-
-def macro_f1(answers: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over the emotions of the harmonic mean of precision and recall; 0 for one that is never answered."""
-    confusion = _confusion(answers, labels)
-    found = confusion.diagonal()
-    total = confusion.sum(axis=0) + confusion.sum(axis=1)
-    present = confusion.sum(axis=1) > 0
-    return float(np.mean(2 * found[present] / np.maximum(total[present], 1)))
-
-
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Expected calibration error: by how much confidence and accuracy differ, over `BINS` bins of confidence.
-
-    Naeini et al. 2015, https://doi.org/10.1609/aaai.v29i1.9602.
-
-    Args:
-        probabilities: (N, 7).
-        labels: (N,).
-    """
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
-def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each noise level the accuracies that tables and app show, by column; what is not measured is left out."""
-    levels: dict[tuple[float, float], dict[tuple[str, str], dict[str, Any]]] = {}
+    noises: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for row in rows:
-        levels.setdefault((row["sigma"], row["amount"]), {})[row["method"], row["classifier"]] = row
+        noises.setdefault(row["noise"], {})[row["method"], row["classifier"]] = row["votes"] if of_crowd else row
+    levels: dict[str, dict[str, float]] = {
+        row["noise"]: {key: row[key] for key in ("sigma", "amount") if key in row} for row in rows
+    }
     shown = []
-    for (sigma, amount), level in levels.items():
-        task = task_at(sigma, amount)
-        filters = [row for (method, _), row in level.items() if method in FILTERS]
-        best = max(filters, key=lambda row: row["accuracy"], default=None)
+    for noise, level in noises.items():
+        known = levels[noise]
+        task = task_at(known["sigma"], known["amount"]) if known else None
+        filters = {method: row for (method, _), row in level.items() if method in FILTERS}
+        best = max(filters, key=lambda name: filters[name]["accuracy"], default=None)
         universal = level.get((UNIVERSAL, EMOTION), {})
         unet, patchgan = (level.get((name, EMOTION)) for name in specialists(task)) if task else (None, None)
         columns = {
@@ -206,19 +280,40 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "gain_interval": universal.get(f"over_{EMOTION}_interval"),
             "unet": unet and unet["accuracy"],
             "patchgan": patchgan and patchgan["accuracy"],
-            "filter": best and best["accuracy"],
-            "best_filter": best and best["method"],
+            "filter": best and filters[best]["accuracy"],
+            "best_filter": best,
             "control": level.get((NOISY, EMOTION_IN_NOISE), {}).get("accuracy"),
             "over_control": universal.get(f"over_{EMOTION_IN_NOISE}"),
             "over_control_interval": universal.get(f"over_{EMOTION_IN_NOISE}_interval"),
         }
         measured = {name: value for name, value in columns.items() if value is not None}
-        shown.append({"sigma": sigma, "amount": amount, **measured})
+        shown.append({"noise": noise, **known, **measured})
     return shown
 
 
 def markdown_tables(results: dict[str, Any]) -> str:
-    """Accuracy over the noise levels, and of each emotion on clean faces, as tables."""
+    """Accuracy over the noise levels and kinds, how far the crowd is from it, and each emotion on clean faces."""
+    rows, described = results["rows"], results["classifiers"]
+    crowd = bool(rows) and all("votes" in row for row in rows)
+    kinds = [row for row in rows if "sigma" not in row]
+    levels = [row for row in rows if "sigma" in row]
+    parts: list[tuple[str, str]] = []
+    if levels:
+        parts.append(("**By the labels of FER2013**", _accuracies(summary(levels))))
+    if levels and crowd:
+        parts.append(("**By the crowd's majority**", _accuracies(summary(levels, of_crowd=True))))
+    if kinds:
+        text = f"**Kinds of noise that pictures carry, by the labels; the first {kinds[0]['faces']:,} faces**"
+        parts.append((text, _accuracies(summary(kinds))))
+        if crowd:
+            parts.append(("**The same, by the crowd's majority**", _accuracies(summary(kinds, of_crowd=True))))
+    if crowd:
+        parts.append(("**How far the answer is from what the crowd says**", _distances(rows)))
+    parts.append(("**On clean faces**", _on_clean(described)))
+    return "\n\n".join(f"{title}\n\n{table}" for title, table in parts)
+
+
+def _accuracies(shown: list[dict[str, Any]]) -> str:
     columns = {
         "noisy": "noisy",
         "universal": "`universal`",
@@ -229,34 +324,38 @@ def markdown_tables(results: dict[str, Any]) -> str:
         "control": "noisy, by the control",
         "over_control": "`universal` over the control",
     }
+    columns = {name: title for name, title in columns.items() if any(name in row for row in shown)}
     lines = []
-    for row in results["levels"]:
-        cells = {
-            name: f"{row[name]:.1%}" for name in ("noisy", "universal", "unet", "patchgan", "control") if name in row
-        }
+    for row in shown:
+        plain = [name for name in ("noisy", "universal", "unet", "patchgan", "control") if name in row]
+        texts: dict[str, str] = {name: f"{row[name]:.1%}" for name in plain}
         if "filter" in row:
-            cells["filter"] = f"{row['filter']:.1%} ({row['best_filter']})"
+            texts["filter"] = f"{row['filter']:.1%} ({row['best_filter']})"
         for name in ("gain", "over_control"):
             if name in row:
                 low, high = row[f"{name}_interval"]
-                cells[name] = f"{100 * row[name]:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-        lines.append([f"{row['sigma']:g}", f"{row['amount']:.0%}", *(cells.get(name, "") for name in columns)])
-    by_level = markdown.table(("sigma", "impulses", *columns.values()), lines, left=())
-    by_emotion = markdown.table(
-        ("on clean faces", "all", *EMOTIONS),
-        [
-            (f"`{name}`", f"{row['accuracy']:.1%}", *(f"{each:.0%}" for each in row["recall"]))
-            for name, row in results["classifiers"].items()
-        ],
-    )
-    return f"{by_level}\n\n{by_emotion}"
+                texts[name] = f"{100 * row[name]:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+        lines.append([row["noise"], *(texts.get(name, "") for name in columns)])
+    return markdown.table(("noise", *columns.values()), lines)
 
 
-def _confusion(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many faces of each label (rows) were given each answer (columns), (7, 7)."""
-    count = len(EMOTIONS)
-    return np.bincount(count * labels + answers, minlength=count**2).reshape(count, count)
+def _distances(rows: list[dict[str, Any]]) -> str:
+    """Divergence from the crowd's distribution, and cross-entropy behind it, for each noise."""
+    shown = {(NOISY, EMOTION): "noisy", (UNIVERSAL, EMOTION): "`universal`", (NOISY, EMOTION_IN_NOISE): "the control"}
+    by_noise: dict[str, dict[tuple[str, str], str]] = {}
+    for row in rows:
+        low, high = row["votes"]["kl_divergence_interval"]
+        text = f"{row['votes']['kl_divergence']:.2f} ({low:.2f} to {high:.2f}); {row['votes']['cross_entropy']:.2f}"
+        by_noise.setdefault(row["noise"], {})[row["method"], row["classifier"]] = text
+    heads = ("noise", *(f"{title}: divergence; cross-entropy" for title in shown.values()))
+    return markdown.table(heads, [[noise, *(texts.get(key, "") for key in shown)] for noise, texts in by_noise.items()])
 
 
-def _interval(values: np.ndarray) -> list[float]:
-    return np.quantile(values, (0.025, 0.975)).round(4).tolist()
+def _on_clean(described: dict[str, dict[str, Any]]) -> str:
+    lines = []
+    for name, record in described.items():
+        for title, row in ((f"`{name}`, labels", record), (f"`{name}`, crowd", record.get("votes"))):
+            if row:
+                figures = (f"{row['accuracy']:.1%}", f"{row['macro_f1']:.3f}", f"{row['calibration_error']:.3f}")
+                lines.append([title, f"{row['faces']:,}", *figures, *(f"{each:.0%}" for each in row["recall"])])
+    return markdown.table(("", "faces", "accuracy", "macro F1", "calibration error", *EMOTIONS), lines)

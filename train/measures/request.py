@@ -12,6 +12,7 @@ import numpy as np
 from fer_denoise import Restorer
 from fer_denoise.classical import available_filters
 from fer_denoise.data import Faces, load_fer2013
+from fer_denoise.data.votes import Votes, load_votes
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import MODELS
 from train.measures.peers import PEERS, Peer, load_peers
@@ -34,6 +35,7 @@ class Request:
         device: where networks run; None for the best there is.
         peers_folder: holds the files of published networks.
         place: where the pictures of the measurement are, if it needs any besides FER2013.
+        votes: `fer2013new.csv` of FER+, where what people saw in the faces is to be measured too.
         tasks, variants, origin_recipes, samples: for `train.measures.tasks` alone.
     """
 
@@ -48,6 +50,7 @@ class Request:
     device: str | None = None
     peers_folder: Path | None = None
     place: Path | None = None
+    votes: Path | None = None
     tasks: list[str] = field(default_factory=lambda: list(TASKS))
     variants: bool = False
     origin_recipes: dict[str, Restorer] = field(default_factory=dict)
@@ -79,6 +82,14 @@ class Request:
         faces = load_fer2013(self.data, split, self.revision)
         count = self.images or most
         return Faces(faces.images[:count], faces.labels[:count], faces.source)
+
+    def faces_and_votes(self) -> tuple[Faces, Votes | None]:
+        """The first test faces, and the votes on them where there is a file of them."""
+        whole = load_fer2013(self.data, "test", self.revision)
+        faces = Faces(whole.images[: self.images], whole.labels[: self.images], whole.source)
+        if not self.votes:
+            return faces, None
+        return faces, Votes(load_votes(self.votes, whole, "test").counts[: self.images])
 
     def conditions(self, clean: np.ndarray) -> dict[str, Any]:
         """What the figures depend on besides the methods: the faces, and the seed of their noise."""

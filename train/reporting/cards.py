@@ -90,6 +90,8 @@ def make_card(
         noise=NOISE.get(task, f"the noise of the task {task}"),
         residual=config["config"].get("residual", False),
         temperature=config["config"].get("temperature"),
+        biased=any(config["config"].get("bias") or ()),
+        votes=config["config"].get("votes", False),
         parameters=f"{parameters:,}",
         code_url=CODE_URL,
         source=source or name,
@@ -180,12 +182,24 @@ def _classifier(name: str, folder: Path, task: str, results: dict[str, Any] | No
         "macro_f1": f"{row['macro_f1']:.3f}",
         "calibration_error": f"{row['calibration_error']:.3f}",
         "emotions": EMOTIONS,
-        "rows": [
-            [emotion, *counts, f"{recall:.0%}"]
-            for emotion, counts, recall in zip(EMOTIONS, row["confusion"], row["recall"], strict=True)
-        ],
+        "rows": _confusion(row),
     }
+    if votes := row.get("votes"):
+        digits = {"macro_f1": 3, "calibration_error": 3, "cross_entropy": 2, "kl_divergence": 2}
+        shown["votes"] = {name: f"{votes[name]:.{places}f}" for name, places in digits.items()} | {
+            "faces": f"{votes['faces']:,}",
+            "accuracy": f"{votes['accuracy']:.1%}",
+            "rows": _confusion(votes),
+        }
     return _Measured(metadata, tags, "recognised", evaluated, shown)
+
+
+def _confusion(row: dict[str, Any]) -> list[list[Any]]:
+    """A line for each emotion: how often it was given each answer, and how often the right one."""
+    return [
+        [emotion, *counts, f"{recall:.0%}"]
+        for emotion, counts, recall in zip(EMOTIONS, row["confusion"], row["recall"], strict=True)
+    ]
 
 
 def _check_weights(name: str, folder: Path, row: dict[str, Any], option: str) -> None:

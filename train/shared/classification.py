@@ -1,0 +1,46 @@
+"""How good the answers of a classifier of emotions are, and how far its confidence can be believed."""
+
+import numpy as np
+
+from fer_denoise.data import EMOTIONS
+
+BINS = 15
+"""Of the confidence, for the calibration error."""
+
+
+def confusion_matrix(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many faces of each label (rows) were given each answer (columns), (7, 7)."""
+    count = len(EMOTIONS)
+    return np.bincount(count * labels + answers, minlength=count**2).reshape(count, count)
+
+
+def f1_of(confusion: np.ndarray) -> np.ndarray:
+    """Mean over the emotions that are there of the harmonic mean of precision and recall, (...), of (..., 7, 7)."""
+    found = np.diagonal(confusion, axis1=-2, axis2=-1)
+    labelled = confusion.sum(axis=-1)
+    scores = 2 * found / np.maximum(confusion.sum(axis=-2) + labelled, 1)
+    return (scores * (labelled > 0)).sum(axis=-1) / np.maximum((labelled > 0).sum(axis=-1), 1)
+
+
+def macro_f1(answers: np.ndarray, labels: np.ndarray) -> float:
+    """As `f1_of`, of answers and labels (N,); an emotion that is never answered counts as 0."""
+    return float(f1_of(confusion_matrix(answers, labels)))
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error: by how much confidence and accuracy differ, over `BINS` bins of confidence.
+
+    Naeini et al. 2015, https://doi.org/10.1609/aaai.v29i1.9602.
+
+    Args:
+        probabilities: (N, 7).
+        labels: (N,).
+    """
+    return gap_of_confidence(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def gap_of_confidence(confidence: np.ndarray, right: np.ndarray) -> float:
+    """By how much `confidence` and what is `right` of it, (N,) in [0, 1] each, differ over `BINS` bins."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
