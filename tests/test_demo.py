@@ -9,7 +9,7 @@ import pytest
 from fer_denoise import Restorer
 from fer_denoise.demo import results_tab
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
-from fer_denoise.demo.emotions import emotion_table
+from fer_denoise.demo.emotions import CROWD, NOTE, emotion_table, guesses, note
 from fer_denoise.demo.error_map import (
     COLOURS,
     ERROR_LIMIT,
@@ -171,8 +171,18 @@ def test_a_face_is_shown_with_what_the_classifier_takes_it_for(face):
     shown = restore_face(face, restorers, ("noisy", "universal"), noise, 3).emotions
     noisy = noise(face, seed=3)
     restored = restorers.get("universal")(noisy)
-    probabilities = EmotionClassifier.from_pretrained("emotion")(np.stack([face / np.float32(255), noisy, restored]))
-    assert emotion_table(("Clean", "Noisy", "Universal"), probabilities) in shown
+    classifier, faces = (
+        EmotionClassifier.from_pretrained("emotion"),
+        np.stack([face / np.float32(255), noisy, restored]),
+    )
+    votes = classifier.votes(faces)
+    assert emotion_table(("Clean", "Noisy", "Universal"), classifier(faces), votes) in shown
+    assert f"<i title='of a crowd'>{votes[0, 0]:.0%}</i>" in shown and CROWD in shown and NOTE in shown
+
+
+def test_a_classifier_of_labels_alone_shows_no_crowd(face):
+    labels, votes = guesses(EmotionClassifier(widths=(4, 8)).eval(), face[None])
+    assert votes is None and "crowd" not in emotion_table(("Clean",), labels, votes) + note(votes)
 
 
 def test_the_emotion_results_show_every_level_and_gain():

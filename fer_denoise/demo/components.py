@@ -34,14 +34,9 @@ NAMED_PICTURES = """
 () => {
     const name = () => document.querySelectorAll(".thumbnail-item").forEach((picture) => {
         const title = picture.querySelector("img")?.alt;
-        if (title && title !== picture.getAttribute("aria-label")) picture.setAttribute("aria-label", title);
+        if (title) picture.setAttribute("aria-label", title);
     });
-    let due;
-    // Once the page has come to rest: it changes in many places with each move of a slider.
-    new MutationObserver(() => {
-        clearTimeout(due);
-        due = setTimeout(name, 200);
-    }).observe(document.body, { childList: true, subtree: true, attributeFilter: ["alt"] });
+    new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
 }
 """
 """Names the pictures of galleries by their captions, where Gradio would say which of how many each is."""

@@ -5,28 +5,41 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_denoise.data import EMOTIONS
+from fer_denoise.models import EmotionClassifier
 
 NOTE = (
     "A small network guesses which label people would give this face. It is wrong on about every third face of the "
     "test set, where people disagree as well. What somebody feels, it does not know."
 )
+CROWD = " Behind it, in italics: how many of a crowd would choose each emotion, as it guesses too."
 
 
-def emotion_table(titles: Sequence[str], probabilities: np.ndarray) -> str:
+def guesses(classifier: EmotionClassifier, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities of labels and, where the classifier has learned from votes, fractions of a crowd, (N, 7) each."""
+    if classifier.votes_head is None:
+        return classifier(faces), None
+    return classifier.probabilities_and_votes(faces)
+
+
+def emotion_table(titles: Sequence[str], probabilities: np.ndarray, votes: np.ndarray | None = None) -> str:
     """Probabilities of each emotion for several pictures of one face, as HTML; the likeliest of each is marked.
 
     Args:
         titles: what the pictures are called.
         probabilities: (N, 7), a row per picture.
+        votes: fractions of a crowd, (N, 7), which stand behind them; None for none.
     """
+    crowds = [[""] * len(EMOTIONS) for _ in titles]
+    if votes is not None:
+        crowds = [[f" <i title='of a crowd'>{each:.0%}</i>" for each in row] for row in votes]
     best = probabilities.argmax(axis=1)
     heads = "".join(f"<th scope='col'>{title}</th>" for title in titles)
     rows = ""
     for index, emotion in enumerate(EMOTIONS):
         cells = "".join(
             f"<td{' class=best' if index == likeliest else ''}>"
-            f"<span style='--probability: {row[index]:.3f}'></span><b>{row[index]:.0%}</b></td>"
-            for row, likeliest in zip(probabilities, best, strict=True)
+            f"<span style='--probability: {row[index]:.3f}'></span><b>{row[index]:.0%}</b>{crowd[index]}</td>"
+            for row, likeliest, crowd in zip(probabilities, best, crowds, strict=True)
         )
         rows += f"<tr><th scope='row'>{emotion}</th>{cells}</tr>"
     return (
@@ -35,6 +48,6 @@ def emotion_table(titles: Sequence[str], probabilities: np.ndarray) -> str:
     )
 
 
-def note() -> str:
-    """What such a guess is and is not, as HTML."""
-    return f"<p class='note'>{NOTE}</p>"
+def note(votes: np.ndarray | None = None) -> str:
+    """What such a guess is and is not, as HTML; with `votes`, what these are too."""
+    return f"<p class='note'>{NOTE}{'' if votes is None else CROWD}</p>"

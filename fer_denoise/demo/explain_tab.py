@@ -38,9 +38,10 @@ They compare with the clean face. Of your own picture there is none, so there ar
 ## The emotions
 
 A small network guesses which of seven labels people would give a face: clean, noisy and restored. That is what noise
-costs, and what restoring gives back, to programs that read faces; *Results* has the figures. It knows FER2013's labels
-alone, on which people disagree themselves. It does not know what somebody feels, and must not be used to decide
-anything about a person.
+costs, and what restoring gives back, to programs that read faces; *Results* has the figures. It learned FER2013's
+labels, on which people disagree themselves, and what ten people each saw in the same faces (FER+); in the tabs with a
+face, the guess at that stands in italics. It does not know what somebody feels, and must not be used to decide anything
+about a person.
 
 ## What a restored face is not
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from fer_denoise.demo.components import as_picture
-from fer_denoise.demo.emotions import emotion_table, note
+from fer_denoise.demo.emotions import emotion_table, guesses, note
 from fer_denoise.demo.error_map import attention_picture, error_picture, impulse_picture
 from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers
@@ -67,7 +67,7 @@ def restore_face(
     left, right = (_side(side, clean, noisy, restorers, noise, alpha) for side in sides)
     titles = title_of(sides[0]), title_of(sides[1])
     shown = {"Clean": clean, titles[0]: left, titles[1]: right}
-    emotions = restorers.classifier()(np.stack(list(shown.values())))
+    labels, votes = guesses(restorers.classifier(), np.stack(list(shown.values())))
     return FaceView(
         titles=titles,
         left=as_picture(left),
@@ -76,7 +76,7 @@ def restore_face(
         error=error_picture(right, clean),
         impulses=impulse_picture(clean, noisy, right) if isinstance(noise, SaltAndPepperNoise) else None,
         numbers=numbers(clean, left, right),
-        emotions=emotion_table(tuple(shown), emotions) + note(),
+        emotions=emotion_table(tuple(shown), labels, votes) + note(votes),
     )
 
 

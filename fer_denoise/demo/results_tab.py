@@ -69,8 +69,7 @@ def build_results_tab() -> None:
         rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
         gr.Markdown(f"## Every noise level\n{SURFACE.format(images=surface['data']['images'], peers=rivals)}")
         gr.HTML(surface_table(surface), padding=False)
-    if (RESULTS / "emotion.json").is_file():
-        emotion = _read("emotion.json")
+    if (RESULTS / "emotion.json").is_file() and (emotion := _read("emotion.json"))["levels"]:
         gr.Markdown(f"## Recognising emotions\n{EMOTION.format(images=emotion['data']['images'])}")
         gr.Markdown(emotion_finding(emotion["levels"]))
         gr.HTML(emotion_levels(emotion["levels"]), padding=False)
