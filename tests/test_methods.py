@@ -76,8 +76,10 @@ def test_a_batch_gives_what_its_images_give_and_is_left_unchanged(method, noisy)
 
 
 def test_a_call_gives_sigma_and_nothing_else(method, noisy):
-    # Not to the bit: not every method's package gives that in two calls.
-    np.testing.assert_allclose(method(noisy, 0.1), method.restore(noisy, KnownNoise(0.1)), rtol=0, atol=1e-6)
+    given, again = (method.restore(noisy, KnownNoise(0.1)) for _ in range(2))
+    # To the bit, where the method's package gives that in two calls.
+    tolerance = 0 if np.array_equal(given, again) else 1e-6
+    np.testing.assert_allclose(method(noisy, 0.1), given, rtol=0, atol=tolerance)
     with pytest.raises(ValueError, match="sigma / 255"):
         method(noisy, 15)
     with pytest.raises(ValueError, match="amount"):
