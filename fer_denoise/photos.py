@@ -11,12 +11,16 @@ from skimage.color import rgb2gray
 from skimage.data import lbp_frontal_face_cascade_filename
 from skimage.feature import Cascade
 
+from fer_denoise.colour import has_colour_way, restore_colour
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.pictures import Picture
 from fer_denoise.restore import NoiseLevel, NoiseMap, Restorer
 
 MARGIN = 0.15
 """Of a face's box, added on each side: FER2013's faces show forehead and chin."""
+PARTS, PART = 8, 96
+"""The noise of a photo of more than so many times so many pixels a side is estimated from parts of that side. They are
+two of the windows long in which it is estimated, so that none of these spans two parts."""
 SMALLEST_FACE = 24
 SEARCHED_SIDE = 800
 """A larger photo is reduced to this before it is searched."""
@@ -66,12 +70,27 @@ def restore_photo(
     sigma: float | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
-    """Restore (H, W) or (H, W, 3), uint8 or float in [0, 1], each channel by itself.
+    """Restore (H, W) or (H, W, 3), uint8 or float in [0, 1]; arguments and result are as those of `Restorer`.
 
-    Arguments and result are as those of `Restorer`. Noise in a photo lies in every channel. To restore the luminance
-    alone leaves the noise of the colours; `python -m train.benchmark --generalisation` measures both.
+    Networks restore a photo in colour by `restore_colour`. Filters take each channel by itself, and so do networks
+    where there are impulses. `python -m train.benchmark --colour` measures what that gains.
     """
+    if has_colour_way(restorer, photo):
+        return restore_colour(restorer, photo, sigma, on_progress)
     return restorer(photo, sigma, on_progress)
+
+
+def restore_photos(restorer: Restorer, photos: list[np.ndarray], sigma: float | None = None) -> list[np.ndarray]:
+    """As `restore_photo` each of several of one size, small ones and those without colour in one batch."""
+    restored = {
+        index: restore_colour(restorer, photo, sigma)
+        for index, photo in enumerate(photos)
+        if has_colour_way(restorer, photo)
+    }
+    if others := [index for index in range(len(photos)) if index not in restored]:
+        batch = restorer(np.stack([photos[index] for index in others]), sigma)
+        restored |= dict(zip(others, batch, strict=True))
+    return [restored[index] for index in range(len(photos))]
 
 
 def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None = None) -> np.ndarray:
@@ -83,8 +102,20 @@ def restore_luminance(restorer: Restorer, photo: np.ndarray, sigma: float | None
 
 
 def photo_noise_level(restorer: Restorer, photo: np.ndarray) -> NoiseLevel | None:
-    """The noise of (H, W) or (H, W, 3), uint8 or float in [0, 1]: the mean over its channels; None if none is told."""
-    return restorer.noise_level(photo)
+    """The noise of (H, W) or (H, W, 3), uint8 or float in [0, 1]: the mean over its channels; None if none is told.
+
+    Of a large one, that of parts that are spread over it evenly.
+    """
+    rows, columns = map(_spread, photo.shape[:2])
+    return restorer.noise_level(photo[rows][:, columns])
+
+
+def _spread(side: int) -> np.ndarray:
+    """Which of so many rows are looked at: all, or those of `PARTS` strips from the first to the last."""
+    if side <= PARTS * PART:
+        return np.arange(side)
+    starts = np.linspace(0, side - PART, PARTS).round().astype(int)
+    return (starts[:, None] + np.arange(PART)).ravel()
 
 
 def find_faces(photo: np.ndarray) -> list[Box]:

@@ -9,12 +9,13 @@ from PIL import Image
 from published_networks import write_peers
 
 from fer_denoise import Restorer, classical
+from fer_denoise.colour import restore_colour
 from fer_denoise.data import DataError
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise
 from train import benchmark
-from train.measures import natural_images, real_noise
+from train.measures import colour, natural_images, real_noise
 from train.measures.peers import Peer
 from train.reporting.results import Scores
 from train.shared.picture_sets import find_set, read_pairs, read_set
@@ -169,6 +170,24 @@ def test_a_method_that_is_made_of_something_else_is_measured_again(tmp_path):
     assert Scores(file, conditions, {"one": {"weights": "b"}}).missing("here") == ["one"]
     scores = Scores(file, conditions, {"one": {"weights": "a"}}, anew=["one"])
     assert scores.missing("here") == ["one"] and scores.results["methods"]["other"]["cells"] == {"here": 2}
+
+
+def test_both_ways_of_restoring_colour_are_measured_on_the_same_noise(run, make_faces, tmp_path):
+    clean = np.stack([make_faces(1, seed=channel, shape=(64, 70))[0] for channel in range(3)], axis=-1)
+    write_parquet(tmp_path / "test-kodak24.parquet", image=[clean, clean[::-1]])
+    results = run("colour", str(tmp_path), "--images", "1")
+    assert results["data"]["pictures"] == 1 and [row["sigma"] for row in results["rows"]] == list(colour.SIGMAS)
+    row = results["rows"][-1]
+    noisy = natural_images.with_noise(clean, row["sigma"] / 255, SEED, 0)
+    restorer = Restorer.from_pretrained("universal")
+    for name, picture in ((NOISY, noisy), ("each channel", restorer(noisy))):
+        assert row["psnr"][name] == pytest.approx(psnr(picture, clean), abs=0.01)
+    expected = psnr(restore_colour(restorer, noisy), clean)
+    assert row["psnr"]["luminance, chrominance"] == pytest.approx(expected, abs=0.01)
+    assert all(seconds >= 0 for seconds in row["seconds"].values())
+    assert (
+        "1 pictures of Kodak24, in seconds of one core, measured on" in (tmp_path / "results" / "README.md").read_text()
+    )
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@ import pytest
 from skimage import data
 
 from fer_denoise import Restorer
+from fer_denoise.colour import has_colour_way, restore_colour
 from fer_denoise.metrics import psnr
-from fer_denoise.noise import gaussian_noise
+from fer_denoise.noise import gaussian_noise, salt_and_pepper_noise
 from fer_denoise.photos import (
     Box,
     blend_towards_input,
@@ -13,6 +14,7 @@ from fer_denoise.photos import (
     photo_noise_level,
     restore_luminance,
     restore_photo,
+    restore_photos,
 )
 
 ASTRONAUT_FACE = Box(60, 175, 95)
@@ -48,6 +50,53 @@ def test_restoring_every_channel_beats_restoring_the_luminance():
 
     channels, luminance = restore_photo(restorer, noisy), restore_luminance(restorer, noisy)
     assert quality(channels) > quality(luminance) + 1 > quality(noisy) + 1
+
+
+def test_colour_is_restored_by_luminance_and_chrominance_better_than_by_channels():
+    restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
+    for sigma, least_gain in ((0.1, 0.5), (0.0, -2)):
+        photo, noisy = noisy_photo(sigma)
+        assert has_colour_way(restorer, noisy)
+        restored = restore_photo(restorer, noisy)
+        np.testing.assert_array_equal(restored, restore_colour(restorer, noisy))
+        assert psnr(restored, photo) > psnr(restorer(noisy), photo) + least_gain
+    # A clean picture stays as good as it was to the eye.
+    assert psnr(restored, photo) > 40
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_colour_of_any_size_keeps_its_form_and_gray_stays_gray(dtype):
+    restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
+    gray = np.repeat(data.camera()[:67, :75, None], 3, axis=2)
+    photo = gray if dtype == np.uint8 else (gray / 255).astype(dtype)
+    shares: list[float] = []
+    restored = restore_colour(restorer, photo, 0.05, shares.append)
+    assert restored.shape == photo.shape and restored.dtype == dtype
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1) and len(shares) == 2
+    spread = np.ptp(restored.astype(np.float64) * (1 if dtype == np.uint8 else 255), axis=2)
+    assert spread.mean() < 1
+    assert not np.array_equal(restored, restore_colour(restorer, photo, 0.2))
+
+
+def test_channels_go_by_themselves_where_there_are_impulses_little_to_gain_or_a_filter(median):
+    restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
+    photo, noisy = noisy_photo()
+    specks = np.where(np.random.default_rng(0).random(photo.shape[:2])[..., None] < 0.02, np.uint8(255), photo)
+    impulses = np.moveaxis(salt_and_pepper_noise(np.moveaxis(photo, -1, 0), 0.02, seed=0), 0, -1)
+    for other in (specks, impulses, photo[..., 0], photo[:40]):
+        assert not has_colour_way(restorer, other)
+    assert not has_colour_way(median, noisy)
+    np.testing.assert_array_equal(restore_photo(restorer, specks), restorer(specks))
+
+
+def test_several_photos_come_out_as_each_alone():
+    restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
+    photo, noisy = noisy_photo()
+    photo[::9, ::9] = 255
+    photo[4::9, 4::9] = 0
+    assert not has_colour_way(restorer, photo)
+    for together, one in zip(restore_photos(restorer, [noisy, photo], 0.1), (noisy, photo), strict=True):
+        np.testing.assert_array_equal(together, restore_photo(restorer, one, 0.1))
 
 
 def test_the_luminance_alone_leaves_differences_of_the_channels_as_they_are(median):
@@ -86,6 +135,21 @@ def test_the_noise_of_a_photo_is_the_mean_of_its_channels(median):
     np.testing.assert_allclose(photo_noise_level(restorer, noisy), np.mean(levels, axis=0), rtol=1e-6)
     assert photo_noise_level(restorer, noisy[..., 0]) == levels[0]
     assert photo_noise_level(median, noisy) is None
+
+
+def test_the_noise_of_a_large_photo_is_estimated_from_parts_of_it():
+    seen: list[tuple[int, ...]] = []
+
+    class Looks:
+        def noise_level(self, photo):
+            seen.append(photo.shape)
+
+    photo_noise_level(Looks(), np.zeros((3000, 700, 3), np.uint8))  # type: ignore[arg-type]
+    assert seen == [(768, 700, 3)]
+    restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
+    photo = np.tile(data.camera(), (2, 1))
+    noisy = gaussian_noise(photo, 0.06, seed=0)
+    assert photo_noise_level(restorer, noisy).sigma == pytest.approx(0.06, abs=0.01)
 
 
 @pytest.mark.parametrize("gray", [False, True])

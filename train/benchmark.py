@@ -15,6 +15,7 @@
     python -m train.benchmark --pictures FOLDER --peers FOLDER # pictures that are no faces
     python -m train.benchmark --world --peers FOLDER           # the kinds of noise that pictures carry, on 500 faces
     python -m train.benchmark --estimate                       # what `universal` says of the noise of each kind
+    python -m train.benchmark --colour FOLDER                  # two ways to restore colour, side by side
     python -m train.benchmark --real PLACE --peers FOLDER      # noise of real sensors
 
 Filters know the true sigma and have parameters tuned on the validation split (`python -m train.tune_classical`);
@@ -35,6 +36,7 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import MODELS, UNIVERSAL
 from train.measures import (
+    colour,
     estimate,
     generalisation,
     natural_images,
@@ -61,6 +63,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "speed": speed,
     "throughput": throughput,
     "pictures": natural_images,
+    "colour": colour,
     "world": world,
     "estimate": estimate,
     "real": real_noise,

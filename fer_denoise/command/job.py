@@ -16,7 +16,7 @@ from fer_denoise.devices import check_device, own_gpu
 from fer_denoise.hub.sources import model_commit, model_folder, weights_checksum
 from fer_denoise.images import check_sigma, to_dtype
 from fer_denoise.noise import Composition, kind_of, mixed_noise
-from fer_denoise.photos import picture_noise_level
+from fer_denoise.photos import picture_noise_level, restore_photos
 from fer_denoise.pictures import Picture
 from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
@@ -117,7 +117,8 @@ class Restoration:
         for index, image in enumerate(images):
             alike.setdefault((image.shape, image.dtype), []).append(index)
         for indices in alike.values():
-            batch = self.restorer(np.stack([images[index] for index in indices]), self.sigma)
+            group = [images[index] for index in indices]
+            batch = restore_photos(self.restorer, group, self.sigma)
             for index, restored in zip(indices, batch, strict=True):
                 images[index] = restored
         frames = iter(images)

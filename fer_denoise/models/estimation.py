@@ -98,6 +98,9 @@ class EstimatingMethod(NetworkMethod):
         if not tiled and max(images.shape[-2:]) <= LEVEL_WINDOW:
             return None
         levels, _ = self._window_levels(images)
+        if (levels == levels[:, :1, :1]).all():
+            # Of one level all over, the network need not spread it over the pixels.
+            return levels[:, :1, :1]
         rows, columns = (_window_weights(side).to(levels.dtype) for side in images.shape[-2:])
         return torch.einsum("ri,nijl,cj->nrcl", rows, levels, columns)
 

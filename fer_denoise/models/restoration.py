@@ -93,7 +93,8 @@ class NetworkMethod(Method):
         return [scale[0, 0].cpu().numpy() for scale in self.network.attention(batch)]
 
     def levels_of_cells(self, images: Tensor, tiled: bool) -> Tensor | None:
-        """What the network is given of the noise in each cell of (N, 1, H, W); None where it finds out by itself."""
+        """What the network is given of the noise in each cell of (N, 1, H, W), or in one cell that stands for all; None
+        where it finds out by itself."""
         return None
 
     def conditions(self, count: int, levels: Tensor | None, noise: KnownNoise) -> dict[str, Any]:
@@ -102,7 +103,9 @@ class NetworkMethod(Method):
 
     def _restore_whole(self, images: Tensor, noise: KnownNoise, report: Report) -> Tensor:
         restored = []
-        for part in images.split(self._batch_size):
+        # Large ones singly, for the sake of the cache, and so that who stops the work need not wait for all of them.
+        height, width = images.shape[-2:]
+        for part in images.split(max(1, min(self._batch_size, self.tile**2 // (height * width)))):
             restored.append(self._forward(part, self.levels_of_cells(part, tiled=False), noise))
             report(sum(map(len, restored)) / len(images))
         return torch.cat(restored)
@@ -152,5 +155,7 @@ class NetworkMethod(Method):
 
 def _cells_of(levels: Tensor, rows: slice, columns: slice) -> Tensor:
     """The part of levels (N, h, w, ...) of a picture's cells that a window of it needs, which begins at a corner."""
+    if levels.shape[1:3] == (1, 1):
+        return levels
     cells = [slice(side.start // CELL, -(-side.stop // CELL)) for side in (rows, columns)]
     return levels[:, cells[0], cells[1]]

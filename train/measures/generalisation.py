@@ -25,7 +25,7 @@ from fer_denoise.images import to_dtype, to_float
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASK_RECORDS, TASKS
-from fer_denoise.photos import restore_luminance, restore_photo
+from fer_denoise.photos import restore_luminance
 from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
 from train.measures.request import Request
 from train.reporting import markdown
@@ -181,7 +181,7 @@ def measure_colour(restorer: Restorer, seed: int) -> Iterator[dict[str, Any]]:
         photo = np.moveaxis(to_dtype(noise(channels, seed=seed), np.dtype(np.uint8)), 0, -1)
         shown = {
             NOISY: photo,
-            "each channel": restore_photo(restorer, photo),
+            "each channel": restorer(photo),
             "luminance only": restore_luminance(restorer, photo),
         }
         errors = {

@@ -94,7 +94,7 @@ def cells(sets: dict[str, list[np.ndarray]], seed: int) -> Iterator[Cell]:
                 yield Cell(f"{name}, JPEG {quality}", clean, saved, None)
         else:
             for sigma in SIGMAS:
-                noisy = [_with_noise(each, sigma / 255, seed, index) for index, each in enumerate(clean)]
+                noisy = [with_noise(each, sigma / 255, seed, index) for index, each in enumerate(clean)]
                 yield Cell(f"{name}, sigma {sigma}", clean, noisy, sigma / 255)
 
 
@@ -158,7 +158,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     return by_method(("pictures, noise",), {(name,): name for name in names}, results["methods"])
 
 
-def _with_noise(picture: np.ndarray, sigma: float, seed: int, index: int) -> np.ndarray:
+def with_noise(picture: np.ndarray, sigma: float, seed: int, index: int) -> np.ndarray:
     """The `index`-th picture of a set with Gaussian noise; each channel of colour is an image of its own."""
     if picture.ndim == 2:
         return gaussian_noise(picture, sigma, seed=seed, first_index=index)

@@ -3,9 +3,9 @@
 `python -m train.benchmark --real PLACE` runs it; `train.shared.picture_sets.read_pairs` says how the pairs may lie
 there. It is made for the PolyU pictures (Xu et al. 2018, "Real-world Noisy Image Denoising: A New Benchmark",
 https://arxiv.org/abs/1804.02603), which are for a look at the very end, never for choosing. Nobody knows sigma here:
-BM3D and the published networks that have to be told it get an estimate (Donoho & Johnstone 1994). Networks restore each
-channel of a colour picture by itself; BM3D takes them together. What is measured is kept after every picture, so that
-an interrupted run goes on.
+BM3D and the published networks that have to be told it get an estimate (Donoho & Johnstone 1994). Our networks restore
+colour as the app does, published ones each channel by itself; BM3D takes them together. What is measured is kept after
+every picture, so that an interrupted run goes on.
 """
 
 import warnings
