@@ -1,13 +1,18 @@
 """The parts of the app that need no server."""
 
+import csv
+import io
 import json
 import math
+import re
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from fer_denoise import Restorer
-from fer_denoise.demo import results_tab
+from fer_denoise.demo import results_charts, results_tab, results_tables
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
 from fer_denoise.demo.emotions import CROWD, NOTE, emotion_table, guesses, note
 from fer_denoise.demo.error_map import (
@@ -105,7 +110,7 @@ def test_only_attention_unets_have_attention(face):
 def test_the_results_tab_shows_what_was_measured():
     benchmark = json.loads((results_tab.RESULTS / "benchmark.json").read_text())
     for task, rows in benchmark["tasks"].items():
-        table = results_tab.benchmark_table(task, rows)
+        table = results_tables.benchmark_table(task, rows)
         titles = {name: MODELS[name].title for name in MODELS} | {
             SELF_ENSEMBLE: "Universal, with its mirror image",
             TOLD_SIGMA: "Universal, told sigma",
@@ -120,10 +125,10 @@ def test_the_results_tab_shows_what_was_measured():
 
 
 def test_a_realism_row_is_named_by_its_method():
-    assert results_tab.realism_title({"method": "blend", "share": 0.25}) == "Blend, 25% PatchGAN"
-    assert results_tab.realism_title({"method": "sharpened", "strength": 0.3}) == "U-Net, sharpened (0.3)"
-    assert results_tab.realism_title({"method": "noisy"}) == "Noisy input"
-    assert results_tab.realism_title({"method": "patchgan-low"}) == "PatchGAN, low Gaussian"
+    assert results_tables.realism_title({"method": "blend", "share": 0.25}) == "Blend, 25% PatchGAN"
+    assert results_tables.realism_title({"method": "sharpened", "strength": 0.3}) == "U-Net, sharpened (0.3)"
+    assert results_tables.realism_title({"method": "noisy"}) == "Noisy input"
+    assert results_tables.realism_title({"method": "patchgan-low"}) == "PatchGAN, low Gaussian"
 
 
 def test_impulses_are_coloured_by_what_became_of_them():
@@ -190,7 +195,7 @@ def test_the_emotion_results_show_every_level_and_gain():
         {"sigma": 0, "amount": 0, "noisy": 0.66, "universal": 0.655, "gain": -0.005, "gain_interval": [-0.01, 0.0]},
         {"sigma": 0.1, "amount": 0.2, "noisy": 0.2, "filter": 0.5, "best_filter": "tv", "control": 0.58},
     ]
-    table = results_tab.emotion_levels(levels)
+    table = results_tables.emotion_levels(levels)
     for part in ("none", "sigma 0.1, impulses 20%", "66.0%", "-0.5<small>-1.0 to 0.0", "Total variation", "58.0%"):
         assert part in table
     assert "PatchGAN" not in table
@@ -244,21 +249,55 @@ def test_the_surface_shows_the_margin_over_the_best_rival():
             "attention-unet-low": {"psnr": [[99, 99], [99, 99]]},
         },
     }
-    table = results_tab.surface_table(results)
+    table = results_tables.surface_table(results)
     for cell in ("70.0<small>-30.0", "40.0<small>+4.5", "30.0<small>+10.0", "28.0<small>+1.0"):
         assert cell in table
     assert results_tab.is_whole(results)
     # A published network knows no impulses.
     results["peers"] = {"DnCNN-B": {"psnr": [90, 29]}}
     assert results_tab.is_whole(results)
-    table = results_tab.surface_table(results)
+    table = results_tables.surface_table(results)
     assert "30.0<small>+1.0" in table and "28.0<small>+1.0" in table and "40.0<small>+4.5" in table
     results["models"]["bm3d"]["psnr"][1][0] = None
     assert not results_tab.is_whole(results)
+
+
+def test_what_is_not_above_the_others_has_no_colour():
+    assert results_tables._shade(-30) == results_tables._shade(0) == "rgba(20, 160, 130, 0.00)"
+    assert results_tables._shade(1) < results_tables._shade(2) < results_tables._shade(3) == results_tables._shade(9)
+
+
+@pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
+def test_results_open_with_three_sentences_and_two_charts():
+    benchmark, surface, world = (results_tab._read(f"{name}.json") for name in ("benchmark", "surface", "world"))
+    sentences = results_tab.findings(benchmark, surface, world).split("\n\n")
+    assert len(sentences) == 3 and all(sentence.endswith(".") for sentence in sentences)
+    assert f"On {benchmark['data']['images']:,} test faces" in sentences[0]
+    levels, real = results_tab.levels_chart(surface), results_tab.real_chart(world)
+    assert levels.count("<polyline") == 5 and "Noisy input" in levels and "BM3D" in levels
+    assert real.count("<line class='span'") == len(results_tab.REAL_KINDS)
+    for chart in (levels, real):
+        # In the colours of the theme, and nothing that the browser has to ask for.
+        assert "#" not in chart and "http" not in chart and "aria-label='" in chart
+        ElementTree.fromstring(chart)
+
+
+def test_a_chart_places_its_values_between_the_marks_of_the_axis():
+    chart = results_charts.line_chart("A < B", ["1", "2"], {"one": [10, 20], "two": [15, 12]}, "level", "dB")
+    heights = [float(dot.get("cy")) for dot in ElementTree.fromstring(chart).iter("circle")]
+    assert heights[0] > heights[3] > heights[2] > heights[1]
+    assert "A &lt; B" in chart
+
+
+def test_a_table_can_be_had_as_csv():
+    link = results_tables.records_link("some.csv", [{"model": "a, b", "psnr": 1.5, "list": [1]}, {"model": "ä"}])
+    address = re.search(r"href='data:text/csv;charset=utf-8,([^']*)'", link).group(1)
+    rows = list(csv.DictReader(io.StringIO(unquote(address))))
+    assert rows == [{"model": "a, b", "psnr": "1.5"}, {"model": "ä", "psnr": ""}]
 
 
 def test_a_published_network_is_named_with_its_authors():
     network = {"model": "FFDNet", "authors": "Zhang et al.", "year": 2018, "paper": "https://", "told": "sigma"}
     scores = {"ssim": 0.9, "origin_psnr": 20, "origin_ssim": 0.8}
     rows = [{**network, "psnr": 30, **scores}, {"model": "noisy", "psnr": 24, **scores}]
-    assert "FFDNet (Zhang et al. 2018, told sigma)" in results_tab.benchmark_table("low", rows)
+    assert "FFDNet (Zhang et al. 2018, told sigma)" in results_tables.benchmark_table("low", rows)

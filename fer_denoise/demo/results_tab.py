@@ -1,27 +1,36 @@
 """The tab of results: what the benchmark measured on FER2013's test faces, read from its committed files."""
 
 import json
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from fer_denoise.classical import FILTERS
-from fer_denoise.demo.numbers import fixed
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, credit
+from fer_denoise.demo.results_charts import dot_chart, line_chart
+from fer_denoise.demo.results_tables import (
+    benchmark_table,
+    csv_link,
+    emotion_levels,
+    points,
+    realism_table,
+    records_link,
+    surface_table,
+)
+from fer_denoise.evaluate import NOISY, credit
+from fer_denoise.metrics import PSNR_CAP
 from fer_denoise.noise import TASK_RECORDS
-from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED, PATCHGAN_OFFSET
+from fer_denoise.origin import PATCHGAN_OFFSET
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
 RESULTS = Path(__file__).parents[2] / "results"
 
-INTRODUCTION = """
-{images:,} test faces of FER2013, the same noise for every method; PSNR in dB and SSIM, higher is better. Networks work
-blind; filters know the true noise level and were tuned on other faces. Each filter stands alone here; elsewhere in this
-app, where there are impulses, a switching median goes before those for Gaussian noise. The columns on the right repeat
-the convention of the notebook that this project comes from; compare its own numbers, the last rows, with those columns
-only. Bars begin 2 dB below the lowest PSNR.
+TASKS = """
+*PSNR* in dB and *SSIM*, higher is better; bars begin 2 dB below the lowest PSNR. Networks work blind; filters know the
+true noise level and were tuned on other faces. Each filter stands alone here; elsewhere in this app, where there are
+impulses, a switching median goes before those for Gaussian noise. *There*: by the convention of the notebook that this
+project comes from; compare its own numbers, the last rows, with those columns only.
 """
 
 ORIGIN_NOTE = f"""
@@ -34,7 +43,6 @@ The face with the highest PSNR is the average of all that could be behind the no
 gives some PSNR for texture. *Spectrum*: how far the power spectrum is from that of clean faces, in dB. *Told from
 clean*: how often a fresh classifier tells a restored face from a clean one; 50% is a guess.
 """
-
 
 SURFACE = """
 PSNR of *Universal* in dB on {images} test faces, and below it, by how much that is above the best of the noisy input
@@ -50,6 +58,21 @@ found on faces drawn anew. The *control* is the same network trained on noisy fa
 needs no restorer. The first row has no noise: there, a restorer can only do harm.
 """
 
+SHOWN_LINES = {NOISY: "Noisy input", "median": "Median filter", "nl-means": "Non-local means", "bm3d": "BM3D"}
+"""What the first chart shows beside `universal`, where it was measured."""
+REAL_KINDS = {
+    "camera: gain 8": "Camera at high ISO",
+    "Poisson: 100 photons": "Little light",
+    "correlated: sigma 0.06, width 0.7": "Noise of neighbours",
+    "stripes, rows: sigma 0.06": "Stripes",
+    "impulses near black and white: 10%": "Specks",
+    "dead lines: 3": "Dead lines",
+    "JPEG: quality 20": "Strong JPEG",
+    "Gaussian, then JPEG: sigma 0.06, quality 60": "Noise, then JPEG",
+    "gray levels: 8": "Eight gray levels",
+}
+"""The cells of `world.json` that the second chart shows, in words for everybody."""
+
 
 def has_results() -> bool:
     """Whether the benchmark's file is there; an installed package comes without it."""
@@ -57,27 +80,62 @@ def has_results() -> bool:
 
 
 def build_results_tab() -> None:
-    """Fill the current tab."""
-    benchmark = _read("benchmark.json")
-    gr.Markdown(INTRODUCTION.format(images=benchmark["data"]["images"]))
+    """Fill the current tab: three sentences, two charts, and the tables behind them, folded."""
+    benchmark, surface, world, emotion, realism = map(
+        _read, ("benchmark.json", "surface.json", "world.json", "emotion.json", "realism.json")
+    )
+    assert benchmark is not None
+    surface = surface if surface and is_whole(surface) else None
+    gr.Markdown(findings(benchmark, surface, world))
+    charts = [levels_chart(surface)] if surface else []
+    charts += [real_chart(world)] if world else []
+    gr.HTML(f"<div class='charts'>{''.join(charts)}</div>", padding=False)
     for task, rows in benchmark["tasks"].items():
-        gr.Markdown(f"### {TASK_RECORDS[task].title}")
-        gr.HTML(benchmark_table(task, rows), padding=False)
-    gr.Markdown(ORIGIN_NOTE)
-    if (RESULTS / "surface.json").is_file() and is_whole(surface := _read("surface.json")):
-        peers = ", ".join(f"{name} ({credit(peer)})" for name, peer in surface.get("peers", {}).items())
-        rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
-        gr.Markdown(f"## Every noise level\n{SURFACE.format(images=surface['data']['images'], peers=rivals)}")
-        gr.HTML(surface_table(surface), padding=False)
-    if (RESULTS / "emotion.json").is_file() and (emotion := _read("emotion.json"))["levels"]:
-        gr.Markdown(f"## Recognising emotions\n{EMOTION.format(images=emotion['data']['images'])}")
-        gr.Markdown(emotion_finding(emotion["levels"]))
-        gr.HTML(emotion_levels(emotion["levels"]), padding=False)
-    if (RESULTS / "realism.json").is_file():
-        gr.Markdown(f"## Truth against texture\n{REALISM}")
-        for task, rows in _read("realism.json")["tasks"].items():
+        with gr.Accordion(TASK_RECORDS[task].title, open=False):
+            gr.Markdown(TASKS)
+            gr.HTML(benchmark_table(task, rows) + records_link(f"{task}.csv", rows), padding=False)
+            gr.Markdown(ORIGIN_NOTE)
+    if surface:
+        build_surface(surface)
+    if world:
+        with gr.Accordion("Kinds of noise that pictures carry", open=False):
+            gr.Markdown("PSNR in dB of every method at every kind and level that was measured, as a file.")
+            names = list(world["methods"])
+            cells = {name: world["methods"][name]["cells"] for name in names}
+            rows = [[cell, *(cells[name].get(cell, {}).get("psnr", "") for name in names)] for cell in cells[NOISY]]
+            gr.HTML(csv_link("world.csv", ["noise", *names], rows), padding=False)
+    if emotion and emotion["levels"]:
+        with gr.Accordion("Recognising emotions", open=False):
+            gr.Markdown(EMOTION.format(images=emotion["data"]["images"]))
+            gr.Markdown(emotion_finding(emotion["levels"]))
+            gr.HTML(emotion_levels(emotion["levels"]) + records_link("emotion.csv", emotion["levels"]), padding=False)
+    if realism:
+        build_realism(realism)
+
+
+def build_surface(surface: dict[str, Any]) -> None:
+    """The grid of all noise levels, folded."""
+    peers = ", ".join(f"{name} ({credit(peer)})" for name, peer in surface.get("peers", {}).items())
+    rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
+    of_models = {name: model["psnr"] for name, model in surface["models"].items()}
+    rows = [
+        [sigma, amount, *(of_models[name][row][column] for name in of_models)]
+        for row, sigma in enumerate(surface["sigmas"])
+        for column, amount in enumerate(surface["amounts"])
+    ]
+    with gr.Accordion("Every noise level", open=False):
+        gr.Markdown(SURFACE.format(images=surface["data"]["images"], peers=rivals))
+        link = csv_link("noise-levels.csv", ["sigma", "amount", *of_models], rows)
+        gr.HTML(surface_table(surface) + link, padding=False)
+
+
+def build_realism(realism: dict[str, Any]) -> None:
+    """Truth against texture, folded."""
+    with gr.Accordion("Truth against texture", open=False):
+        gr.Markdown(REALISM)
+        for task, rows in realism["tasks"].items():
             gr.Markdown(f"### {TASK_RECORDS[task].title}")
-            gr.HTML(realism_table(rows), padding=False)
+            gr.HTML(realism_table(rows) + records_link(f"realism-{task}.csv", rows), padding=False)
         gr.Image(
             str(RESULTS / "realism.png"),
             label="Truth against texture, over the dials that trade one for the other",
@@ -88,25 +146,64 @@ def build_results_tab() -> None:
         )
 
 
-def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
-    """A task's rows, best first, with a bar for PSNR, and what the origin reports."""
-    shown = [row for row in rows if row["model"] not in MODELS or MODELS[row["model"]].serves(task)]
-    shown.sort(key=lambda row: -row["psnr"])
-    low = min(row["psnr"] for row in shown) - 2
-    span = shown[0]["psnr"] - low
-    body = "".join(
-        f"<tr><th scope='row'>{escape(_title(row['model'], row))}</th>"
-        f"<td class='bar'><span style='width: {100 * (row['psnr'] - low) / span:.1f}%'></span></td>"
-        f"<td{' class=best' if row is shown[0] else ''}>{row['psnr']:.2f}</td><td>{row['ssim']:.3f}</td>"
-        f"<td>{row['origin_psnr']:.2f}</td><td>{row['origin_ssim']:.3f}</td></tr>"
-        for row in shown
-    )
-    body += "".join(
-        f"<tr class='origin'><th scope='row'>Reported there: {name}</th><td class='bar'></td><td></td><td></td>"
-        f"<td>{psnr:.2f}</td><td>{ssim:.3f}</td></tr>"
-        for name, (psnr, ssim) in ORIGIN_REPORTED.get(task, {}).items()
-    )
-    return _table(["Method", "", "PSNR", "SSIM", "PSNR, there", "SSIM, there"], body)
+def findings(
+    benchmark: dict[str, Any], surface: dict[str, Any] | None = None, world: dict[str, Any] | None = None
+) -> str:
+    """Three sentences: what is gained, against the classical filters, and with noise as pictures carry it."""
+    gains = []
+    for task, rows in benchmark["tasks"].items():
+        of = {row["model"]: row["psnr"] for row in rows}
+        title = TASK_RECORDS[task].tab
+        gains.append(f"{title[0].lower()}{title[1:]} from {of[NOISY]:.1f} to **{of[UNIVERSAL]:.1f} dB**")
+    sentences = [f"On {benchmark['data']['images']:,} test faces, *Universal* brings {', '.join(gains)}."]
+    if surface:
+        of_models = {name: np.array(model["psnr"]) for name, model in surface["models"].items()}
+        filters = np.max([of_models[name] for name in FILTERS if name in of_models], axis=0)
+        # Without noise there is nothing to gain.
+        margins = (of_models[UNIVERSAL] - filters).ravel()[1:]
+        sentences.append(
+            f"Told nothing of the noise, it is above the best of the classical filters, which are told it, at "
+            f"{(margins > 0).sum()} of {margins.size} levels of Gaussian noise and impulses, by {margins.mean():.1f} "
+            "dB on average."
+        )
+    if world:
+        cells = {name: method["cells"] for name, method in world["methods"].items()}
+        noisy = [cell for cell in cells[UNIVERSAL] if cells[NOISY][cell]["psnr"] < PSNR_CAP]
+        rivals = [name for name in cells if name != UNIVERSAL]
+        ahead = sum(
+            cells[UNIVERSAL][cell]["psnr"] > max(cells[name][cell]["psnr"] for name in rivals if cell in cells[name])
+            for cell in noisy
+        )
+        sentences.append(
+            f"Of {len(noisy)} kinds and levels of noise that pictures carry, it is ahead of all others that were "
+            f"measured on {ahead}."
+        )
+    return "\n\n".join(sentences)
+
+
+def levels_chart(surface: dict[str, Any]) -> str:
+    """PSNR of a few methods over the levels of Gaussian noise alone."""
+    column = surface["amounts"].index(0)
+    rows = [row for row, sigma in enumerate(surface["sigmas"]) if sigma]
+    shown = {name: title for name, title in SHOWN_LINES.items() if name in surface["models"]}
+    shown[UNIVERSAL] = MODELS[UNIVERSAL].title
+    lines = {title: [surface["models"][name]["psnr"][row][column] for row in rows] for name, title in shown.items()}
+    labels = [f"{surface['sigmas'][row] * 255:.0f}" for row in rows]
+    title = f"Gaussian noise: methods over noise levels, {surface['data']['images']} test faces"
+    return line_chart(title, labels, lines, "sigma, of 255 gray levels", "PSNR, dB")
+
+
+def real_chart(world: dict[str, Any]) -> str:
+    """The noisy input, the best rival and `universal` on noise as pictures carry it."""
+    cells = {name: method["cells"] for name, method in world["methods"].items()}
+    rivals = [name for name in cells if name not in (UNIVERSAL, NOISY)]
+    rows = []
+    for cell, words in REAL_KINDS.items():
+        if cell in cells[UNIVERSAL]:
+            best = max(cells[name][cell]["psnr"] for name in rivals if cell in cells[name])
+            rows.append((words, [cells[NOISY][cell]["psnr"], best, cells[UNIVERSAL][cell]["psnr"]]))
+    title = f"Noise that pictures carry, {world['data']['images']} test faces"
+    return dot_chart(title, rows, ["Noisy input", "Best of all others", MODELS[UNIVERSAL].title], "PSNR, dB")
 
 
 def is_whole(surface: dict[str, Any]) -> bool:
@@ -115,39 +212,10 @@ def is_whole(surface: dict[str, Any]) -> bool:
     return all(None not in row for row in [*rows, *(peer["psnr"] for peer in surface.get("peers", {}).values())])
 
 
-def surface_table(results: dict[str, Any]) -> str:
-    """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
-    models = {name: model["psnr"] for name, model in results["models"].items()}
-    rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
-    peers = [model["psnr"] for model in results.get("peers", {}).values()]
-    heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
-    rows = ""
-    for row, sigma in enumerate(results["sigmas"]):
-        rows += f"<tr><th scope='row'>{sigma:g}</th>"
-        for column in range(len(results["amounts"])):
-            value = models[UNIVERSAL][row][column]
-            of_peers = [peer[row] for peer in peers] if results["amounts"][column] == 0 else []
-            margin = value - max([*(rival[row][column] for rival in rivals), *of_peers])
-            cell = f"{value:.1f}<small>{fixed(margin, 1, signed=True)}</small>"
-            rows += f"<td style='background: {_shade(margin)}'>{cell}</td>"
-        rows += "</tr>"
-    return (
-        "<div class='scrolling'><table class='metrics surface'><thead><tr><th scope='col'>Sigma</th>"
-        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _shade(margin: float) -> str:
-    """From red through light gray to green, for -3 to 3 dB."""
-    fraction = min(abs(margin) / 3, 1)
-    end = (95, 200, 140) if margin >= 0 else (240, 120, 110)
-    return "rgb({:.0f}, {:.0f}, {:.0f})".format(*(238 + fraction * (channel - 238) for channel in end))
-
-
 def emotion_finding(levels: list[dict[str, Any]]) -> str:
     """Whether restoring is worth it, and whether it does harm, in words."""
     clean, *noisy = levels
-    low, high = map(_points, clean["gain_interval"])
+    low, high = map(points, clean["gain_interval"])
     better, over = (
         sum(row[f"{name}_interval"][0] > 0 for row in noisy if f"{name}_interval" in row)
         for name in ("gain", "over_control")
@@ -155,88 +223,11 @@ def emotion_finding(levels: list[dict[str, Any]]) -> str:
     return (
         f"**Finding:** restored by *Universal*, faces are recognised better than noisy at {better} of "
         f"{len(noisy)} noise levels, and better than by the control at {over}; the whole interval lies above zero "
-        f"there. Restoring clean faces changes accuracy by {_points(clean['gain'])} points "
+        f"there. Restoring clean faces changes accuracy by {points(clean['gain'])} points "
         f"({low} to {high})."
     )
 
 
-def emotion_levels(levels: list[dict[str, Any]]) -> str:
-    """How often emotions are recognised at each noise level, before and after."""
-    heads = {
-        "noisy": "Noisy",
-        "universal": "Universal",
-        "gain": "Gain",
-        "unet": "U-Net",
-        "patchgan": "PatchGAN",
-        "filter": "Best filter",
-        "control": "Control",
-    }
-    columns = [name for name in heads if any(name in row for row in levels)]
-    body = ""
-    for row in levels:
-        cells = ""
-        for name in columns:
-            if name == "gain" and name in row:
-                low, high = map(_points, row["gain_interval"])
-                cells += f"<td>{_points(row[name])}<small>{low} to {high}</small></td>"
-            elif name == "filter" and name in row:
-                cells += f"<td>{row[name]:.1%}<small>{escape(MODELS[row['best_filter']].title)}</small></td>"
-            else:
-                cells += f"<td>{row[name]:.1%}</td>" if name in row else "<td></td>"
-        body += f"<tr><th scope='row'>{_noise(row['sigma'], row['amount'])}</th>{cells}</tr>"
-    return _table(["Noise", *(heads[name] for name in columns)], body)
-
-
-def _points(fraction: float) -> str:
-    return fixed(100 * fraction, 1, signed=True)
-
-
-def _noise(sigma: float, amount: float) -> str:
-    parts = [f"sigma {sigma:g}"] * bool(sigma) + [f"impulses {amount:.0%}"] * bool(amount)
-    return ", ".join(parts) or "none"
-
-
-def realism_table(rows: list[dict[str, Any]]) -> str:
-    """Truth and texture of the methods of a task."""
-    body = "".join(
-        f"<tr><th scope='row'>{escape(realism_title(row))}</th><td>{row['psnr']:.2f}</td>"
-        f"<td>{row['spectral_distance']:.2f}</td><td>{row['detection_accuracy']:.0%}</td></tr>"
-        for row in rows
-        if row["shown"]
-    )
-    return _table(["Method", "PSNR", "Spectrum", "Told from clean"], body)
-
-
-def realism_title(row: dict[str, Any]) -> str:
-    """What a row of `realism.json` is called."""
-    match row["method"]:
-        case "sharpened":
-            return f"U-Net, sharpened ({row['strength']:g})"
-        case "blend":
-            return f"Blend, {row['share']:.0%} PatchGAN"
-    return _title(row["method"])
-
-
-def _title(model: str, record: dict[str, Any] | None = None) -> str:
-    """What a method is called; its row says by whom a network is that others published."""
-    if record and "paper" in record:
-        return f"{model} ({credit(record)})"
-    titles = {
-        NOISY: "Noisy input",
-        ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe",
-        SELF_ENSEMBLE: "Universal, with its mirror image",
-        TOLD_SIGMA: "Universal, told sigma",
-    }
-    return titles.get(model) or MODELS[model].title
-
-
-def _table(heads: list[str], body: str) -> str:
-    columns = "".join(f"<th scope='col'>{head}</th>" if head else "<td class='bar'></td>" for head in heads)
-    return (
-        "<div class='scrolling'><table class='metrics results-table'>"
-        f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _read(name: str) -> dict[str, Any]:
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+def _read(name: str) -> dict[str, Any] | None:
+    file = RESULTS / name
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
