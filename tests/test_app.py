@@ -16,6 +16,7 @@ from PIL import Image
 from fer_denoise import Restorer
 from fer_denoise.command.job import Estimator
 from fer_denoise.demo.before_after import NOTHING
+from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.face_view import (
     CLEAN,
@@ -30,7 +31,6 @@ from fer_denoise.demo.face_view import (
 )
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.noise_controls import CONTROLS
-from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.metrics import psnr, ssim
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise

@@ -21,9 +21,9 @@ from fer_denoise.data import DataError, Faces
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.compare import compare
 from fer_denoise.demo.components import preview
+from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.face_view import restore_face, title_of
 from fer_denoise.demo.links import FACE_CONTROLS, Settings, write_link
-from fer_denoise.demo.own_tab import noisy_astronaut
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.models.restoration import NetworkMethod
 from fer_denoise.noise import TASKS
@@ -667,25 +667,33 @@ def test_a_link_sets_the_dial_from_truth_to_texture(visit):
     here.assert_quiet()
 
 
-def test_an_own_picture_is_restored_faces_are_found_and_the_strength_changes_it(visit):
+def test_an_example_is_restored_at_once_faces_are_found_and_the_strength_changes_it(visit):
     here = visit()
     here.open("Your own picture")
-    here.panel.get_by_role("button", name="No picture at hand").click()
-    here.panel.locator(".image-frame img").first.wait_for()
+    assert here.panel.get_by_role("button", name="Restore", exact=True).is_disabled()
+    here.panel.locator("#examples .thumbnail-item").nth(1).click()
+    here.panel.get_by_text("Estimated noise after:").wait_for()
+    here.keep("own-picture")
+    here.unfold("Where the noise is")
+    here.panel.get_by_alt_text("Map of the estimated noise").wait_for()
+    here.unfold("Options")
     here.panel.get_by_label("Faces in it").check()
     here.panel.get_by_role("button", name="Restore", exact=True).click()
-    here.panel.get_by_text("Estimated noise:").wait_for()
     here.panel.get_by_text("One face was found").wait_for()
     here.panel.get_by_role("table").filter(has_text="Face 1, noisy").get_by_text("happy").wait_for()
-    result = here.panel.get_by_alt_text("Restored picture")
-    before = result.get_attribute("src")
-    here.keep("own-picture")
+
+    def saved() -> np.ndarray:
+        with here.page.expect_download() as download:
+            here.panel.get_by_role("button", name="Download", exact=True).click()
+        assert download.value.suggested_filename == "broken-pixels_restored.png"
+        with Image.open(download.value.path()) as picture:
+            return np.asarray(picture)
+
+    assert not np.array_equal(saved(), noisy_astronaut())
     slider = here.panel.get_by_role("slider", name="Strength")
     slider.focus()
     slider.press("Home")
-    here.page.wait_for_function(
-        "before => document.querySelector('img[alt=\"Restored picture\"]').src != before", arg=before
-    )
+    here.wait_until(lambda: np.array_equal(saved(), noisy_astronaut()))
     here.assert_quiet()
 
 
@@ -733,23 +741,14 @@ def test_a_full_queue_is_a_friendly_message_and_the_next_move_is_served(visit):
     here.wait_for_table_other_than(before)
 
 
-def test_restoring_without_a_picture_gets_a_message(visit):
-    here = visit()
-    here.open("Your own picture")
-    here.panel.get_by_role("button", name="Restore", exact=True).click()
-    here.page.get_by_text("choose one first").wait_for()
-    here.panel.get_by_text("Nothing was restored").wait_for()
-    here.assert_quiet()
-
-
 def test_a_file_name_is_never_taken_for_html(visit, tmp_path):
     here = visit()
     name = "<img src=x onerror=window.taken=1>.png"
     (tmp_path / name).write_bytes(b"no picture")
     here.open("Your own picture")
     here.panel.locator("input[type=file]").first.set_input_files(tmp_path / name)
-    here.panel.get_by_role("button", name="Restore", exact=True).click()
     here.page.get_by_text("is not a picture").first.wait_for()
+    here.panel.get_by_text("Nothing was restored").wait_for()
     here.unfold("Many pictures at once")
     here.panel.locator("input[type=file]").last.set_input_files([tmp_path / name])
     here.panel.get_by_role("button", name="Restore all").click()
@@ -771,11 +770,10 @@ def test_long_work_can_be_stopped(visit, tmp_path, monkeypatch):
     here = visit()
     here.open("Your own picture")
     here.panel.locator("input[type=file]").first.set_input_files(tmp_path / "large.png")
-    here.panel.locator(".image-frame img").first.wait_for()
-    here.panel.get_by_role("button", name="Restore", exact=True).click()
     here.panel.get_by_role("button", name="Stop").first.click()
     here.panel.get_by_text("Stopped.").wait_for()
-    assert here.panel.get_by_role("button", name="Restore", exact=True).is_visible()
+    here.wait_until(here.panel.get_by_role("button", name="Restore", exact=True).is_enabled)
+    here.panel.get_by_role("button", name="Stop").first.wait_for(state="hidden")
 
 
 class Held:
@@ -826,16 +824,22 @@ class OwnPicture:
         self.panel.locator("input[type=file]").first.set_input_files(path)
         self.panel.locator(".image-frame img").first.wait_for()
 
+    def file(self) -> str:
+        """What the result is called when it is saved."""
+        with self.here.page.expect_download() as download:
+            self.panel.get_by_role("button", name="Download", exact=True).click()
+        return download.value.suggested_filename
+
     def restore(self) -> None:
         self.panel.get_by_role("button", name="Restore", exact=True).click()
 
     def shown(self) -> list[bool]:
-        """Whether the result, that beside the picture, the strength and what was said of it are on the page."""
+        """Whether the result, its file, the strength and what was said of it are on the page."""
         parts = (
-            self.panel.get_by_alt_text("Restored picture"),
+            self.panel.get_by_role("button", name="Download", exact=True),
             self.panel.get_by_text("Drag: noisy | restored"),
             self.panel.get_by_role("slider", name="Strength"),
-            self.panel.get_by_text("Estimated noise:"),
+            self.panel.get_by_text("Estimated noise before:"),
         )
         return [part.is_visible() for part in parts]
 
@@ -849,30 +853,26 @@ class OwnPicture:
 def test_a_result_goes_when_another_picture_is_chosen_or_none_is_left(visit, two_pictures):
     own = OwnPicture(visit())
     own.choose(two_pictures[0])
-    own.restore()
     own.wait_for_result()
     slider = own.panel.get_by_role("slider", name="Strength")
     slider.press("Home")
     own.here.wait_until(lambda: slider.input_value() == "0")
-    own.panel.get_by_role("button", name="No picture at hand").click()
-    own.wait_for_none()
-    own.panel.get_by_text("Choose a picture and press").wait_for()
-    own.here.keep("own-picture-anew")
-    own.restore()
+    own.panel.locator("#examples .thumbnail-item").nth(3).click()
+    own.panel.get_by_text("320x320 pixels, gray").wait_for()
     own.wait_for_result()
     assert slider.input_value() == "1"
     own.panel.get_by_label("Remove Image").click()
     own.wait_for_none()
-    own.restore()
-    own.panel.get_by_text("Nothing was restored").wait_for()
+    own.panel.get_by_text("Choose a picture, or take one").wait_for()
+    own.here.wait_until(own.panel.get_by_role("button", name="Restore", exact=True).is_disabled)
     assert not any(own.shown())
+    own.here.keep("own-picture-anew")
     own.here.assert_quiet()
 
 
 def test_a_result_goes_when_the_next_run_begins_fails_or_is_stopped(visit, two_pictures, tmp_path, monkeypatch):
     own = OwnPicture(visit())
     own.choose(two_pictures[0])
-    own.restore()
     own.wait_for_result()
     with monkeypatch.context() as patch:
         held = Held(patch)
@@ -896,41 +896,34 @@ def test_a_result_goes_when_the_next_run_begins_fails_or_is_stopped(visit, two_p
 
 def test_another_picture_ends_the_work_on_the_one_before(visit, two_pictures, monkeypatch):
     own = OwnPicture(visit())
-    own.choose(two_pictures[0])
     with monkeypatch.context() as patch:
         held = Held(patch)
-        own.restore()
+        own.choose(two_pictures[0])
         own.panel.get_by_text("Working …").wait_for()
         held.go_on_once_stopped(own.here, lambda: own.choose(two_pictures[1]))
-        # The work is let go at once, and the words about it with the picture that came after.
-        own.panel.get_by_text("Choose a picture and press").wait_for()
-        own.panel.get_by_role("button", name="Restore", exact=True).wait_for()
-        assert not any(own.shown())
-    own.restore()
-    own.wait_for_result()
+        own.wait_for_result()
+    assert own.file() == "two_restored.png"
     own.here.assert_quiet()
 
 
 def test_a_result_that_comes_after_another_picture_was_chosen_is_not_shown(visit, two_pictures, monkeypatch):
     own = OwnPicture(visit())
-    own.choose(two_pictures[0])
     sending, chosen = threading.Event(), threading.Event()
 
-    def wait(photo):
+    def wait(photo, profile):
         sending.set()
         assert chosen.wait(WAIT / 1000)
-        return preview(photo)
+        return preview(photo, profile)
 
     with monkeypatch.context() as patch:
         patch.setattr("fer_denoise.demo.own_tab.preview", wait)
-        own.restore()
+        own.choose(two_pictures[0])
         own.here.wait_until(sending.is_set)
         own.choose(two_pictures[1])
-        own.panel.get_by_text("Choose a picture and press").wait_for()
         chosen.set()
-        own.panel.get_by_role("button", name="Restore", exact=True).wait_for()
-        own.wait_for_none()
-        own.panel.get_by_text("Choose a picture and press").wait_for()
+        own.here.wait_until(own.panel.get_by_role("button", name="Restore", exact=True).is_enabled)
+        own.wait_for_result()
+    own.here.wait_until(lambda: own.file() == "two_restored.png")
     own.here.assert_quiet()
 
 

@@ -14,12 +14,13 @@ import gradio as gr
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces, many_pictures
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
+from fer_denoise.demo.example_pictures import EXAMPLES, example_pictures, noisy_astronaut, thumbnail
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
@@ -28,11 +29,15 @@ from fer_denoise.demo.many_pictures import (
     COLUMNS,
     as_csv,
     build_many_pictures,
+    captioned,
     picture_restorer,
     put_into,
     restore_file,
 )
-from fer_denoise.demo.own_tab import describe, emotion_tables, face_gallery, keep_faces, noisy_astronaut, small_faces
+from fer_denoise.demo.own_faces import emotion_tables, face_gallery, keep_faces, small_faces
+from fer_denoise.demo.own_restoration import Wish, restore_own
+from fer_denoise.demo.own_tab import OwnTab, progress_text
+from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face, read_upload
 from fer_denoise.photos import Box, restore_photo
@@ -250,6 +255,10 @@ def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
         ("A.png", "A-3.png"),
         ("broken.png", ""),
     ]
+    assert outcome.seen is None
+    pairs = [restore_file(path, "median", restorers, picture_restorer(restorers)).seen for path in paths[:2]]
+    shown = captioned(pairs, rows)
+    assert [caption for _, caption in shown] == ["a.png, noisy", "a.png, restored", "a.bmp, noisy", "a.bmp, restored"]
     assert rows[0][2:4] == (60, 40) and rows[0][4] > 0
     assert "not a picture" in rows[3][-1]
     written = list(csv.DictReader(io.StringIO(as_csv(rows))))
@@ -278,11 +287,11 @@ def test_the_archive_keeps_depth_and_frames(tmp_path):
 
 def test_a_film_and_its_faces_are_told():
     film = Picture(tuple(noisy_astronaut()[:90, :90] for _ in range(3)))
-    text = describe(film, None, None)
+    text = describe(film, None)
     assert "3 frames" in text
     deep = Picture((np.full((9, 9), 4000, np.uint16),), white=4095, notes=("transparency was laid on white",))
-    assert "16 bits, white is 4095" in describe(deep, None, None)
-    assert "Transparency was laid on white." in describe(deep, None, None)
+    assert "16 bits, white is 4095" in describe(deep, None)
+    assert "Transparency was laid on white." in describe(deep, None)
 
 
 def test_faces_are_restored_in_every_frame_in_its_depth():
@@ -307,14 +316,89 @@ def test_a_name_that_is_a_formula_is_disarmed():
     assert "'=1+1.png" in as_csv([("=1+1.png", "", "", "", "", "", "", "")])
 
 
-def test_a_description_tells_the_noise_and_the_faces():
+def test_a_description_tells_the_noise_before_and_after_and_the_faces():
     photo = np.zeros((20, 30, 3), np.uint8)
-    text = describe(Picture.of(photo), NoiseLevel(0.1, 0.05), None)
-    assert "30x20 pixels, in colour" in text and "sigma 0.100" in text and "5% of the pixels" in text
-    assert "less than about 2% of the pixels" in describe(Picture.of(photo), NoiseLevel(0.1, 0.01), None)
-    assert "face" not in text
-    assert "No face was found" in describe(Picture.of(photo[..., 0]), None, [])
-    assert "2 faces" in describe(Picture.of(photo), None, [Box(0, 0, 8), Box(1, 1, 8)])
+    text = describe(Picture.of(photo), NoiseLevel(0.1, 0.05, ("stripes of sigma about 0.10",)), NoiseLevel(0.002, 0))
+    assert "30x20 pixels, in colour" in text and "face" not in text
+    before = "strong random noise (about 26 of 255 gray levels), impulses on about 5% of the pixels, stripes of sigma"
+    assert f"**Estimated noise before:** {before} about 0.10." in text
+    after = "hardly any random noise (less than 1 of 255 gray levels), no impulses found"
+    assert f"**Estimated noise after:** {after}." in text
+    assert "less than about 2% of the pixels" in describe(Picture.of(photo), NoiseLevel(0.1, 0.01))
+    assert "No face was found" in describe(Picture.of(photo[..., 0]), None, None, [])
+    assert "2 faces" in describe(Picture.of(photo), None, None, [Box(0, 0, 8), Box(1, 1, 8)])
+
+
+def restored_in_tab(path: Path) -> tuple[OwnTab, dict]:
+    """A tab, and what it shows of a picture that arrived in it."""
+    with gr.Blocks():
+        tab = OwnTab(Restorers(), Cancellations(), FairQueue())
+    request = SimpleNamespace(session_hash="me")
+    inputs = (str(path), "median", "Whole picture", True, None, None, request, lambda *done, **words: None)
+    *_, shown = tab.restore_chosen(*inputs)
+    return tab, shown
+
+
+def test_a_picture_comes_back_under_its_own_name_upright_and_in_its_colours(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = Image.fromarray(noisy_astronaut()[:60, :90])
+    exif = photo.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    photo.save(tmp_path / "My holiday.jpg", quality=95, exif=exif, icc_profile=profile)
+    tab, shown = restored_in_tab(tmp_path / "My holiday.jpg")
+    file = Path(shown[tab.results.file].value["path"])
+    assert file.name == "My holiday_restored.png"
+    with Image.open(file) as restored:
+        assert restored.size == (60, 90) and restored.info["icc_profile"] == profile
+        assert restored.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    assert "60x90 pixels" in shown[tab.job.status] and "Estimated noise after" in shown[tab.job.status]
+    last = shown[tab.results.last]
+    assert Path(tab.change_strength(last, 0)[tab.results.file].value["path"]).name == "My holiday_restored.png"
+    assert tab.job.busy(FairQueue(), "x")[tab.job.start].interactive is False
+
+
+def test_without_a_picture_there_is_nothing_to_press():
+    with gr.Blocks():
+        tab = OwnTab(Restorers(), Cancellations(), FairQueue())
+    (shown,) = tab.restore_chosen(None, "median", "Whole picture", True, None, None, SimpleNamespace(session_hash="me"))
+    assert tab.job.start.interactive is False and shown[tab.job.start].interactive is False
+    assert shown[tab.results.file]["visible"] is False
+
+
+def test_a_job_that_was_cancelled_meanwhile_is_no_result():
+    cancelled = threading.Event()
+
+    def stop(done: float) -> None:
+        cancelled.set()
+
+    picture = Picture.of(noisy_astronaut()[:64, :64])
+    with pytest.raises(Cancelled):
+        restore_own(picture, Wish("median"), Restorers(), FairQueue(), "me", cancelled, stop)
+
+
+def test_a_job_is_cancelled_by_another_picture_and_not_by_its_own():
+    cancellations = Cancellations()
+    job = cancellations.start("me", "a", "one.png")
+    cancellations.cancel_others("me", "a", "one.png")
+    assert not job.is_set()
+    cancellations.cancel_others("me", "a", None)
+    assert job.is_set()
+
+
+def test_the_time_that_is_left_is_told_once_it_takes_longer():
+    assert progress_text(0.5, 1) == progress_text(0, 9) == "Restoring"
+    assert progress_text(0.25, 10) == "Restoring, about 30 s left"
+
+
+def test_examples_are_small_noisy_pictures_of_our_own_making():
+    assert [title for title, _ in example_pictures()] == list(EXAMPLES)
+    with gr.Blocks():
+        tab = OwnTab(Restorers(), Cancellations(), FairQueue())
+    for index, (title, pixels) in enumerate(example_pictures()):
+        assert pixels.dtype == np.uint8 and pixels.size < 500_000 and thumbnail(pixels).size == (144, 144)
+        file = Path(tab.take_example(SimpleNamespace(index=index)))
+        assert file.name == f"{title.lower().replace(' ', '-')}.png"
+        np.testing.assert_array_equal(np.asarray(Image.open(file)), pixels)
 
 
 def test_the_faces_of_a_photo_are_shown_as_fer2013_has_them():

@@ -18,14 +18,23 @@ class Cancellations:
 
     def __init__(self) -> None:
         self._events: dict[tuple[str | None, str], threading.Event] = {}
+        self._sources: dict[tuple[str | None, str], Any] = {}
 
-    def start(self, visitor: str | None, kind: str) -> threading.Event:
-        """Begin a job, cancelling the visitor's last one of that kind; the event is set once this one is cancelled."""
+    def start(self, visitor: str | None, kind: str, source: Any = None) -> threading.Event:
+        """Begin a job on `source`, cancelling the visitor's last one of that kind; the event is set once this one is
+        cancelled."""
         self.cancel(visitor, kind)
+        self._sources[visitor, kind] = source
         return self._events.setdefault((visitor, kind), threading.Event())
+
+    def cancel_others(self, visitor: str | None, kind: str, source: Any) -> None:
+        """Cancel what the visitor last started of a kind, unless it is a job on `source`."""
+        if self._sources.get((visitor, kind)) != source:
+            self.cancel(visitor, kind)
 
     def cancel(self, visitor: str | None, kind: str) -> None:
         """Cancel what the visitor last started of a kind."""
+        self._sources.pop((visitor, kind), None)
         if event := self._events.pop((visitor, kind), None):
             event.set()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import isgeneratorfunction
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import gradio as gr
@@ -148,15 +148,28 @@ def as_picture(image: np.ndarray) -> Image.Image:
     return Image.fromarray(to_dtype(to_float(image), np.dtype(np.uint8)))
 
 
-def picture_file(picture: Picture) -> str:
-    """A picture as a file to hand out, in its own depth with all frames: a PNG, or a TIFF where no PNG can hold it."""
+def picture_file(picture: Picture, source: str | None, done: str = "restored") -> str:
+    """A picture as a file to hand out, in its own depth with all frames: a PNG, or a TIFF where no PNG can hold it.
+
+    Args:
+        source: the file that it was made from, whose name it has.
+        done: what stands behind that name, if anything.
+    """
     suffix = lossless_suffix(picture)
-    return save_bytes_to_cache(encode_picture(picture, suffix), f"restored{suffix}", get_upload_folder())
+    # On whatever system the file came from.
+    name = "_".join(filter(None, (PureWindowsPath(source or "picture").stem, done)))
+    return save_bytes_to_cache(encode_picture(picture, suffix), name + suffix, get_upload_folder())
 
 
-def preview(photo: np.ndarray) -> Image.Image:
-    """uint8 (H, W) or (H, W, 3) at a size to look at: a small one enlarged with sharp edges, a large one reduced."""
+def preview(photo: np.ndarray, profile: bytes | None = None) -> Image.Image:
+    """uint8 (H, W) or (H, W, 3) at a size to look at: a small one enlarged with sharp edges, a large one reduced.
+
+    Args:
+        profile: of its colours (ICC), which the browser is to know too.
+    """
     picture = Image.fromarray(photo)
+    if profile:
+        picture.info["icc_profile"] = profile
     side = max(picture.size)
     if side < PREVIEW:
         factor = PREVIEW // side

@@ -12,11 +12,14 @@ from fer_denoise.photos import blend_pictures, picture_noise_level, restore_pict
 from fer_denoise.zoo import DEFAULT_MODEL, UNIVERSAL, list_models
 
 
-def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
-    """Add the endpoints; nothing of them is seen on the page."""
+class Endpoints:
+    """What each of them does; docstrings are what programs and language models read of them."""
 
-    @in_plain_words
+    def __init__(self, restorers: Restorers, queue: FairQueue) -> None:
+        self._restorers, self._queue = restorers, queue
+
     def restore(
+        self,
         image: str | None,
         model: str,
         sigma: float,
@@ -32,7 +35,7 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
             model: which restorer; "universal" needs to be told nothing about the noise.
             sigma: standard deviation of the noise from 0 to 1, for universal and the filters; 0 means it is estimated.
             strength: 1 removes all noise, 0 none.
-            keep_colour: restore each colour channel; otherwise the picture comes back in grayscale.
+            keep_colour: keep the colours; otherwise the picture comes back in grayscale.
             white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
 
         Returns:
@@ -42,12 +45,12 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
         if strength is None:
             raise ValueError("strength: give a number from 0 to 1")
         picture = read_upload(image, model, not keep_colour, white)
-        with queue.take(visitor_of(request)):
-            restored = restore_picture(restorers.get(model), picture, sigma or None)
-        return picture_file(blend_pictures(picture, restored, strength))
+        with self._queue.take(visitor_of(request)):
+            restored = restore_picture(self._restorers.get(model), picture, sigma or None)
+        return picture_file(blend_pictures(picture, restored, strength), image)
 
-    @in_plain_words
     def add_noise(
+        self,
         image: str | None,
         sigma: float,
         amount: float,
@@ -74,10 +77,9 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
             raise ValueError("sigma, amount, salt_vs_pepper, seed: give a number for each")
         clean = read_upload(image, UNIVERSAL, not keep_colour, white)
         (noisy,) = Corruption(sigma, amount, salt_vs_pepper, int(seed))([clean], [0])
-        return picture_file(noisy)
+        return picture_file(noisy, image, "noisy")
 
-    @in_plain_words
-    def estimate_noise(image: str | None, white: float, request: gr.Request) -> dict[str, float]:
+    def estimate_noise(self, image: str | None, white: float, request: gr.Request) -> dict[str, float]:
         """Estimate how noisy a picture is.
 
         Args:
@@ -89,46 +91,53 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
             impulses.
         """
         picture = read_upload(image, UNIVERSAL, white=white)
-        with queue.take(visitor_of(request)):
-            level = picture_noise_level(restorers.get(UNIVERSAL), picture)
+        with self._queue.take(visitor_of(request)):
+            level = picture_noise_level(self._restorers.get(UNIVERSAL), picture)
         return {name: round(value, 5) for name, value in level._asdict().items()} if level else {}
 
-    def picture(label: str) -> PictureInput:
-        return PictureInput(label=label, format="png")
 
-    def fraction(label: str, value: float) -> NamedNumber:
-        return NamedNumber(value, label=label, minimum=0, maximum=1)
-
-    def white() -> NamedNumber:
-        return NamedNumber(0, label="White (0: as the picture tells)", minimum=0)
-
+def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
+    """Add the endpoints; nothing of them is seen on the page."""
+    endpoints = Endpoints(restorers, queue)
     with gr.Row(visible=False):
         for function, inputs, output in (
             (
-                restore,
+                endpoints.restore,
                 [
-                    picture("Noisy picture"),
+                    _picture("Noisy picture"),
                     gr.Dropdown(list_models(), value=DEFAULT_MODEL, label="Restorer"),
-                    fraction("Noise level (sigma)", 0),
-                    fraction("Strength", 1),
+                    _fraction("Noise level (sigma)", 0),
+                    _fraction("Strength", 1),
                     gr.Checkbox(True, label="Keep the colours"),
-                    white(),
+                    _white(),
                 ],
                 gr.Image(label="Restored picture", format="png", image_mode=None),
             ),
             (
-                add_noise,
+                endpoints.add_noise,
                 [
-                    picture("Clean picture"),
-                    fraction("Noise level (sigma)", 0.06),
-                    fraction("Share of impulses (amount)", 0),
-                    fraction("Salt share (salt_vs_pepper)", 0.5),
+                    _picture("Clean picture"),
+                    _fraction("Noise level (sigma)", 0.06),
+                    _fraction("Share of impulses (amount)", 0),
+                    _fraction("Salt share (salt_vs_pepper)", 0.5),
                     NamedNumber(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED),
                     gr.Checkbox(True, label="Keep the colours"),
-                    white(),
+                    _white(),
                 ],
                 gr.Image(label="Noisy picture", format="png", image_mode=None),
             ),
-            (estimate_noise, [picture("Picture"), white()], gr.JSON(label="Noise level")),
+            (endpoints.estimate_noise, [_picture("Picture"), _white()], gr.JSON(label="Noise level")),
         ):
-            gr.Button().click(function, inputs, output, api_name=function.__name__, **HEAVY_JOB)
+            gr.Button().click(in_plain_words(function), inputs, output, api_name=function.__name__, **HEAVY_JOB)
+
+
+def _picture(label: str) -> PictureInput:
+    return PictureInput(label=label, format="png")
+
+
+def _fraction(label: str, value: float) -> NamedNumber:
+    return NamedNumber(value, label=label, minimum=0, maximum=1)
+
+
+def _white() -> NamedNumber:
+    return NamedNumber(0, label="White (0: as the picture tells)", minimum=0)

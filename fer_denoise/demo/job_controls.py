@@ -1,7 +1,7 @@
-"""A button that starts a long job, one that cancels it, and a line that says how it goes."""
+"""A button that starts a long job, a line that says how it goes, and beside that a button that cancels it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,11 +11,12 @@ from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.components import HEAVY_JOB
 from fer_denoise.demo.fair_queue import FairQueue
 
-Updates = dict[Component, Any]
+Updates = dict[Any, Any]
+"""By the part of the page that is updated."""
 
 
 class JobControls:
-    """The buttons stand where it is made, the line where `add_status` is called.
+    """The button to start stands where it is made, the line and the button to stop where `add_status` is called.
 
     Results are on the page only beside what they were made from: they go when a job begins, fails or is cancelled,
     and when something else is chosen.
@@ -23,38 +24,45 @@ class JobControls:
     Args:
         cancellations: where visitors cancel their jobs.
         label: of the button that starts it.
+        at_once: start it also when what it works on arrives, and let nobody press before that.
     """
 
     status: gr.Markdown
+    cancel: gr.Button
     _invitation: str
     _results: Updates
+    _folded: Sequence[gr.Accordion]
 
-    def __init__(self, cancellations: Cancellations, label: str) -> None:
-        self._cancellations, self._kind = cancellations, label
+    def __init__(self, cancellations: Cancellations, label: str, at_once: bool = False) -> None:
+        self._cancellations, self._kind, self._at_once = cancellations, label, at_once
         self._source = gr.State()
-        with gr.Row():
-            self.start = gr.Button(label, variant="primary")
-            self.cancel = gr.Button("Stop", variant="stop", visible=False)
+        self.start = gr.Button(label, variant="primary", interactive=not at_once)
 
     def add_status(self, invitation: str) -> None:
-        """Add the line, with what it says while there is no result."""
+        """Add the line, with what it says while there is no result, and the button to stop."""
         self._invitation = invitation
-        self.status = gr.Markdown(invitation)
+        with gr.Row(elem_classes="status"):
+            self.status = gr.Markdown(invitation)
+            self.cancel = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=96)
 
-    def begin(self, request: gr.Request) -> threading.Event:
-        """Begin a job; the event is set once the visitor cancels it, by the button, by choosing something else or by
-        leaving."""
-        return self._cancellations.start(request.session_hash, self._kind)
+    def begin(self, request: gr.Request, source: Any) -> threading.Event:
+        """Begin a job on `source`; the event is set once the visitor cancels it, by the button, by choosing something
+        else or by leaving."""
+        return self._cancellations.start(request.session_hash, self._kind, source)
 
     def busy(self, queue: FairQueue, source: Any) -> Updates:
         """What is shown when a job on `source`, the first of its inputs, begins."""
         text = "Others are being served; your turn comes …" if queue.busy else "Working …"
-        buttons: Updates = {self.start: gr.Button(visible=False), self.cancel: gr.Button(visible=True)}
+        buttons: Updates = {self.start: gr.Button(interactive=False), self.cancel: gr.Button(visible=True)}
         return {**self.no_results(text), **buttons, self._source: source}
 
     def done(self, text: str) -> Updates:
         """What is shown, besides the results, when a job has ended."""
-        return {self.status: text, self.start: gr.Button(visible=True), self.cancel: gr.Button(visible=False)}
+        return {self.status: text, self.start: gr.Button(interactive=True), self.cancel: gr.Button(visible=False)}
+
+    def nothing_chosen(self) -> Updates:
+        """What is shown where there is nothing to work on."""
+        return {**self.without_results(self._invitation), self.start: gr.Button(interactive=not self._at_once)}
 
     def without_results(self, text: str) -> Updates:
         """What is shown when a job has ended without results."""
@@ -66,35 +74,49 @@ class JobControls:
             part: value if isinstance(part, gr.State) else gr.update(value=value, visible=False)
             for part, value in self._results.items()
         }
-        return {self.status: text or self._invitation, **nothing}
+        folded: Updates = {part: gr.update(visible=False) for part in self._folded}
+        return {self.status: text or self._invitation, **nothing, **folded}
 
-    def listen(self, job: Callable[..., Any], inputs: list[Component], results: Updates) -> None:
-        """Run `job` when the button is pressed.
+    def listen(
+        self, job: Callable[..., Any], inputs: list[Component], results: Updates, folded: Sequence[gr.Accordion] = ()
+    ) -> None:
+        """Run `job` when the button is pressed, and where it starts at once, when its first input changes.
 
         Args:
             job: a generator of updates to `results`, and of what the other methods give.
             inputs: its arguments; the first is what the results are made from.
             results: what shows them, hidden until there are some, each with its value then.
+            folded: parts that hold more of them, hidden until there are some.
         """
-        self._results = results
-        said = [*results, self.status]
+        self._results, self._folded = results, folded
+        said = [*results, *folded, self.status]
         outputs = [*said, self.start, self.cancel, self._source]
         private: dict[str, Any] = {"api_visibility": "private"}
-        running = self.start.click(job, inputs, outputs, show_progress_on=[self.status], **private, **HEAVY_JOB)
+        # Not "input", which neither the clipboard raises nor the app itself.
+        change = inputs[0].change  # type: ignore[attr-defined]
+        running = gr.on(
+            [self.start.click, change] if self._at_once else [self.start.click],
+            job,
+            inputs,
+            outputs,
+            show_progress_on=[self.status],
+            # What arrives while the last is cancelled has its turn after that.
+            trigger_mode="always_last" if self._at_once else "once",
+            **private,
+            **HEAVY_JOB,
+        )
         running.failure(lambda: self.without_results("Nothing was restored."), None, outputs, **private)
         unqueued: dict[str, Any] = {**private, "queue": False, "show_progress": "hidden"}
         # Results may have been on their way when something else was chosen.
         running.success(self._drop_outdated, [inputs[0], self._source], said, **unqueued)
-        # Not "input", which neither the clipboard raises nor the app itself.
-        inputs[0].change(self._choose, [inputs[0], self._source], said, **unqueued)  # type: ignore[attr-defined]
+        change(self._choose, [inputs[0], self._source], said, **unqueued)
         self.cancel.click(self._cancel, None, None, **unqueued)
 
     def _drop_outdated(self, chosen: Any, source: Any) -> Any:
         return gr.skip() if chosen == source else self.no_results()
 
     def _choose(self, chosen: Any, source: Any, request: gr.Request) -> Any:
-        if chosen != source:
-            self._cancel(request)
+        self._cancellations.cancel_others(request.session_hash, self._kind, chosen)
         # The buttons change when the job has ended: until then, the browser would pass over another click.
         return self._drop_outdated(chosen, source)
 

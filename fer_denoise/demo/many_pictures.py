@@ -11,9 +11,11 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
-from fer_denoise.demo.components import in_plain_words, white_number
+from fer_denoise.demo.components import in_plain_words, pixel_gallery, white_number
+from fer_denoise.demo.example_pictures import thumbnail
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
 from fer_denoise.demo.job_controls import JobControls
@@ -24,6 +26,8 @@ from fer_denoise.pictures import SUFFIXES, Picture, PictureError, encode_picture
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, UNIVERSAL, list_models
 
 MAX_FILES = 200
+SHOWN = 8
+"""Of so many pictures, the first, it is shown what became of them."""
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes the beginning of a formula for."""
 COLUMNS = ("file", "restored as", "width", "height", "sigma", "impulses", "seconds", "remark")
@@ -47,6 +51,7 @@ def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queu
                 job = JobControls(cancellations, "Restore all")
             with gr.Column(scale=4, min_width=300):
                 job.add_status("Choose pictures and press *Restore all*.")
+                thumbnails = pixel_gallery(columns=4, label="The first of them: noisy, then restored", visible=False)
                 archive = gr.File(label="Restored pictures (ZIP)", visible=False)
                 table = gr.Dataframe(
                     headers=list(COLUMNS),
@@ -74,9 +79,10 @@ def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queu
                 f"These are {len(paths)} pictures; {MAX_FILES} go at once. "
                 "For more, run: python -m fer_denoise restore IN OUT"
             )
-        cancelled = job.begin(request)
+        cancelled = job.begin(request, paths)
         yield job.busy(queue, paths)
         rows: list[tuple[Any, ...]] = []
+        pairs: list[Pair] = []
         verdict = ""
         # What is handed out is copied first, so nothing stays behind.
         with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
@@ -93,6 +99,7 @@ def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queu
                     try:
                         *_, (_, outcome) = run_with_progress(restore_one, cancelled)
                         rows.append(put_into(restored, outcome, rows))
+                        pairs += [outcome.seen] if outcome.seen and len(pairs) < SHOWN else []
                     except Cancelled:
                         verdict = f"Stopped after {len(rows)} of {len(paths)}: "
                         break
@@ -108,19 +115,28 @@ def build_many_pictures(restorers: Restorers, cancellations: Cancellations, queu
                 **job.done(said),
                 archive: gr.File(str(target), visible=True),
                 table: gr.Dataframe(rows, visible=True),
+                thumbnails: gr.Gallery(captioned(pairs, rows), visible=bool(pairs)),
             }
 
-    job.listen(restore_all, [files, model, white], {archive: None, table: None})
+    job.listen(restore_all, [files, model, white], {archive: None, table: None, thumbnails: None})
+
+
+Pair = tuple[Image.Image, Image.Image]
+"""The middle of a picture, noisy and restored."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a picture: the cells of `COLUMNS` behind the names, and the file, which one left out has not."""
+    """What became of a picture: the cells of `COLUMNS` behind the names, and the file, which one left out has not.
+
+    `seen` is what is shown of it.
+    """
 
     name: str
     cells: tuple[Any, ...]
     suffix: str = ""
     content: bytes = b""
+    seen: Pair | None = None
 
 
 def restore_file(
@@ -150,7 +166,19 @@ def restore_file(
     height, width = picture.frames[0].shape[:2]
     noise = (round(level.sigma, 4), round(level.amount, 4)) if level else ("", "")
     seconds = round(time.perf_counter() - started, 3)
-    return Outcome(path.name, (width, height, *noise, seconds, "; ".join(picture.notes)), suffix, content)
+    cells = (width, height, *noise, seconds, "; ".join(picture.notes))
+    seen = thumbnail(picture.in_8_bits()), thumbnail(restored.in_8_bits())
+    return Outcome(path.name, cells, suffix, content, seen)
+
+
+def captioned(pairs: list[Pair], rows: list[tuple[Any, ...]]) -> list[tuple[Image.Image, str]]:
+    """Thumbnails with the names of the pictures that were not left out."""
+    names = [row[0] for row in rows if row[1]]
+    return [
+        (picture, f"{name}, {state}")
+        for pair, name in zip(pairs, names, strict=False)
+        for picture, state in zip(pair, ("noisy", "restored"), strict=True)
+    ]
 
 
 def put_into(archive: zipfile.ZipFile, outcome: Outcome, rows: list[tuple[Any, ...]]) -> tuple[Any, ...]:

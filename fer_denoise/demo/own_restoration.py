@@ -1,0 +1,83 @@
+"""What is done to a visitor's picture, without a word of how it is shown."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fer_denoise.demo.cancellable_job import Cancelled
+from fer_denoise.demo.fair_queue import FairQueue
+from fer_denoise.demo.own_faces import FacePair, keep_faces, small_faces
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.photos import Box, find_faces, picture_noise_level, restore_picture
+from fer_denoise.pictures import Picture
+from fer_denoise.restore import NoiseLevel
+from fer_denoise.zoo import UNIVERSAL
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants to be done.
+
+    Attributes:
+        model: name of the restorer.
+        faces: restore only the faces.
+        sigma: of the noise on [0, 1]; None where it is to be estimated.
+    """
+
+    model: str
+    faces: bool = False
+    sigma: float | None = None
+
+
+@dataclass(frozen=True)
+class OwnResult:
+    """What became of a picture.
+
+    Attributes:
+        before, after: its estimated noise.
+        boxes: where faces are; None where none were looked for.
+        faces: those faces.
+    """
+
+    picture: Picture
+    restored: Picture
+    before: NoiseLevel | None
+    after: NoiseLevel | None
+    boxes: list[Box] | None
+    faces: list[FacePair]
+
+
+def restore_own(
+    picture: Picture,
+    wish: Wish,
+    restorers: Restorers,
+    queue: FairQueue,
+    visitor: str,
+    cancelled: threading.Event,
+    report: Callable[[float], None],
+) -> OwnResult:
+    """Restore a picture when it is the visitor's turn.
+
+    Raises:
+        Cancelled: `cancelled` was set.
+        ValueError: too many pictures of the visitor are waiting.
+    """
+
+    def wanted() -> None:
+        if cancelled.is_set():
+            raise Cancelled
+
+    estimator = restorers.get(UNIVERSAL)
+    with queue.take(visitor, cancelled):
+        before = picture_noise_level(estimator, picture)
+        wanted()
+        restored = restore_picture(restorers.get(wish.model), picture, wish.sigma, report)
+        wanted()
+        after = picture_noise_level(estimator, restored)
+    wanted()
+    if not wish.faces:
+        return OwnResult(picture, restored, before, after, None, [])
+    boxes = find_faces(restored.in_8_bits())
+    faces = small_faces(boxes, picture.in_8_bits(), restorers, wish.model)
+    # Of the rest, what is left is what was there.
+    return OwnResult(picture, keep_faces(picture, restored), before, None, boxes, faces)
