@@ -33,10 +33,10 @@ class OtherNoise(NamedTuple):
 
 
 OTHERS = {
-    "width": OtherNoise(0.65, lambda level: "noise that neighbouring pixels share"),
-    "stripes": OtherNoise(0.015, lambda level: f"stripes of sigma about {level:.2f}"),
-    "jpeg": OtherNoise(0.35, lambda level: f"JPEG of quality about {100 * (1 - level):.0f}"),
-    "quantization": OtherNoise(0.2, lambda level: f"about {2 ** (8 * (1 - level)):.0f} gray levels"),
+    "width": OtherNoise(0.7, lambda level: "noise that neighbouring pixels share"),
+    "stripes": OtherNoise(0.012, lambda level: f"stripes of sigma about {level:.2f}"),
+    "jpeg": OtherNoise(0.3, lambda level: f"JPEG of quality about {100 * (1 - level):.0f}"),
+    "quantization": OtherNoise(0.15, lambda level: f"about {2 ** (8 * (1 - level)):.0f} gray levels"),
 }
 """By the names of `LEVELS`. Chosen on validation faces, so that few are said to have what they have not;
 `python -m train.benchmark --estimate` counts how many of those that have it are found."""
