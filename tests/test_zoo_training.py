@@ -57,6 +57,7 @@ def test_afterwards_everything_is_measured_that_the_benchmark_knows():
 def test_one_line_says_how_far_it_is_and_how_much_time_is_left(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(zoo, "show", shown.append)
+    monkeypatch.setattr(zoo, "POLL", 0.01)
     (tmp_path / "log.jsonl").write_text('{"epoch": 1, "validation_psnr": 33.333}\n')
     for left, expected in ((7.2, ", about 7 min left for all"), (None, "")):
         zoo.run(["-c", "pass"], "universal", tmp_path, "1 of 3,", left)
