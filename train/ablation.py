@@ -51,7 +51,16 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     variant = VARIANTS[name]
     recipe = replace(universal.RECIPE, **{"epochs": args.epochs, **variant.recipe})
     out = RUNS / f"{args.epochs}-epochs" / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
-    options = Namespace(**vars(args), out=out, seed=seed, resume=True, precision="auto", compile=False, minutes=None)
+    chosen = {
+        "out": out,
+        "seed": seed,
+        "resume": True,
+        "precision": "auto",
+        "compile": False,
+        "minutes": None,
+        "passes": 1,
+    }
+    options = Namespace(**vars(args), **chosen)
 
     def make_model(_: str | None = None) -> UniversalRestorer:
         torch.manual_seed(seed)
