@@ -16,7 +16,7 @@ from fer_denoise.models import EmotionClassifier
 from fer_denoise.models.emotion import VotesError
 from fer_denoise.precision import fold_batch_norm
 from train.emotion import EmotionTraining, Recipe, augment, mix
-from train.shared.calibration import TEMPERATURES, calibrate
+from train.shared.calibration import TEMPERATURES, calibrate, calibrate_votes, consistent_temperature
 from train.shared.checkpoint import load_checkpoint
 
 SMALL = (4, 8)
@@ -73,7 +73,7 @@ def test_the_temperature_softens_the_probabilities_and_not_the_answer(make_faces
 
 
 @pytest.mark.usefixtures("fresh_accelerator")
-def test_the_temperature_of_the_best_calibration_is_found():
+def test_the_temperature_of_the_best_calibration_gives_the_loss():
     probabilities = np.array([0.6, 0.1, 0.1, 0.1, 0.05, 0.03, 0.02])
     labels = np.repeat(np.arange(7), (1000 * probabilities).astype(int))
     faces = SimpleNamespace(
@@ -86,10 +86,27 @@ def test_the_temperature_of_the_best_calibration_is_found():
             return (overconfident.expand(len(images), 7),)
 
     logits = train.emotion.predict(Constant(), faces, Accelerator(cpu=True))
-    ((temperature, loss, accuracy),) = train.emotion.validate(logits, faces)
-    assert temperature == pytest.approx(2, rel=0.03)
+    ((loss, accuracy),) = train.emotion.validate(logits, faces)
     assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
     assert accuracy == pytest.approx(0.6)
+
+
+def test_answers_are_as_often_right_as_they_are_confident():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4000, 7)) * 2
+    probabilities = torch.from_numpy(logits).softmax(dim=1)
+    labels = torch.from_numpy((probabilities.cumsum(dim=1).numpy() > rng.random((4000, 1))).argmax(axis=1))
+    overconfident = torch.from_numpy(logits * 2)
+    assert consistent_temperature(overconfident, labels) == pytest.approx(2, rel=0.05)
+    # What the crowd chose is known exactly; where nothing can be learned of it, it plays no part.
+    crowd = torch.cat([probabilities, torch.zeros(1000, 7)])
+    both = torch.cat([overconfident, torch.from_numpy(rng.normal(size=(1000, 7)) * 9)])
+    assert calibrate_votes(both, crowd) == pytest.approx(2, rel=0.01)
+    # A quarter of the labels are of a coin: no loss asks for it, but right and confident have to agree.
+    worse = torch.where(torch.rand(4000, generator=torch.Generator().manual_seed(0)) < 0.25, labels.roll(1), labels)
+    temperature = consistent_temperature(overconfident, worse)
+    confidence, answers = (overconfident / temperature).softmax(dim=1).max(dim=1)
+    assert confidence.mean().item() == pytest.approx((answers == worse).float().mean().item(), abs=0.01)
 
 
 def test_a_bias_makes_up_for_an_emotion_that_is_answered_too_often():
@@ -111,13 +128,18 @@ def test_a_trained_classifier_is_calibrated_anew_and_keeps_its_weights(tmp_path,
     model = EmotionClassifier(widths=SMALL, temperature=0.3, bias=[5, 0, 0, 0, 0, 0, 0], votes=True)
     model.training_record = {"script": "train.emotion"}
     model.save_pretrained(tmp_path / "model")
-    train.calibrate.main([str(tmp_path / "model"), "--data", str(tmp_path)])
+    write_votes(tmp_path / "votes.csv")
+    train.calibrate.main([str(tmp_path / "model"), "--data", str(tmp_path), "--votes", str(tmp_path / "votes.csv")])
     again = EmotionClassifier.from_pretrained(tmp_path / "model")
     assert_same_tensors(again.state_dict(), EmotionClassifier.from_pretrained(tmp_path / "model").state_dict())
     assert again.config["bias"][0] < 5 and again.config["temperature"] in TEMPERATURES and again.config["votes"]
+    assert again.config["votes_temperature"] in TEMPERATURES and again.config["votes_temperature"] != 1
     assert again.training_record == model.training_record
     printed = capsys.readouterr().out
-    assert "before: accuracy" in printed and "after:  accuracy" in printed
+    assert "before: accuracy" in printed and "after:  accuracy" in printed and "votes, after:" in printed
+    EmotionClassifier(widths=SMALL).save_pretrained(tmp_path / "labels")
+    with pytest.raises(SystemExit, match="no head for votes"):
+        train.calibrate.main([str(tmp_path / "labels"), "--data", str(tmp_path), "--votes", "votes.csv"])
     with pytest.raises(SystemExit, match="nowhere"):
         train.calibrate.main([str(tmp_path / "nowhere"), "--data", str(tmp_path)])
 

@@ -1,10 +1,11 @@
 """Calibrate a trained classifier of emotions anew, on the validation split.
 
     python -m train.calibrate runs/emotion/model
+    python -m train.calibrate runs/emotion/model --votes fer2013new.csv    # what it says of votes too
 
 `train.emotion` does so with every best epoch; this is for a model that was trained before calibration changed. The
-weights stay as they are, and so does what it says of votes; `config.json` gets the temperature and the biases. What the
-validation split says of the answers, before and after, is printed.
+weights stay as they are; `config.json` gets the temperatures and the biases. What the validation split says of the
+answers, before and after, is printed.
 """
 
 import argparse
@@ -15,18 +16,20 @@ import numpy as np
 import torch
 
 from fer_denoise.data import EMOTIONS, load_fer2013
+from fer_denoise.data.votes import load_votes
 from fer_denoise.files import write_whole
 from fer_denoise.hub.sources import CONFIG_FILE
 from fer_denoise.models import EmotionClassifier
 from train.shared import setup
-from train.shared.calibration import calibrate
-from train.shared.classification import calibration_error, macro_f1
+from train.shared.calibration import calibrate, calibrate_votes
+from train.shared.classification import calibration_error, calibration_error_of_votes, macro_f1
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     setup.add_data_options(parser)
     parser.add_argument("model", type=Path, help="its folder")
+    parser.add_argument("--votes", type=Path, help="fer2013new.csv of FER+, where it has a head for votes")
     return parser.parse_args(argv)
 
 
@@ -42,15 +45,32 @@ def describe(probabilities: np.ndarray, labels: np.ndarray) -> str:
     )
 
 
+def describe_votes(fractions: np.ndarray, crowd: np.ndarray) -> str:
+    """What the crowd (N, 7) says of the fractions that are guessed of it, in a line."""
+    return f"calibration error {calibration_error_of_votes(fractions, crowd):.4f}"
+
+
+def as_logits(probabilities: np.ndarray) -> torch.Tensor:
+    """Of probabilities with no temperature and no bias: logits up to a constant, which makes no difference."""
+    return torch.from_numpy(probabilities).clamp(min=1e-30).log()
+
+
 def run(args: argparse.Namespace) -> None:
     model = EmotionClassifier.from_pretrained(args.model)
+    if args.votes and model.votes_head is None:
+        raise SystemExit(f"{args.model} has no head for votes: leave --votes out")
     faces = load_fer2013(args.data, "validation", args.revision)
+    votes = load_votes(args.votes, faces, "validation") if args.votes else None
     print("before:", describe(model(faces.images), faces.labels))
-    # Probabilities of no temperature and no bias are logits up to a constant, which makes no difference.
     model.config |= {"temperature": 1.0, "bias": [0.0] * len(EMOTIONS)}
-    logits = torch.from_numpy(model(faces.images)).clamp(min=1e-30).log()
-    model.config |= calibrate(logits, torch.from_numpy(faces.labels))._asdict()
+    model.config |= calibrate(as_logits(model(faces.images)), torch.from_numpy(faces.labels))._asdict()
     print("after: ", describe(model(faces.images), faces.labels))
+    if votes:
+        print("votes, before:", describe_votes(model.votes(faces.images), votes.distribution))
+        model.config["votes_temperature"] = 1.0
+        logits = as_logits(model.votes(faces.images))
+        model.config["votes_temperature"] = calibrate_votes(logits, torch.from_numpy(votes.distribution))
+        print("votes, after: ", describe_votes(model.votes(faces.images), votes.distribution))
     file = args.model / CONFIG_FILE
     record = json.loads(file.read_text(encoding="utf-8")) | {"config": model.config}
     write_whole(file, (json.dumps(record, indent=2) + "\n").encode())

@@ -33,7 +33,7 @@ from fer_denoise.models.emotion import CLASSES
 from fer_denoise.noise import RandomNoise
 from fer_denoise.precision import on_device
 from train.shared import optimisation, sampling, setup
-from train.shared.calibration import best_temperature, calibrate
+from train.shared.calibration import calibrate, calibrate_votes, lowest_loss
 from train.shared.epochs import Training, train_epochs
 from train.shared.supervised import WARM_UP_STEPS
 
@@ -190,9 +190,8 @@ class Heads(nn.Module):
 
 
 class Scores(NamedTuple):
-    """What a head reaches on the validation split: the temperature that fits it best, the loss with it, accuracy."""
+    """What a head reaches on the validation split: the loss with the temperature that fits best, and accuracy."""
 
-    temperature: float
     loss: float
     accuracy: float
 
@@ -209,9 +208,8 @@ def score(logits: Tensor, targets: Tensor, right: Tensor) -> Scores:
         fitted, targets = logits[known], targets[known]
     else:
         fitted = logits
-    temperature, loss = best_temperature(fitted, targets)
     accuracy = (logits.argmax(dim=1) == right)[right >= 0].float().mean().item()
-    return Scores(temperature, loss, accuracy)
+    return Scores(lowest_loss(fitted, targets), accuracy)
 
 
 @torch.no_grad()
@@ -325,8 +323,7 @@ class EmotionTraining(Training):
     def validate(self) -> dict[str, float]:
         # The calibration of the best epoch goes with its weights.
         self.logits = predict(Heads(self.best), self.faces, self.accelerator)
-        self.scores = validate(self.logits, self.faces)
-        labels, *votes = self.scores
+        labels, *votes = validate(self.logits, self.faces)
         row = {"validation_loss": labels.loss, "validation_accuracy": labels.accuracy}
         return row | ({"votes_accuracy": votes[0].accuracy} if votes else {})
 
@@ -337,10 +334,10 @@ class EmotionTraining(Training):
         return reached(row) > max(map(reached, log), default=-1.0)
 
     def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
-        _, *votes = self.scores
-        self.best.config |= calibrate(self.logits[0], self.faces.validation_labels)._asdict()
-        if votes:
-            self.best.config["votes_temperature"] = votes[0].temperature
+        labels, *votes = self.logits
+        self.best.config |= calibrate(labels, self.faces.validation_labels)._asdict()
+        if votes and self.faces.validation_votes is not None:
+            self.best.config["votes_temperature"] = calibrate_votes(votes[0], self.faces.validation_votes)
         super().keep(args, settings, row)
 
 

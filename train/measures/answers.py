@@ -10,7 +10,13 @@ import numpy as np
 
 from fer_denoise.data import EMOTIONS
 from fer_denoise.data.votes import Votes
-from train.shared.classification import calibration_error, confusion_matrix, f1_of, gap_of_confidence, macro_f1
+from train.shared.classification import (
+    calibration_error,
+    calibration_error_of_votes,
+    confusion_matrix,
+    f1_of,
+    macro_f1,
+)
 
 DRAWS = 1000
 DISGUST = EMOTIONS.index("disgust")
@@ -57,13 +63,11 @@ def score_votes(fractions: np.ndarray, votes: Votes, draws: np.ndarray) -> dict[
     answers, majority, crowd = fractions.argmax(axis=1), votes.majority, votes.distribution
     clear, learned = majority >= 0, crowd.sum(axis=1) > 0
     cross_entropy = -(crowd * np.log(fractions + TINY)).sum(axis=1)
-    shared = np.take_along_axis(crowd, answers[:, None], axis=1)[:, 0]
-    gap = gap_of_confidence(fractions.max(axis=1)[learned], shared[learned])
     return {
         **_mean("accuracy", (answers == majority)[clear], draws[:, clear]),
         **_macro_f1(answers[clear], majority[clear], draws[:, clear]),
         "disgust_recall": _recall_of_disgust(answers[clear], majority[clear]),
-        "calibration_error": round(gap, 4),
+        "calibration_error": round(calibration_error_of_votes(fractions, crowd), 4),
         **_mean("cross_entropy", cross_entropy[learned], draws[:, learned]),
         **_mean("kl_divergence", _divergence(crowd, fractions)[learned], draws[:, learned]),
     }

@@ -39,6 +39,19 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return gap_of_confidence(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
+def calibration_error_of_votes(fractions: np.ndarray, crowd: np.ndarray) -> float:
+    """As `calibration_error`, where an answer is as right as the fraction of the crowd that chose it.
+
+    Args:
+        fractions: of a crowd that would choose each emotion, (N, 7).
+        crowd: fractions that did, (N, 7); faces of which they are all 0 play no part.
+    """
+    learned = crowd.sum(axis=1) > 0
+    fractions, crowd = fractions[learned], crowd[learned]
+    answers = fractions.argmax(axis=1)[:, None]
+    return gap_of_confidence(fractions.max(axis=1), np.take_along_axis(crowd, answers, axis=1)[:, 0])
+
+
 def gap_of_confidence(confidence: np.ndarray, right: np.ndarray) -> float:
     """By how much `confidence` and what is `right` of it, (N,) in [0, 1] each, differ over `BINS` bins."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
