@@ -54,6 +54,8 @@ OTHER_COLOURS = ("CMYK", "LAB", "HSV", "YCbCr")
 """Modes that become RGB, with which their profile says nothing any more."""
 SPREAD = {"L;2": 85, "L;4": 17}
 """In gray of 2 and 4 bits: how many of 256 grays lie from one to the next."""
+ROUNDING = 1e-3
+"""In 8 bits, what is nearer than this to a whole number is that number, in another depth."""
 TRANSPARENT = "transparency was laid on white"
 SAY_WHITE = (
     "say what number is white (--white, or White in the app), such as 255 for 8 bits, 4095 for 12, 16383 for 14, "
@@ -115,6 +117,25 @@ class Picture:
         """A frame as uint8, for a face or for the screen."""
         (image,) = replace(self, frames=(self.frames[number],)).images
         return image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
+
+    def simplified(self, colour: bool = False) -> tuple[np.ndarray, list[str]]:
+        """The first frame in 8 bits, uint8 (H, W), and what was changed in reading or is by this, for a person to read.
+
+        Args:
+            colour: keep it, as uint8 (H, W, 3), where there is some.
+        """
+        changes = list(self.notes)
+        frame = self.frames[0]
+        if len(self.frames) > 1:
+            changes.append("of several frames, the first was taken")
+        if frame.ndim == 3 and not colour:
+            changes.append("colours became gray")
+            frame = _as_gray(frame, gray=True)
+        alone = replace(self, frames=(frame,))
+        image = alone.in_8_bits()
+        if self.deep and np.abs(255 * alone.images[0] - image).max() > ROUNDING:
+            changes.append(f"{8 * frame.dtype.itemsize} bits became 8")
+        return image, changes
 
 
 def read_picture(

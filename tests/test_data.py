@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
+import tifffile
 from huggingface_hub import constants
 from PIL import Image
 
@@ -149,6 +150,29 @@ def test_columns_pixels_and_emotion_may_hold_text(tmp_path, splits):
     train = splits["train"]
     columns = {"pixels": [pixel_text(image) for image in train.images], "emotion": train.labels.tolist()}
     assert_same(load_fer2013(write_columns(tmp_path / "train.parquet", columns)), train)
+
+
+def test_what_becomes_of_pictures_that_are_no_gray_in_8_bits_is_said(tmp_path, make_faces, caplog):
+    first, second = make_faces(2)
+    deep = io.BytesIO()
+    tifffile.imwrite(deep, np.stack([first, second]).astype(np.uint16) * 256 + 9, photometric="minisblack")
+    colour = png(np.stack([first, second, first], axis=-1))
+    same_in_rgb = png(np.stack([first, first, first], axis=-1))
+    fractions = (first / 255).ravel().tolist()
+    columns = {"image": [deep.getvalue(), colour, colour, same_in_rgb, png(first)], "label": [3] * 5}
+    loaded = load_fer2013(write_columns(tmp_path / "train.parquet", columns))
+    np.testing.assert_array_equal(loaded.images[[3, 4]], np.stack([first, first]))
+    said = [record.getMessage().removeprefix(f"{loaded.source}: ") for record in caplog.records]
+    assert sorted(said) == [
+        "in 1 image, 16 bits became 8",
+        "in 1 image, of several frames, the first was taken",
+        "in 2 images, colours became gray",
+    ]
+    caplog.clear()
+    columns = {"pixels": [fractions], "emotion": [3]}
+    exact = load_fer2013(write_columns(tmp_path / "train.parquet", columns))
+    np.testing.assert_array_equal(exact.images[0], first)
+    assert not caplog.records
 
 
 def test_colour_png_becomes_luminance(tmp_path):

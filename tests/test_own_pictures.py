@@ -199,7 +199,10 @@ def test_what_becomes_of_a_picture_that_is_taken_as_a_face_is_said(tmp_path, mak
     tifffile.imwrite(deep, np.stack([face, second]).astype(np.uint16) * 257, photometric="minisblack")
     taken, said = read_face(deep)
     np.testing.assert_array_equal(taken, face)
-    assert "in gray: of 2 frames, the first was taken; 16 bits became 8." in said
+    assert said == "Taken as FER2013 has faces: of several frames, the first was taken."
+    tifffile.imwrite(deep, face.astype(np.uint16) * 256 + 255, photometric="minisblack")
+    assert read_face(deep)[1] == "Taken as FER2013 has faces: 16 bits became 8."
+    assert "colours became gray" in read_face(save(tmp_path / "red.png", np.stack([face, second, face], axis=-1)))[1]
 
     _, said = read_face(save(tmp_path / "wide.png", np.tile(face, (1, 2))))
     assert "the largest centred square of 96x48 pixels was resized to 48x48." in said

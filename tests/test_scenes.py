@@ -99,7 +99,7 @@ def test_drawings_hold_black_and_white_and_grays_and_are_always_the_same():
 
 
 @pytest.mark.parametrize("lies", ["folder", "parquet"])
-def test_photographs_come_from_a_folder_or_a_file_in_gray(tmp_path, lies):
+def test_photographs_come_from_a_folder_or_a_file_in_gray(tmp_path, lies, caplog):
     pictures = [Image.fromarray(textured(50, 60)), Image.new("RGB", (60, 55), (255, 0, 0))]
     if lies == "folder":
         source = tmp_path
@@ -113,6 +113,7 @@ def test_photographs_come_from_a_folder_or_a_file_in_gray(tmp_path, lies):
     first, second = load_pictures(str(source))
     np.testing.assert_array_equal(first, textured(50, 60))
     assert second.shape == (55, 60) and second.dtype == np.uint8 and (second == 76).all()
+    assert [record.getMessage() for record in caplog.records] == [f"{source}: in 1 image, colours became gray"]
 
 
 def test_a_place_without_pictures_is_told(tmp_path, monkeypatch):

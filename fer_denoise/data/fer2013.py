@@ -8,6 +8,7 @@ import hashlib
 import io
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,11 +153,13 @@ def _download(repo: str, revision: str | None) -> tuple[list[Rows], str]:
 
 def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Faces:
     images, labels = [], []
+    changes: Counter[str] = Counter()
     for group in groups:
         for row in group.of(split):
-            images.append(_face(row.image, row.place, repo))
+            images.append(_face(row.image, row.place, repo, changes))
             labels.append(row.label)
     source = f"{where} ({split})"
+    tell_changes(changes, source)
     if not images:
         raise DataError(f"{source}: is empty; choose another split or file")
     return Faces(np.stack(images), np.array(labels, dtype=np.int64), source, where if repo else None)
@@ -181,9 +184,22 @@ def _part_of_train(train: Faces, split: str, where: str) -> Faces:
     return Faces(train.images[chosen], train.labels[chosen], source, train.commit)
 
 
-def decode_image(value: Any, place: str, repo: str | None = None) -> np.ndarray:
-    """One image of a dataset as uint8 (H, W); arguments and errors as those of `decode_picture`."""
-    return decode_picture(value, place, repo, gray=True).in_8_bits()
+def decode_image(value: Any, place: str, repo: str | None = None, changes: Counter[str] | None = None) -> np.ndarray:
+    """One image of a dataset as uint8 (H, W); other arguments and errors as those of `decode_picture`.
+
+    Args:
+        changes: counts what is changed by that.
+    """
+    image, changed = decode_picture(value, place, repo).simplified()
+    if changes is not None:
+        changes.update(changed)
+    return image
+
+
+def tell_changes(changes: Counter[str], source: str) -> None:
+    """Say what became of the images of `source` when they were decoded."""
+    for change, count in changes.items():
+        logger.warning("%s: in %d image%s, %s", source, count, "s" * (count > 1), change)
 
 
 def decode_picture(
@@ -251,8 +267,8 @@ def _belongs_to(repo: str, file: str) -> bool:
     return any(Path(file).resolve().is_relative_to(Path(cache).resolve()) for cache in caches)
 
 
-def _face(value: Any, place: str, repo: str | None = None) -> np.ndarray:
-    image = decode_image(value, place, repo)
+def _face(value: Any, place: str, repo: str | None, changes: Counter[str]) -> np.ndarray:
+    image = decode_image(value, place, repo, changes)
     if image.shape != (SIZE, SIZE):
         height, width = image.shape
         raise DataError(f"{place}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")

@@ -38,14 +38,9 @@ def read_face(path: str | Path) -> tuple[np.ndarray, str]:
     Raises:
         PictureError: as `read_picture`.
     """
-    picture = read_picture(path, gray=True)
-    height, width = picture.frames[0].shape
-    changes = list(picture.notes)
-    if len(picture.frames) > 1:
-        changes.append(f"of {len(picture.frames)} frames, the first was taken")
-    if picture.deep:
-        changes.append(f"{8 * picture.frames[0].dtype.itemsize} bits became 8")
+    picture, changes = read_picture(path).simplified()
+    height, width = picture.shape
     if (height, width) != FACE:
         changes.append(f"the largest centred square of {width}x{height} pixels was resized to 48x48")
-    said = f"Taken as FER2013 has faces, in gray: {'; '.join(changes)}." if changes else ""
-    return to_face(picture.in_8_bits()), said
+    said = f"Taken as FER2013 has faces: {'; '.join(changes)}." if changes else ""
+    return to_face(picture), said

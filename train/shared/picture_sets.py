@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from fer_denoise.data import DataError
+from fer_denoise.data.fer2013 import tell_changes
 from fer_denoise.pictures import SUFFIXES, PictureError, read_picture
 
 
@@ -95,11 +97,15 @@ def _files(folder: Path, colour: bool) -> Iterable[tuple[str, np.ndarray]]:
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
         raise DataError(f"{folder}: holds no pictures; put PNG files there")
+    changes: Counter[str] = Counter()
     for file in files:
         try:
-            yield file.stem, read_picture(file, gray=not colour).in_8_bits()
+            picture, changed = read_picture(file).simplified(colour)
         except PictureError as error:
             raise DataError(f"{folder}: {error}") from error
+        changes.update(changed)
+        yield file.stem, picture
+    tell_changes(changes, str(folder))
 
 
 def _rows(file: Path, columns: tuple[str, ...], colour: bool) -> Iterable[list[np.ndarray]]:
@@ -110,12 +116,18 @@ def _rows(file: Path, columns: tuple[str, ...], colour: bool) -> Iterable[list[n
         raise DataError(f"{file}: cannot be read as Parquet ({error}); download it again") from error
     if missing := [name for name in columns if name not in table.column_names]:
         raise DataError(f"{file}: has no column {' or '.join(missing)}, only {', '.join(table.column_names)}")
+    changes: Counter[str] = Counter()
     for row, values in enumerate(zip(*(table[name].to_pylist() for name in columns), strict=True)):
-        try:
-            pictures = [read_picture(io.BytesIO(_encoded(value)), not colour, name=f"row {row}") for value in values]
-            yield [picture.in_8_bits() for picture in pictures]
-        except PictureError as error:
-            raise DataError(f"{file}: {error}") from error
+        pictures = []
+        for value in values:
+            try:
+                picture, changed = read_picture(io.BytesIO(_encoded(value)), name=f"row {row}").simplified(colour)
+            except PictureError as error:
+                raise DataError(f"{file}: {error}") from error
+            changes.update(changed)
+            pictures.append(picture)
+        yield pictures
+    tell_changes(changes, str(file))
 
 
 def _encoded(value: Any) -> bytes:

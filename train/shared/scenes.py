@@ -5,6 +5,7 @@ true black and white are not taken for impulses.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fer_denoise.data import DataError
-from fer_denoise.data.fer2013 import decode_image
+from fer_denoise.data.fer2013 import decode_image, tell_changes
 from fer_denoise.data.hub_dataset import HubDataset
 from train.shared import sampling
 from train.shared.picture_sets import read_set
@@ -66,7 +67,10 @@ def load_pictures(source: str, revision: str | None = None) -> list[np.ndarray]:
     if "train" not in splits:
         raise DataError(f"{source}: has no split train, only {', '.join(splits)}; choose another dataset")
     rows = splits["train"].cells([splits["train"].column])
-    return [decode_image(image, f"{source}, {place}", source) for place, (image,) in rows]
+    changes: Counter[str] = Counter()
+    pictures = [decode_image(image, f"{source}, {place}", source, changes) for place, (image,) in rows]
+    tell_changes(changes, source)
+    return pictures
 
 
 def pictures_commit(source: str) -> str | None:
@@ -139,7 +143,7 @@ class Crops:
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """`count` crops (count, 1, H, W), uint8; a picture of twice the sides is cut from twice as often."""
         chances = torch.rand(count, 3, generator=rng, device=self._up_to.device)
-        index = torch.searchsorted(self._up_to, chances[:, 0], right=True).clamp_(max=len(self._up_to) - 1)
+        index = torch.searchsorted(self._up_to, chances[:, 0].contiguous(), right=True).clamp_(max=len(self._up_to) - 1)
         corner = chances[:, 1:] * self._places[index]
         top, left = corner.long().view(count, 2, 1, 1).unbind(1)
         places = (top + self._rows) * self._widths[index].view(-1, 1, 1) + left + self._columns
