@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import datasets
 import pytest
 from training_data import write_faces
 
@@ -41,6 +42,27 @@ def test_each_gets_its_part_of_the_time_and_the_options_that_its_script_knows(mo
     assert zoo.training_command("patchgan-low", zoo.zoo()["patchgan-low"], None, args)[-2] == str(
         Path("runs/attention-unet-low/model")
     )
+
+
+def test_all_take_the_data_at_the_commit_that_the_zoo_was_begun_with(publish, tmp_path):
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
+    splits = {"train": datasets.Dataset.from_dict({"image": [], "label": []}, features)}
+
+    def revision_of(*options: str) -> str:
+        args = zoo.parse_args(["--data", "somebody/faces", "--out", str(tmp_path / "zoo"), *options])
+        zoo.fix_commit(args)
+        command = zoo.training_command("emotion", zoo.zoo()["emotion"], None, args)
+        assert ["--revision", args.revision] == next(zoo.measuring_commands({}, args))[-2:]
+        return command[command.index("--revision") + 1]
+
+    publish(splits, "a" * 40)
+    assert revision_of() == "a" * 40
+    publish(splits, "b" * 40)
+    assert revision_of() == "a" * 40, "the branch has moved meanwhile"
+    assert revision_of("--revision", "next") == "b" * 40
+    local = zoo.parse_args(["--data", str(tmp_path), "--out", str(tmp_path / "other")])
+    zoo.fix_commit(local)
+    assert local.revision is None and not (tmp_path / "other").exists()
 
 
 def test_afterwards_everything_is_measured_that_the_benchmark_knows():

@@ -6,8 +6,9 @@
     python -m train.zoo --data my-faces/ --out runs/zoo --no-bundle # train alone; this clone's weights stay
 
 The same command goes on after an interruption. `--out` receives a folder for each model, with what its script printed,
-and `report.json`. With a bundle, `fer_denoise/weights`, `fer_denoise/classical.json`, `results` and the pages that show
-them are those of the new models afterwards, in this clone.
+and `report.json`; a dataset on the Hub is taken at one commit for all of them. With a bundle, `fer_denoise/weights`,
+`fer_denoise/classical.json`, `results` and the pages that show them are those of the new models afterwards, in this
+clone.
 """
 
 import argparse
@@ -21,13 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from fer_denoise.command.options import at_least, positive
+from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.files import write_whole
+from fer_denoise.hub.sources import is_repo_id
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, UNIVERSAL, UNIVERSAL_LARGE, specialists
 from train.shared import setup
 from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
 
-REPORT = "report.json"
+REPORT, DATA = "report.json", "data.json"
 OUTPUT = "output.txt"
 POLL = 2.0
 """Seconds between two looks at how far a training is."""
@@ -95,6 +98,23 @@ def chosen_models(only: list[str] | None) -> dict[str, Model]:
     wanted = set(only or models)
     wanted |= {start for name in wanted if (start := models[name].start)}
     return {name: model for name, model in models.items() if name in wanted}
+
+
+def fix_commit(args: argparse.Namespace) -> None:
+    """Let all commands take a Hub dataset at the commit that the zoo was begun with, for a branch may move meanwhile.
+
+    Raises:
+        DataError: it is not on the Hub, or nobody answers there.
+    """
+    if Path(args.data).expanduser().exists() or not is_repo_id(args.data):
+        return
+    file, asked = args.out / DATA, {"data": args.data, "revision": args.revision}
+    begun = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if {name: begun.get(name) for name in asked} != asked:
+        begun = {**asked, "commit": fixed_dataset(args.data, args.revision).commit}
+        args.out.mkdir(parents=True, exist_ok=True)
+        write_whole(file, (json.dumps(begun, indent=1) + "\n").encode())
+    args.revision = begun["commit"]
 
 
 def training_command(name: str, model: Model, minutes: float | None, args: argparse.Namespace) -> list[str]:
@@ -186,6 +206,7 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
+    setup.with_message(fix_commit, args)
     models = chosen_models(args.only)
     weights = sum(model.weight for model in models.values())
     report: list[dict[str, Any]] = []
