@@ -40,8 +40,8 @@ from fer_denoise.demo.own_tab import OwnTab, progress_text
 from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face, read_upload
-from fer_denoise.photos import Box, restore_photo
-from fer_denoise.pictures import Picture, PictureError
+from fer_denoise.photos import Box, find_faces, restore_photo
+from fer_denoise.pictures import Picture, PictureError, to_face
 from fer_denoise.restore import NoiseLevel
 
 
@@ -208,6 +208,36 @@ def test_what_becomes_of_a_picture_that_is_taken_as_a_face_is_said(tmp_path, mak
     assert "the largest centred square of 96x48 pixels was resized to 48x48." in said
     clear = np.stack([face, np.full_like(face, 100)], axis=-1)
     assert "transparency was laid on white." in read_face(save(tmp_path / "clear.png", clear))[1]
+
+
+def test_the_largest_face_in_a_photo_is_cut_out_and_that_is_said(tmp_path):
+    photo = data.astronaut()
+    gray = np.asarray(Image.fromarray(photo).convert("L"))
+    (box,) = find_faces(gray)
+    face, said = read_face(save(tmp_path / "photo.png", photo))
+    np.testing.assert_array_equal(face, to_face(gray[box.slices]))
+    assert said.endswith(f"the face found in it, {box.side}x{box.side} pixels, was cut out and reduced to 48x48.")
+
+    small = np.asarray(Image.fromarray(gray[box.slices]).resize((60, 60)))
+    scene = np.full((256, 400), 128, np.uint8)
+    scene[20:80, 20:80], scene[90 : 90 + box.side, 200 : 200 + box.side] = small, gray[box.slices]
+    lesser, greater = sorted(find_faces(scene), key=lambda box: box.side)
+    assert lesser.side < 80 and greater.left > 150
+    face, said = read_face(save(tmp_path / "two.png", scene))
+    np.testing.assert_array_equal(face, to_face(scene[greater.slices]))
+    assert f"the largest of 2 faces found in it, {greater.side}x{greater.side} pixels" in said
+
+
+def test_where_there_is_no_face_or_nothing_else_the_picture_is_taken_as_a_whole(tmp_path):
+    stones = data.gravel()
+    face, said = read_face(save(tmp_path / "gravel.png", stones))
+    np.testing.assert_array_equal(face, to_face(stones))
+    assert "no face was found in it, so the largest centred square of 512x512 pixels was resized to 48x48." in said
+    (box,) = find_faces(data.astronaut())
+    portrait = np.asarray(Image.fromarray(data.astronaut()[box.slices]).convert("L").resize((96, 96)))
+    face, said = read_face(save(tmp_path / "portrait.png", portrait))
+    np.testing.assert_array_equal(face, to_face(portrait))
+    assert "faces: the largest centred square of 96x96 pixels was resized" in said
 
 
 def test_a_face_of_ones_own_is_taken_with_words_where_it_is_changed(tmp_path, make_faces, monkeypatch):

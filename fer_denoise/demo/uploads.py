@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from fer_denoise.classical import FILTERS
+from fer_denoise.photos import find_faces
 from fer_denoise.pictures import FACE, Picture, PictureError, picture_size, read_picture, to_face
 
 MAX_MEGAPIXELS = {"network": 12, "filter": 1}
 """Of all frames of a file. The command line takes more."""
+SMALL = 2 * FACE[0]
+"""Pixels a side of a picture that is taken for a face already, and not searched for one."""
 
 
 def read_upload(path: str | Path | None, model: str, gray: bool = False, white: float | None = None) -> Picture:
@@ -33,14 +36,30 @@ def read_upload(path: str | Path | None, model: str, gray: bool = False, white: 
 
 
 def read_face(path: str | Path) -> tuple[np.ndarray, str]:
-    """A picture as a face, uint8 (48, 48), and what became of it by that, for a person to read, if anything did.
+    """The largest face in a picture, uint8 (48, 48), and what became of the picture by that, for a person to read.
+
+    A small picture is taken for a face as a whole, and so is one in which none is found; where nothing became of it,
+    nothing is said.
 
     Raises:
         PictureError: as `read_picture`.
     """
-    picture, changes = read_picture(path).simplified()
-    height, width = picture.shape
-    if (height, width) != FACE:
-        changes.append(f"the largest centred square of {width}x{height} pixels was resized to 48x48")
+    pixels, changes = read_picture(path).simplified()
+    if pixels.shape != FACE:
+        pixels, change = _face_alone(pixels)
+        changes.append(change)
     said = f"Taken as FER2013 has faces: {'; '.join(changes)}." if changes else ""
-    return to_face(picture), said
+    return to_face(pixels), said
+
+
+def _face_alone(photo: np.ndarray) -> tuple[np.ndarray, str]:
+    """The largest face in uint8 (H, W), or all of it, and what is about to become of it."""
+    height, width = photo.shape
+    searched = max(height, width) > SMALL
+    if searched and (boxes := find_faces(photo)):
+        box = max(boxes, key=lambda box: box.side)
+        which = "the face found in it" if len(boxes) == 1 else f"the largest of {len(boxes)} faces found in it"
+        resized = "enlarged" if box.side < FACE[0] else "reduced"
+        return photo[box.slices], f"{which}, {box.side}x{box.side} pixels, was cut out and {resized} to 48x48"
+    none = "no face was found in it, so " if searched else ""
+    return photo, f"{none}the largest centred square of {width}x{height} pixels was resized to 48x48"
