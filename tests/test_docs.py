@@ -20,6 +20,8 @@ from typing import NamedTuple
 import pytest
 
 from fer_denoise import __main__ as command
+from fer_denoise import __version__
+from fer_denoise.demo.explain_tab import TEXT
 from train import publish
 
 ROOT = Path(__file__).parents[1]
@@ -206,3 +208,16 @@ def test_the_blocks_of_a_page_run_as_printed_from_an_empty_folder(page, installe
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert any(tmp_path.iterdir())
+
+
+def test_whoever_cites_it_names_the_version_there_is():
+    lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    cited = {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
+    assert cited["version"] == __version__ and cited["title"] in TEXT and cited["repository-code"] in TEXT
+
+
+def test_the_code_that_the_app_shows_runs(samples):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    names = {"faces": samples}
+    exec(code, names)
+    assert names["restored"].shape == samples.shape and names["restored"].dtype == samples.dtype

@@ -2,6 +2,8 @@
 
 import gradio as gr
 
+from fer_denoise import __version__
+
 TEXT = """
 ## What this is for
 
@@ -50,6 +52,29 @@ to judge what somebody feels. The networks learned from the faces of FER2013: sm
 over age, gender and ethnicity. Whoever is rare there may be restored worse. *Universal* also learned from parts of
 photographs, one of them that of the cat.
 
+## For researchers
+
+`pip install git+https://github.com/fer-denoise/fer-denoise` installs the package, without the app:
+
+```python
+from fer_denoise import Restorer
+
+restorer = Restorer.from_pretrained("universal")
+restored = restorer(faces)  # uint8 or float in [0, 1], (H, W) or (N, H, W)
+```
+
+Every figure in *Results* comes from a script of the repository, which trains and measures anew with one command;
+`train/fer_denoise.ipynb` does so on a free GPU. To cite it:
+
+```bibtex
+@software{fer_denoise,
+  author  = {{The fer-denoise authors}},
+  title   = {fer-denoise: restoring noisy faces, with honest numbers},
+  url     = {https://github.com/fer-denoise/fer-denoise},
+  version = {VERSION},
+}
+```
+
 ## For programs
 
 Every program can call this app: `/restore`, `/add_noise` and `/estimate_noise`. *Use via API*, at the foot of the
@@ -60,4 +85,4 @@ language models.
 
 def build_explain_tab() -> None:
     """Fill the current tab."""
-    gr.Markdown(TEXT, elem_classes="reading")
+    gr.Markdown(TEXT.replace("VERSION", __version__), elem_classes="reading")

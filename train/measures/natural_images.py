@@ -48,8 +48,8 @@ class PictureSet(NamedTuple):
 SETS = {
     "Set12": PictureSet(),
     "BSD68": PictureSet(),
-    "Kodak24": PictureSet(colour=True),
     "Classic5": PictureSet(saved=True),
+    "Kodak24": PictureSet(colour=True),
 }
 
 
