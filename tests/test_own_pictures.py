@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
 from fer_denoise.data import DataError, Faces
-from fer_denoise.demo import hub_faces, many_pictures
+from fer_denoise.demo import hub_faces, many_pictures, quick_look
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.example_pictures import EXAMPLES, example_pictures, noisy_astronaut, thumbnail
 from fer_denoise.demo.face_tab import FaceTab
@@ -40,7 +40,7 @@ from fer_denoise.demo.own_tab import OwnTab, progress_text
 from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face, read_upload
-from fer_denoise.photos import Box, find_faces, restore_photo
+from fer_denoise.photos import Box, find_faces, restore_photo, restore_picture
 from fer_denoise.pictures import Picture, PictureError, to_face
 from fer_denoise.restore import NoiseLevel
 
@@ -388,6 +388,50 @@ def test_a_picture_comes_back_under_its_own_name_upright_and_in_its_colours(tmp_
     last = shown[tab.results.last]
     assert Path(tab.change_strength(last, 0)[tab.results.file].value["path"]).name == "My holiday_restored.png"
     assert tab.job.busy(FairQueue(), "x")[tab.job.start].interactive is False
+
+
+def test_a_large_picture_is_looked_at_reduced_before_all_of_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(quick_look, "PIXELS", 1000)
+    monkeypatch.setattr(quick_look, "LARGE", 4000)
+    large, small = save(tmp_path / "large.png", noisy_astronaut()[:60, :90]), noisy_astronaut()[:60, :60]
+    with gr.Blocks():
+        tab = OwnTab(Restorers(), Cancellations(), FairQueue())
+    told: list[str] = []
+    # The turn comes after a hundred seconds; half of the restoration takes four.
+    seconds = iter([0, 100, 100, 100, 104])
+    monkeypatch.setattr("fer_denoise.demo.own_tab.time", SimpleNamespace(perf_counter=lambda: next(seconds)))
+    monkeypatch.setattr("fer_denoise.demo.own_restoration.restore_picture", halfway)
+    request = SimpleNamespace(session_hash="me")
+    inputs = ("median", "Whole picture", True, None, None, request, lambda done, desc: told.append(desc))
+    _, look, result = tab.restore_chosen(str(large), *inputs)
+    shown = look[tab.results.before_after]
+    assert shown.visible and shown.label == "A first look, reduced to 30x20 pixels: noisy | restored"
+    assert list(look) == [tab.results.before_after]
+    assert result[tab.results.before_after].label == "Drag: noisy | restored" and result[tab.results.file].visible
+    assert told == ["Restoring", "Restoring, about 4 s left"]
+    monkeypatch.undo()
+    assert quick_look.quick_look(Restorers().get("median"), Picture.of(small)) is None
+    assert len(list(tab.restore_chosen(str(save(tmp_path / "small.png", small)), *inputs))) == 2
+
+
+def halfway(restorer, picture, sigma, report):
+    """Restores a picture, and reports only that half is done."""
+    report(0.5)
+    return restore_picture(restorer, picture, sigma)
+
+
+def test_a_first_look_takes_any_picture_and_knows_that_reducing_it_took_noise_away():
+    sigmas: list[float | None] = []
+
+    def restorer(noisy, sigma, report):
+        sigmas.append(sigma)
+        return noisy
+
+    film = Picture(tuple(np.full((400, 800), level, np.uint16) for level in (4095, 0, 0)), white=4095)
+    look = quick_look.quick_look(restorer, film, 0.3)
+    assert look.size == "267x134 pixels" and look.noisy.dtype == np.uint8 and (look.restored == 255).all()
+    assert sigmas == [pytest.approx(0.1)]
+    assert quick_look.quick_look(restorer, film).size == "267x134 pixels" and sigmas[1] is None
 
 
 def test_without_a_picture_there_is_nothing_to_press():

@@ -3,10 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, Protocol
 
 POLL_SECONDS = 0.2
 """How often who waits for a job looks whether it was cancelled."""
+
+
+class Report(Protocol):
+    """Called by a job with its progress in [0, 1], and perhaps with something to look at meanwhile."""
+
+    def __call__(self, progress: float, look: Any = None) -> None: ...
 
 
 class Cancelled(Exception):
@@ -45,29 +51,28 @@ class Cancellations:
                 self.cancel(who, kind)
 
 
-def run_with_progress(
-    job: Callable[[Callable[[float], None]], Any], cancelled: threading.Event
-) -> Iterator[tuple[float, Any]]:
+def run_with_progress(job: Callable[[Report], Any], cancelled: threading.Event) -> Iterator[tuple[float, Any]]:
     """Run a job in a thread.
 
     Args:
-        job: is given a function to call with its progress in [0, 1], which raises `Cancelled` once `cancelled` is set.
+        job: is given a function to report by, which raises `Cancelled` once `cancelled` is set.
         cancelled: also set when this iterator is closed.
 
     Yields:
-        The progress and None; at last 1 and the result. What `job` raises is raised here.
+        The progress and what there is to look at, else None; at last 1 and the result. What `job` raises is raised
+        here.
 
     Raises:
         Cancelled: `cancelled` is set. A job that does not report meanwhile ends later, with nobody waiting for it.
     """
     messages: Queue[tuple[float, Any, BaseException | None]] = Queue()
 
-    def report(progress: float) -> None:
+    def report(progress: float, look: Any = None) -> None:
         if cancelled.is_set():
             raise Cancelled
         # The end is reported together with the result.
         if progress < 1:
-            messages.put((progress, None, None))
+            messages.put((progress, look, None))
 
     def run() -> None:
         try:

@@ -10,6 +10,7 @@ from fer_denoise.zoo import DEFAULT_MODEL, MODELS, list_models
 
 WHOLE, FACES = "Whole picture", "Faces in it"
 INVITATION = "Choose a picture, or take one of these: it is restored when it arrives."
+COMPARE = "Drag: noisy | restored"
 
 MEMORY_SECONDS = 1800
 """How long a visitor's last picture stays in memory, for the strength to be changed."""
@@ -81,7 +82,7 @@ def lay_out_results() -> Results:
     """The one result, hidden until there is one, and what is told of it."""
     last = gr.State(None, time_to_live=MEMORY_SECONDS)
     before_after = gr.ImageSlider(
-        label="Drag: noisy | restored",
+        label=COMPARE,
         format="png",
         interactive=False,
         buttons=["fullscreen"],

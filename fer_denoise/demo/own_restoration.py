@@ -1,12 +1,12 @@
 """What is done to a visitor's picture, without a word of how it is shown."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from fer_denoise.demo.cancellable_job import Cancelled
+from fer_denoise.demo.cancellable_job import Cancelled, Report
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.own_faces import FacePair, keep_faces, small_faces
+from fer_denoise.demo.quick_look import quick_look
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.photos import Box, find_faces, picture_noise_level, restore_picture
 from fer_denoise.pictures import Picture
@@ -54,9 +54,9 @@ def restore_own(
     queue: FairQueue,
     visitor: str,
     cancelled: threading.Event,
-    report: Callable[[float], None],
+    report: Report,
 ) -> OwnResult:
-    """Restore a picture when it is the visitor's turn.
+    """Restore a picture when it is the visitor's turn; of a large one, a `QuickLook` is reported first.
 
     Raises:
         Cancelled: `cancelled` was set.
@@ -67,11 +67,15 @@ def restore_own(
         if cancelled.is_set():
             raise Cancelled
 
-    estimator = restorers.get(UNIVERSAL)
+    estimator, restorer = restorers.get(UNIVERSAL), restorers.get(wish.model)
     with queue.take(visitor, cancelled):
+        # Of faces alone, the rest would look restored as well.
+        if not wish.faces and (look := quick_look(restorer, picture, wish.sigma)):
+            report(0, look)
         before = picture_noise_level(estimator, picture)
-        wanted()
-        restored = restore_picture(restorers.get(wish.model), picture, wish.sigma, report)
+        # From here on, it is told how long it takes.
+        report(0)
+        restored = restore_picture(restorer, picture, wish.sigma, report)
         wanted()
         after = picture_noise_level(estimator, restored)
     wanted()

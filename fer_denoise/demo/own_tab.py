@@ -1,13 +1,13 @@
 """The tab for a visitor's own pictures: one that is looked at, or many that come back as a ZIP."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
+from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, Report, run_with_progress
 from fer_denoise.demo.components import HEAVY_JOB, in_plain_words, picture_file, preview
 from fer_denoise.demo.error_map import noise_picture
 from fer_denoise.demo.example_pictures import example_pictures
@@ -15,9 +15,10 @@ from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.job_controls import JobControls, Updates
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery
-from fer_denoise.demo.own_layout import FACES, INVITATION, lay_out_examples, lay_out_options, lay_out_results
+from fer_denoise.demo.own_layout import COMPARE, FACES, INVITATION, lay_out_examples, lay_out_options, lay_out_results
 from fer_denoise.demo.own_restoration import OwnResult, Wish, restore_own
 from fer_denoise.demo.own_words import describe
+from fer_denoise.demo.quick_look import QuickLook
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_upload
 from fer_denoise.photos import blend_pictures, picture_noise_map
@@ -101,20 +102,31 @@ class OwnTab:
         yield self.job.busy(self._queue, path)
         wish = Wish(model, part == FACES, sigma or None)
 
-        def work(report: Callable[[float], None]) -> OwnResult:
+        def work(report: Report) -> OwnResult:
             return restore_own(picture, wish, self._restorers, self._queue, visitor_of(request), cancelled, report)
 
         started = time.perf_counter()
         try:
-            for fraction, done in run_with_progress(work, cancelled):
-                if done is None:
+            for fraction, made in run_with_progress(work, cancelled):
+                # What came before was no part of the restoration.
+                started = started if fraction else time.perf_counter()
+                if isinstance(made, QuickLook):
+                    yield self.first_look(made, picture)
+                elif made is None:
                     progress(fraction, desc=progress_text(fraction, time.perf_counter() - started))
             if cancelled.is_set():
                 raise Cancelled
         except Cancelled:
             yield self.job.without_results("Stopped.")
             return
-        yield self.shown(done, path, model)
+        yield self.shown(made, path, model)
+
+    def first_look(self, look: QuickLook, picture: Picture) -> Updates:
+        """What is shown of a large picture until it is restored."""
+        profile = picture.info.get("icc_profile")
+        label = f"A first look, reduced to {look.size}: noisy | restored"
+        pair = preview(look.noisy, profile), preview(look.restored, profile)
+        return {self.results.before_after: gr.ImageSlider(pair, label=label, visible=True)}
 
     def shown(self, result: OwnResult, path: str, model: str) -> Updates:
         """All that shows a result, at full strength."""
@@ -137,7 +149,7 @@ class OwnTab:
         profile = blended.info.get("icc_profile")
         pair = preview(picture.in_8_bits(), profile), preview(blended.in_8_bits(), profile)
         return {
-            self.results.before_after: gr.ImageSlider(pair, **options),
+            self.results.before_after: gr.ImageSlider(pair, label=COMPARE, **options),
             self.results.file: gr.DownloadButton(value=picture_file(blended, path), **options),
         }
 
