@@ -24,6 +24,7 @@ from fer_denoise.demo.components import preview
 from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.face_view import restore_face, title_of
 from fer_denoise.demo.links import FACE_CONTROLS, Settings, write_link
+from fer_denoise.demo.loupe import LIMIT, SIDE
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.models.restoration import NetworkMethod
 from fer_denoise.noise import TASKS
@@ -419,6 +420,59 @@ def test_keys_and_clicks_move_the_divider_which_stays_where_it_is(visit):
     here.slider.press("ArrowRight")
     here.wait_for_table_other_than(before)
     assert place() == pytest.approx(0.8, abs=0.01)
+    here.panel.get_by_label("Divider between Noisy and Universal").press("ArrowRight")
+    assert place() == pytest.approx(0.81, abs=0.005)
+    here.assert_quiet()
+
+
+RED = """
+canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].filter((_, n) => !(n % 4))
+"""
+
+
+def test_a_loupe_shows_one_place_of_both_sides_and_their_difference(visit):
+    here = visit(query="?tab=high")
+    view = restore_face(next(iter(sample_faces().values())), Restorers(), ("noisy", "universal"), TASKS["high"], 0)
+    left, right = (np.asarray(picture).astype(int) for picture in (view.left, view.right))
+    button, canvases = here.panel.get_by_role("button", name="Loupe"), here.panel.locator(".loupe canvas")
+
+    def shows(row: int, column: int) -> bool:
+        shown = [np.reshape(canvas.evaluate(RED), (SIDE, SIDE)) for canvas in canvases.all()]
+        place = slice(row, row + SIDE), slice(column, column + SIDE)
+        difference = np.clip(127.5 * (1 + (left - right)[place] / LIMIT), 0, 255)
+        return all(
+            np.abs(a - b).max() <= 1 for a, b in zip(shown, (left[place], right[place], difference), strict=True)
+        )
+
+    assert not canvases.first.is_visible() and button.get_attribute("aria-pressed") == "false"
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    stage = here.panel.locator(".stage").bounding_box()
+    here.page.mouse.move(stage["x"] + 0.5 * stage["width"], stage["y"] + 0.25 * stage["height"])
+    here.wait_until(lambda: shows(6, 18))
+    for canvas in canvases.all():
+        assert canvas.bounding_box()["width"] % SIDE == 0
+        assert canvas.evaluate("canvas => getComputedStyle(canvas).imageRendering") == "pixelated"
+    lens = here.panel.locator(".lens").bounding_box()
+    assert lens["x"] - stage["x"] == pytest.approx(18 / 48 * stage["width"], abs=1)
+    # Keys move it both ways and stop at the rim, and the reader is told where it is.
+    column = here.panel.get_by_label("Column of the loupe")
+    column.press("ArrowDown")
+    column.press("ArrowLeft")
+    here.wait_until(lambda: shows(7, 17))
+    assert column.evaluate("range => range.ariaValueText") == "columns 18 to 29"
+    column.press("End")
+    here.wait_until(lambda: shows(7, 36))
+    # It stays where it is, and shows what is there now.
+    before = here.table()
+    here.choose("Left", "Clean")
+    here.wait_for_table_other_than(before)
+    left = np.asarray(view.clean).astype(int)
+    here.wait_until(lambda: shows(7, 36))
+    assert button.get_attribute("aria-pressed") == "true"
+    here.keep("loupe")
+    button.click()
+    assert not canvases.first.is_visible()
     here.assert_quiet()
 
 

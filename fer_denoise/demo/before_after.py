@@ -5,6 +5,7 @@ from html import escape
 import gradio as gr
 from PIL import Image
 
+from fer_denoise.demo import loupe
 from fer_denoise.demo.components import inline
 from fer_denoise.demo.error_map import error_legend, impulse_legend
 from fer_denoise.demo.face_view import FaceView
@@ -22,7 +23,7 @@ ON_LOAD = f"""
 const follow = {ADDRESS};
 const linked = () => element.querySelector("[data-link]");
 element.addEventListener("input", (event) => {{
-    if (event.target.type !== "range") return;
+    if (!event.target.closest(".stage")) return;
     element.style.setProperty("--divider", `${{100 * event.target.value / {STEPS}}}%`);
 }});
 element.addEventListener("click", (event) => {{
@@ -32,6 +33,7 @@ element.addEventListener("click", (event) => {{
     }}
 }});
 watch("value", () => {{ if (linked()) follow(linked().dataset.link); }});
+{loupe.ON_LOAD}
 """
 """Moves the divider; its place stands on the element itself, which keeps it when the pictures change."""
 
@@ -65,11 +67,13 @@ def before_after(view: FaceView, link: str, warning: str = "") -> str:
 <span class="tag left">{left}</span><span class="tag right">{right}</span>
 <input type="range" min="0" max="{STEPS}" value="{STEPS // 2}" aria-label="Divider between {left} and {right}">
 <span class="divider"></span>
+{loupe.BUTTON}
 <button class="fullscreen" type="button" aria-label="Full screen" title="Full screen">{CORNERS}</button>
 </div></div>
 <div class="numbers">{view.numbers}{warning}</div>
 <div class="small">{small}
 <p class="save"><a href="{_url(view.right)}" download="restored.png">Save the right one (PNG)</a></p></div>
+{loupe.loupe(*view.titles)}
 </div>"""
 
 
