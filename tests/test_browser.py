@@ -431,7 +431,8 @@ canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.he
 
 
 def test_a_loupe_shows_one_place_of_both_sides_and_their_difference(visit):
-    here = visit(query="?tab=high")
+    here = visit()
+    here.open("High Gaussian noise")
     view = restore_face(next(iter(sample_faces().values())), Restorers(), ("noisy", "universal"), TASKS["high"], 0)
     left, right = (np.asarray(picture).astype(int) for picture in (view.left, view.right))
     button, canvases = here.panel.get_by_role("button", name="Loupe"), here.panel.locator(".loupe canvas")
