@@ -986,6 +986,18 @@ def test_a_result_that_comes_after_another_picture_was_chosen_is_not_shown(visit
     own.here.assert_quiet()
 
 
+def test_a_file_that_browsers_cannot_show_is_restored_and_that_is_said(visit, two_pictures, tmp_path):
+    own = OwnPicture(visit())
+    Image.fromarray(noisy_astronaut()[:64, :64]).save(tmp_path / "scan.tif")
+    own.choose(tmp_path / "scan.tif")
+    own.wait_for_result()
+    picker = own.panel.locator(".image-frame img").first
+    assert "cannot show such a file" in picker.get_attribute("alt")
+    own.choose(two_pictures[0])
+    own.here.wait_until(lambda: picker.get_attribute("alt") == "")
+    own.here.assert_quiet()
+
+
 def test_the_results_of_many_pictures_go_with_what_they_were_made_from(visit, two_pictures, monkeypatch):
     here = visit()
     here.open("Your own picture")

@@ -41,6 +41,19 @@ NAMED_PICTURES = """
 """
 """Names the pictures of galleries by their captions, where Gradio would say which of how many each is."""
 
+UNSEEN_PICTURES = """
+() => {
+    const say = (event, picture, words) => document.addEventListener(event, ({ target }) => {
+        if (!target.matches?.(`.image-frame ${picture}`)) return;
+        target.alt = words;
+        target.toggleAttribute("data-unseen", Boolean(words));
+    }, true);
+    say("error", "img", "This browser cannot show such a file, which is read all the same.");
+    say("load", "img[data-unseen]", "");
+}
+"""
+"""Says so where a picker holds what browsers do not show, such as TIFF or HEIC."""
+
 FAILED = "This did not work"
 """Over the message of an error that a person can mend."""
 
