@@ -29,11 +29,12 @@ from fer_denoise.demo.error_map import (
     impulse_picture,
     noise_picture,
 )
-from fer_denoise.demo.face_view import restore_face
+from fer_denoise.demo.face_view import restore_face, title_of
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import SELF_ENSEMBLE, TOLD_SIGMA
+from fer_denoise.images import to_float
 from fer_denoise.metrics import PSNR_CAP, psnr
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import TASKS, GaussianNoise, gaussian_noise
@@ -185,8 +186,20 @@ def test_a_face_is_shown_with_what_the_classifier_takes_it_for(face):
     assert f"<i title='of a crowd'>{votes[0, 0]:.0%}</i>" in shown and CROWD in shown and NOTE in shown
 
 
+def test_the_clean_face_is_classified_once_whatever_the_noise(face, monkeypatch):
+    restorers, sizes = Restorers(), []
+    features = EmotionClassifier._features
+    monkeypatch.setattr(
+        EmotionClassifier, "_features", lambda self, faces: sizes.append(len(faces)) or features(self, faces)
+    )
+    for sides in (("noisy", "universal"), ("noisy", "median"), ("clean", "median"), ("clean", "clean")):
+        table = restore_face(face, restorers, sides, TASKS["high"], 3).emotions
+        assert table.count("<th scope='col'>") == 1 + len({"Clean", *map(title_of, sides)})
+    assert sizes == [1, 2, 2, 1]
+
+
 def test_a_classifier_of_labels_alone_shows_no_crowd(face):
-    labels, votes = guesses(EmotionClassifier(widths=(4, 8)).eval(), face[None])
+    labels, votes = guesses(EmotionClassifier(widths=(4, 8)).eval(), to_float(face), [])
     assert votes is None and "crowd" not in emotion_table(("Clean",), labels, votes) + note(votes)
 
 

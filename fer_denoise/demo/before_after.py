@@ -1,5 +1,6 @@
 """The comparison of two pictures of a face: one laid over the other, with a divider, and the gain as one number."""
 
+from functools import lru_cache
 from html import escape
 
 import gradio as gr
@@ -82,4 +83,10 @@ def _small(title: str, picture: Image.Image, legend: str = "") -> str:
 
 
 def _url(picture: Image.Image) -> str:
-    return str(inline(picture, "face").url)
+    return _url_of(picture.mode, picture.size, picture.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _url_of(mode: str, size: tuple[int, int], pixels: bytes) -> str:
+    """Remembered, for the clean face is the same with every move of a slider, and what stands right is there twice."""
+    return str(inline(Image.frombytes(mode, size, pixels), "face").url)

@@ -1,6 +1,7 @@
 """What the emotion classifier takes a face for, as tables to show side by side."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,8 +15,27 @@ NOTE = (
 CROWD = " Behind it, in italics: how many of a crowd would choose each emotion, as it guesses too."
 
 
-def guesses(classifier: EmotionClassifier, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities of labels and, where the classifier has learned from votes, fractions of a crowd, (N, 7) each."""
+Guesses = tuple[np.ndarray, np.ndarray | None]
+"""Probabilities of labels and, where the classifier has learned from votes, fractions of a crowd, (N, 7) each."""
+
+
+def guesses(classifier: EmotionClassifier, clean: np.ndarray, others: list[np.ndarray]) -> Guesses:
+    """Of a clean face and then of others, float32 (48, 48) each, as for `EmotionClassifier`."""
+    # It is the same with every move of a slider.
+    labels, votes = _guesses_of_one(classifier, clean.tobytes(), clean.shape)
+    if not others:
+        return labels, votes
+    other_labels, other_votes = _guesses(classifier, np.stack(others))
+    both = None if votes is None or other_votes is None else np.concatenate([votes, other_votes])
+    return np.concatenate([labels, other_labels]), both
+
+
+@lru_cache(maxsize=64)
+def _guesses_of_one(classifier: EmotionClassifier, face: bytes, shape: tuple[int, ...]) -> Guesses:
+    return _guesses(classifier, np.frombuffer(face, np.float32).reshape(1, *shape))
+
+
+def _guesses(classifier: EmotionClassifier, faces: np.ndarray) -> Guesses:
     if classifier.votes_head is None:
         return classifier(faces), None
     return classifier.probabilities_and_votes(faces)

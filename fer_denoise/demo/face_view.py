@@ -67,7 +67,8 @@ def restore_face(
     left, right = (_side(side, clean, noisy, restorers, noise, alpha) for side in sides)
     titles = title_of(sides[0]), title_of(sides[1])
     shown = {"Clean": clean, titles[0]: left, titles[1]: right}
-    labels, votes = guesses(restorers.classifier(), np.stack(list(shown.values())))
+    _, *others = shown.values()
+    labels, votes = guesses(restorers.classifier(), clean, others)
     return FaceView(
         titles=titles,
         left=as_picture(left),
