@@ -1,9 +1,10 @@
 """Photos: pictures of any depth, in colour or of several frames, restored as a whole or only the faces in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -52,6 +53,20 @@ def restore_picture(
         report = on_progress and partial(_report_frame, on_progress, done, len(images))
         restored.append(restore_photo(restorer, image, sigma, report))
     return picture.with_images(restored)
+
+
+def restore_pictures(restorer: Restorer, pictures: Sequence[Picture], sigma: float | None = None) -> list[Picture]:
+    """As `restore_picture` each of several of any sizes, depths and colours, frames that are alike in one batch."""
+    images = [image for picture in pictures for image in picture.images]
+    alike: dict[Any, list[int]] = {}
+    for index, image in enumerate(images):
+        alike.setdefault((image.shape, image.dtype), []).append(index)
+    for indices in alike.values():
+        batch = restore_photos(restorer, [images[index] for index in indices], sigma)
+        for index, restored in zip(indices, batch, strict=True):
+            images[index] = restored
+    frames = iter(images)
+    return [picture.with_images(list(islice(frames, len(picture.frames)))) for picture in pictures]
 
 
 def picture_noise_level(restorer: Restorer, picture: Picture) -> NoiseLevel | None:

@@ -161,13 +161,13 @@ def read_picture(
         return _read_with_pillow(opened, gray, white, shown)
 
 
-def picture_size(path: str | Path) -> tuple[int, int, int]:
-    """Width and height of a picture and the number of its frames, by its headers alone.
+def picture_size(source: str | Path | BinaryIO, name: str | None = None) -> tuple[int, int, int]:
+    """Width and height of a picture and the number of its frames, by its headers alone; arguments as `read_picture`.
 
     Raises:
         PictureError: as `read_picture`.
     """
-    with _opened(path) as (opened, _):
+    with _opened(source, name) as (opened, _):
         if isinstance(opened, DeepPicture):
             return *opened.sizes[0], len(opened.sizes)
         return *opened.size, _frame_count(opened)

@@ -809,7 +809,7 @@ def test_a_file_name_is_never_taken_for_html(visit, tmp_path):
     here.page.get_by_text("is not a picture").first.wait_for()
     here.panel.get_by_text("Nothing was restored").wait_for()
     here.unfold("Many pictures at once")
-    here.panel.locator("input[type=file]").last.set_input_files([tmp_path / name])
+    here.panel.locator("#noisy input[type=file]").set_input_files([tmp_path / name])
     here.panel.get_by_role("button", name="Restore all").click()
     here.panel.get_by_role("grid").get_by_text("is not a picture").first.wait_for(state="attached")
     assert here.page.evaluate("window.taken") is None
@@ -1003,7 +1003,10 @@ def test_the_results_of_many_pictures_go_with_what_they_were_made_from(visit, tw
     here.open("Your own picture")
     here.unfold("Many pictures at once")
     start = here.panel.get_by_role("button", name="Restore all")
-    shown = here.panel.get_by_text("Restored pictures (ZIP)"), here.panel.get_by_text("What was done", exact=True)
+    shown = (
+        here.panel.get_by_text("Restored pictures, and the report as CSV"),
+        here.panel.get_by_text("What was done", exact=True),
+    )
 
     def restore() -> None:
         start.click()
@@ -1014,7 +1017,7 @@ def test_the_results_of_many_pictures_go_with_what_they_were_made_from(visit, tw
         here.panel.get_by_text(text).wait_for()
         here.wait_until(lambda: not any(part.is_visible() for part in shown))
 
-    here.panel.locator("input[type=file]").last.set_input_files(two_pictures)
+    here.panel.locator("#noisy input[type=file]").set_input_files(two_pictures)
     here.panel.get_by_label("Remove this file").first.wait_for()
     restore()
     with monkeypatch.context() as patch:
@@ -1035,25 +1038,38 @@ def test_the_results_of_many_pictures_go_with_what_they_were_made_from(visit, tw
     here.assert_quiet()
 
 
-def test_many_pictures_come_back_as_a_zip(visit, tmp_path):
-    photo = noisy_astronaut()[:64, :64]
-    for name in ("a.png", "b.png"):
-        Image.fromarray(photo).save(tmp_path / name)
+def test_many_pictures_come_back_as_a_zip_with_a_report(visit, tmp_path, make_faces):
+    (clean,) = make_faces(1)
+    (tmp_path / "clean").mkdir()
+    Image.fromarray(clean).save(tmp_path / "clean" / "a.png")
+    Image.fromarray(np.rint(255 * TASKS["high"](clean, seed=0)).astype(np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(noisy_astronaut()[:64, :64]).save(tmp_path / "b.png")
     (tmp_path / "broken.png").write_text("no picture")
+    (tmp_path / "faces.csv").write_text(f"emotion,pixels\n0,{' '.join(map(str, clean.ravel()))}\n")
     here = visit()
     here.open("Your own picture")
     here.unfold("Many pictures at once")
-    here.panel.locator("input[type=file]").last.set_input_files(
-        [tmp_path / name for name in ("a.png", "b.png", "broken.png")]
-    )
-    here.panel.get_by_text("broken").first.wait_for()
+    names = "a.png", "b.png", "broken.png", "faces.csv"
+    here.panel.locator("#noisy input[type=file]").set_input_files([tmp_path / name for name in names])
+    here.panel.locator("#clean input[type=file]").set_input_files(tmp_path / "clean" / "a.png")
+    here.panel.get_by_label("Remove this file").nth(3).wait_for()
+    here.panel.locator("#clean a[download='a.png']").wait_for()
     here.panel.get_by_role("button", name="Restore all").click()
-    here.panel.get_by_text("2 restored by Universal, 1 left out").wait_for()
+    here.panel.get_by_text("3 restored by Universal, 1 left out").wait_for()
+    here.panel.get_by_role("grid").get_by_text("PSNR restored").first.wait_for(state="attached")
+    face = here.panel.get_by_alt_text("a.png, restored")
+    assert face.bounding_box()["width"] % 48 == 0 and face.get_attribute("src").startswith("data:image/png;base64,")
     here.keep("many")
     with here.page.expect_download() as download:
-        here.panel.locator("a[download$='.zip']").click()
+        here.panel.locator("a[download='restored.zip']").click()
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert archive.namelist() == ["a.png", "b.png", "restored.csv"]
-        rows = list(csv.DictReader(io.StringIO(archive.read("restored.csv").decode())))
-    assert [row["restored as"] for row in rows] == ["a.png", "b.png", ""]
+        assert archive.namelist() == ["a.png", "b.png", "faces.csv", "restored.csv"]
+        report = archive.read("restored.csv")
+    with here.page.expect_download() as download:
+        here.panel.locator("a[download='restored.csv']").click()
+    assert Path(download.value.path()).read_bytes() == report
+    rows = list(csv.DictReader(io.StringIO(report.decode())))
+    assert [row["restored as"] for row in rows] == ["a.png", "b.png", "", "faces.csv"] and float(
+        rows[0]["PSNR noisy"]
+    ) > 20
     here.assert_quiet()

@@ -5,8 +5,8 @@ import types
 import numpy as np
 import pytest
 
+from fer_denoise.demo.batch_turns import picture_restorer
 from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
-from fer_denoise.demo.many_pictures import picture_restorer
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.pictures import Picture
 
@@ -41,7 +41,8 @@ def test_only_small_things_are_sent_to_the_process_with_the_gpu(zero_gpu, monkey
 
     monkeypatch.setattr(sys.modules["spaces"], "GPU", lend)
     picture = Picture.of(np.zeros((9, 9), np.uint8))
-    assert picture_restorer(Restorers())("median", picture).frames[0].shape == (9, 9)
+    (restored,) = picture_restorer(Restorers())("median", [picture])
+    assert restored.frames[0].shape == (9, 9)
     assert len(sent) == 1 and len(sent[0]) < 1000
 
 

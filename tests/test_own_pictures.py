@@ -1,11 +1,8 @@
 """The tab for a visitor's own pictures, without a server."""
 
-import csv
-import io
 import re
 import threading
 import time
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,29 +15,20 @@ from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
 from fer_denoise.data import DataError, Faces
-from fer_denoise.demo import hub_faces, many_pictures, quick_look
+from fer_denoise.demo import hub_faces, quick_look
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.example_pictures import EXAMPLES, example_pictures, noisy_astronaut, thumbnail
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.job_controls import JobControls
-from fer_denoise.demo.many_pictures import (
-    COLUMNS,
-    as_csv,
-    build_many_pictures,
-    captioned,
-    picture_restorer,
-    put_into,
-    restore_file,
-)
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery, keep_faces, small_faces
 from fer_denoise.demo.own_restoration import Wish, restore_own
 from fer_denoise.demo.own_tab import OwnTab, progress_text
 from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face, read_upload
-from fer_denoise.photos import Box, find_faces, restore_photo, restore_picture
+from fer_denoise.photos import Box, find_faces, restore_picture
 from fer_denoise.pictures import Picture, PictureError, to_face
 from fer_denoise.restore import NoiseLevel
 
@@ -128,31 +116,6 @@ def test_who_waits_is_let_go_though_a_cancelled_job_does_not_report():
         next(steps)
     assert not release.is_set()
     release.set()
-
-
-@pytest.mark.parametrize("stop_at", [1, 2])
-def test_many_pictures_stop_within_the_last_as_within_any(tmp_path, monkeypatch, stop_at):
-    paths = [save(tmp_path / f"{number}.png", noisy_astronaut()[:40, :60]) for number in range(2)]
-    cancellations, release, begun = Cancellations(), threading.Event(), []
-    restore_picture = many_pictures.restore_picture
-
-    def slow(restorer, picture, sigma, on_progress):
-        begun.append(picture)
-        if len(begun) == stop_at:
-            cancellations.cancel("me", "Restore all")
-            release.wait(60)
-        return restore_picture(restorer, picture, sigma, on_progress)
-
-    monkeypatch.setattr(many_pictures, "restore_picture", slow)
-    with gr.Blocks() as page:
-        build_many_pictures(Restorers(), cancellations, FairQueue())
-    (restore_all,) = (event.fn for event in page.fns.values() if event.name == "restore_all")
-    request = SimpleNamespace(session_hash="me")
-    *_, last = restore_all(list(map(str, paths)), "median", None, request, gr.Progress())
-    assert not release.is_set()
-    release.set()
-    said = next(update for part, update in last.items() if isinstance(part, gr.Markdown))
-    assert said == f"Stopped after {stop_at - 1} of 2: {stop_at - 1} restored by *Median filter*."
 
 
 def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():
@@ -261,63 +224,6 @@ def test_colour_is_kept_where_there_is_some(tmp_path):
     assert read_upload(gray, "median").frames[0].shape == (9, 9)
 
 
-def test_many_pictures_come_back_in_an_archive_with_a_row_each(tmp_path):
-    astronaut = noisy_astronaut()[:40, :60]
-    (tmp_path / "other").mkdir()
-    paths = [
-        save(tmp_path / "a.png", astronaut),
-        save(tmp_path / "a.bmp", astronaut[..., 0]),
-        save(tmp_path / "other" / "A.png", astronaut),
-    ]
-    (tmp_path / "broken.png").write_text("no picture")
-    paths.append(tmp_path / "broken.png")
-    restorers, rows, buffer = Restorers(), [], io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in paths:
-            outcome = restore_file(path, "median", restorers, picture_restorer(restorers))
-            rows.append(put_into(archive, outcome, rows))
-    with zipfile.ZipFile(buffer) as archive:
-        assert archive.namelist() == ["a.png", "a-2.png", "A-3.png"]
-        with archive.open("a.png") as file, Image.open(file) as picture:
-            np.testing.assert_array_equal(np.asarray(picture), restore_photo(restorers.get("median"), astronaut))
-        with archive.open("a-2.png") as file, Image.open(file) as picture:
-            assert picture.mode == "L"
-    assert [row[:2] for row in rows] == [
-        ("a.png", "a.png"),
-        ("a.bmp", "a-2.png"),
-        ("A.png", "A-3.png"),
-        ("broken.png", ""),
-    ]
-    assert outcome.seen is None
-    pairs = [restore_file(path, "median", restorers, picture_restorer(restorers)).seen for path in paths[:2]]
-    shown = captioned(pairs, rows)
-    assert [caption for _, caption in shown] == ["a.png, noisy", "a.png, restored", "a.bmp, noisy", "a.bmp, restored"]
-    assert rows[0][2:4] == (60, 40) and rows[0][4] > 0
-    assert "not a picture" in rows[3][-1]
-    written = list(csv.DictReader(io.StringIO(as_csv(rows))))
-    assert written[3]["restored as"] == ""
-    assert list(written[0]) == list(COLUMNS) and [row["file"] for row in written] == [row[0] for row in rows]
-
-
-def test_the_archive_keeps_depth_and_frames(tmp_path):
-    astronaut = noisy_astronaut()[:40, :60]
-    Image.fromarray(astronaut[..., 0].astype(np.uint16) * 16).save(tmp_path / "12.png")
-    Image.fromarray(astronaut[..., 0] / np.float32(255)).save(tmp_path / "float.tif")
-    first, *others = (Image.fromarray(astronaut[:20]), Image.fromarray(astronaut[20:]))
-    first.save(tmp_path / "film.webp", save_all=True, append_images=others, lossless=True, duration=9)
-    restorers, rows, buffer = Restorers(), [], io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, white in (("12.png", 4095), ("float.tif", None), ("film.webp", None), ("12.png", None)):
-            restore = picture_restorer(restorers)
-            rows.append(put_into(archive, restore_file(tmp_path / name, "median", restorers, restore, white), rows))
-        assert archive.namelist() == ["12.png", "float.tif", "film.png"]
-    assert "say what number is white" in rows[3][-1]
-    with zipfile.ZipFile(buffer) as archive:
-        for name, dtype, frames in (("12.png", "u2", 1), ("float.tif", "f4", 1), ("film.png", "u1", 2)):
-            with archive.open(name) as file, Image.open(file) as picture:
-                assert np.asarray(picture).dtype == np.dtype(dtype) and getattr(picture, "n_frames", 1) == frames
-
-
 def test_a_film_and_its_faces_are_told():
     film = Picture(tuple(noisy_astronaut()[:90, :90] for _ in range(3)))
     text = describe(film, None)
@@ -335,18 +241,6 @@ def test_faces_are_restored_in_every_frame_in_its_depth():
     for frame in kept.frames:
         np.testing.assert_array_equal(frame, portrait)
     assert kept.frames[0].dtype == np.uint16
-
-
-@pytest.mark.parametrize("name", ["..\\..\\climbs.png", "C:climbs.png", "\\\\host\\share\\climbs.png", "climbs.png"])
-def test_a_name_cannot_climb_out_of_the_archive(tmp_path, name):
-    path = save(tmp_path / name, noisy_astronaut()[:8, :8])
-    with zipfile.ZipFile(io.BytesIO(), "w") as archive:
-        row = put_into(archive, restore_file(path, "median", Restorers(), picture_restorer(Restorers())), [])
-        assert archive.namelist() == [row[1]] == ["climbs.png"]
-
-
-def test_a_name_that_is_a_formula_is_disarmed():
-    assert "'=1+1.png" in as_csv([("=1+1.png", "", "", "", "", "", "", "")])
 
 
 def test_a_description_tells_the_noise_before_and_after_and_the_faces():

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from fer_denoise.devices import check_device, own_gpu
 from fer_denoise.hub.sources import model_commit, model_folder, weights_checksum
 from fer_denoise.images import check_sigma, to_dtype
 from fer_denoise.noise import Composition, kind_of, mixed_noise
-from fer_denoise.photos import picture_noise_level, restore_photos
+from fer_denoise.photos import picture_noise_level, restore_pictures
 from fer_denoise.pictures import Picture
 from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
@@ -112,17 +112,7 @@ class Restoration:
         return Restorer.from_pretrained(self.model, self.commit or self.revision, self.device or own_gpu())
 
     def __call__(self, pictures: Sequence[Picture], rows: Sequence[int]) -> list[Picture]:
-        images = [image for picture in pictures for image in picture.images]
-        alike: dict[Any, list[int]] = {}
-        for index, image in enumerate(images):
-            alike.setdefault((image.shape, image.dtype), []).append(index)
-        for indices in alike.values():
-            group = [images[index] for index in indices]
-            batch = restore_photos(self.restorer, group, self.sigma)
-            for index, restored in zip(indices, batch, strict=True):
-                images[index] = restored
-        frames = iter(images)
-        return [picture.with_images(list(islice(frames, len(picture.frames)))) for picture in pictures]
+        return restore_pictures(self.restorer, pictures, self.sigma)
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process: with the commit, without the network."""

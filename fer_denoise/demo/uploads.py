@@ -1,6 +1,7 @@
 """What a visitor sends, and how much of it a shared app takes on."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,25 +15,44 @@ SMALL = 2 * FACE[0]
 """Pixels a side of a picture that is taken for a face already, and not searched for one."""
 
 
-def read_upload(path: str | Path | None, model: str, gray: bool = False, white: float | None = None) -> Picture:
-    """A picture for the restorer `model`; `gray` and `white` as those of `read_picture`.
+def read_upload(
+    source: str | Path | BinaryIO | None,
+    model: str,
+    gray: bool = False,
+    white: float | None = None,
+    name: str | None = None,
+) -> Picture:
+    """A picture for the restorer `model`; the other arguments are those of `read_picture`.
 
     Raises:
         PictureError: there is none, it is damaged, or it is too large for a shared app and this restorer.
     """
-    if path is None:
+    if source is None:
         raise PictureError("There is no picture yet: choose one first.")
-    width, height, frames = picture_size(path)
+    if isinstance(source, str | Path):
+        name = name or Path(source).name
+    check_size(picture_size(source, name), model, name or "the picture")
+    if not isinstance(source, str | Path):
+        source.seek(0)
+    return read_picture(source, gray, white or None, name)
+
+
+def check_size(size: tuple[int, int, int], model: str, name: str) -> None:
+    """Make sure that a picture of so many pixels in width and height, and so many frames, is not too large.
+
+    Raises:
+        PictureError: it is, for a shared app and the restorer `model`.
+    """
+    width, height, frames = size
     megapixels = width * height * frames / 1e6
     limit = MAX_MEGAPIXELS["filter" if model in FILTERS else "network"]
     if megapixels > limit:
         other = ", choose Universal" if model in FILTERS else ""
         all_frames = f" in {frames} frames" if frames > 1 else ""
         raise PictureError(
-            f"{Path(path).name} has {megapixels:.1f} megapixels{all_frames}, and here {model} takes {limit} at most; "
+            f"{name} has {megapixels:.1f} megapixels{all_frames}, and here {model} takes {limit} at most; "
             f"make it smaller{other}, or run on your own machine: python -m fer_denoise --help"
         )
-    return read_picture(path, gray, white or None)
 
 
 def read_face(path: str | Path) -> tuple[np.ndarray, str]:

@@ -1,0 +1,118 @@
+"""Pictures restored in turns of the queue: one, or several small ones."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fer_denoise.demo.batch_report import Pair, Row, pair_of
+from fer_denoise.demo.gpu import with_lent_gpu
+from fer_denoise.demo.references import Clean, quality
+from fer_denoise.demo.restorers import Restorers
+from fer_denoise.photos import picture_noise_level, restore_picture, restore_pictures
+from fer_denoise.pictures import FACE, Picture, PictureError
+from fer_denoise.restore import NoiseLevel
+from fer_denoise.zoo import UNIVERSAL
+
+TURN_PIXELS = 16 * FACE[0] * FACE[1]
+"""So many are restored in a turn; a larger picture has one of its own."""
+
+Progress = Callable[[float], None] | None
+"""Is told how much is done, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A picture to restore, under the name that the report is to have, and what is known of its clean one."""
+
+    name: str
+    picture: Picture
+    clean: Clean
+
+
+@dataclass(frozen=True)
+class Done:
+    """A restored picture, its row in the report, which does not yet say where it is, and what is shown of it."""
+
+    restored: Picture
+    row: Row
+    seen: Pair
+
+
+class Turns:
+    """Restores pictures in turns.
+
+    Args:
+        model: the name of a restorer.
+        take: waits for the visitor's turn, and gives what a function gives that is called with a `Progress`.
+    """
+
+    def __init__(
+        self,
+        restorers: Restorers,
+        model: str,
+        take: Callable[[Callable[[Progress], list[Done]]], list[Done]],
+    ) -> None:
+        self._estimator, self._restore = restorers.get(UNIVERSAL), picture_restorer(restorers)
+        self.model, self._take = model, take
+
+    def restore(self, wanted: list[Wanted]) -> list[Done]:
+        """Restore pictures in one turn, those that are alike in one batch."""
+        return self._take(lambda on_progress: self._restore_now(wanted, on_progress))
+
+    def restore_each(self, wanted: Iterable[tuple[int, Wanted]]) -> Iterator[tuple[int, Done]]:
+        """Restore numbered pictures in as many turns as they need."""
+        waiting: dict[int, Wanted] = {}
+        pixels = 0
+        for number, each in wanted:
+            waiting[number], pixels = each, pixels + each.picture.frames[0].size * len(each.picture.frames)
+            if pixels >= TURN_PIXELS:
+                yield from zip(waiting, self.restore(list(waiting.values())), strict=True)
+                waiting, pixels = {}, 0
+        if waiting:
+            yield from zip(waiting, self.restore(list(waiting.values())), strict=True)
+
+    def _restore_now(self, wanted: list[Wanted], on_progress: Progress) -> list[Done]:
+        started = time.perf_counter()
+        levels = [picture_noise_level(self._estimator, each.picture) for each in wanted]
+        restored = self._restore(self.model, [each.picture for each in wanted], on_progress)
+        seconds = round((time.perf_counter() - started) / len(wanted), 3)
+        return [_done(*each, seconds) for each in zip(wanted, restored, levels, strict=True)]
+
+
+def _done(wanted: Wanted, restored: Picture, level: NoiseLevel | None, seconds: float) -> Done:
+    height, width = wanted.picture.frames[0].shape[:2]
+    measured: dict[str, Any] = {}
+    remarks = [*wanted.picture.notes, wanted.clean.remark]
+    if wanted.clean.picture:
+        try:
+            measured = quality(wanted.picture, restored, wanted.clean.picture)
+        except PictureError as error:
+            remarks.append(str(error))
+    row = Row(
+        wanted.name,
+        width=width,
+        height=height,
+        sigma=round(level.sigma, 4) if level else "",
+        impulses=round(level.amount, 4) if level else "",
+        **measured,
+        seconds=seconds,
+        remark="; ".join(filter(None, remarks)),
+    )
+    return Done(restored, row, pair_of(wanted.picture, restored))
+
+
+def picture_restorer(restorers: Restorers) -> Callable[..., list[Picture]]:
+    """What restores pictures with a model, on a GPU where one is lent.
+
+    Only its arguments go to the process that has the GPU, and networks could not.
+    """
+
+    @with_lent_gpu
+    def restore(model: str, pictures: list[Picture], on_progress: Progress = None) -> list[Picture]:
+        restorer = restorers.get_on_gpu(model)
+        if len(pictures) == 1:
+            return [restore_picture(restorer, pictures[0], None, on_progress)]
+        return restore_pictures(restorer, pictures)
+
+    return restore
