@@ -350,6 +350,14 @@ def test_a_clean_gray_picture_is_compared_with_noise_in_colour(tmp_path):
     assert row["PSNR noisy"] == f"{psnr(PHOTO, np.repeat(gray[..., None], 3, axis=2)):.2f}"
 
 
+def test_a_table_may_have_a_longer_name_in_an_archive_than_on_a_disk(tmp_path, make_faces):
+    name = f"{'ä' * 300}-.csv"
+    archive = pack(tmp_path / "long.zip", {name: csv_of(make_faces(2))})
+    (table,) = (file for file in restore(archive).files if file != "restored.csv")
+    assert table.endswith("ää-.csv") and len(table.encode()) == 239
+    assert list(restore(archive, save(tmp_path / "a.png", PHOTO)).archive) == [name, "a.png", "restored.csv"]
+
+
 def test_a_name_that_is_a_formula_is_disarmed():
     assert "'=1+1.png" in as_csv([Row("=1+1.png")])
 

@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 from fer_denoise.demo.batch_report import Row, as_csv
 
 REPORT = "restored.csv"
+LONGEST_NAME = 240
+"""Of a file on a disk, in bytes."""
 
 
 class BatchResults:
@@ -27,7 +29,8 @@ class BatchResults:
         """Where a restored table is to be written, in a folder of its own, before `add_table`."""
         folder = self._folder / f"restored-{len(self._tables)}"
         folder.mkdir(exist_ok=True)
-        return folder / PurePosixPath(name).name
+        # An archive may have longer names than a folder.
+        return folder / PurePosixPath(name).name.encode(errors="ignore")[-LONGEST_NAME:].decode(errors="ignore")
 
     def add_table(self, name: str, path: Path) -> str:
         """Add a restored table; what it is called then."""
