@@ -181,7 +181,7 @@ FAINT = """
         return parse(getComputedStyle(document.body).backgroundColor);
     };
     const found = new Set();
-    for (const element of document.querySelectorAll(".prose *, .html-container *, .comparison *")) {
+    for (const element of document.querySelectorAll(".prose *, .html-container *, .comparison *, [role=tab]")) {
         const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
         const text = own.map((node) => node.data).join("").trim();
         const ground = text && element.checkVisibility() && behind(element);
@@ -202,6 +202,13 @@ def test_every_word_and_number_can_be_read(visit, theme):
     for title in TABS:
         here.open(title)
         assert here.page.evaluate(FAINT) == []
+    # What is under the pointer has another colour.
+    here.open("Playground")
+    here.unfold("Compare all")
+    button = here.panel.locator("button.primary", has_text="Compare all")
+    button.hover()
+    here.page.wait_for_timeout(300)
+    assert here.page.evaluate(FAINT.replace(".comparison *", "button.primary")) == []
 
 
 @pytest.mark.parametrize("typed", ["0,5", "0.5"])

@@ -32,14 +32,18 @@ LARGEST_PREVIEW = 1280
 
 NAMED_PICTURES = """
 () => {
-    const name = () => document.querySelectorAll(".thumbnail-item").forEach((picture) => {
-        const title = picture.querySelector("img")?.alt;
-        if (title) picture.setAttribute("aria-label", title);
-    });
+    const name = () => {
+        document.querySelectorAll(".thumbnail-item").forEach((picture) => {
+            const title = picture.querySelector("img")?.alt;
+            if (title) picture.setAttribute("aria-label", title);
+        });
+        document.querySelectorAll(".empty[aria-label]:not([role])").forEach((none) => none.setAttribute("role", "img"));
+    };
     new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
 }
 """
-"""Names the pictures of galleries by their captions, where Gradio would say which of how many each is."""
+"""Names the pictures of galleries by their captions, where Gradio would say which of how many each is; and what stands
+in the place of a picture, which Gradio gives a name that an element without a role cannot have."""
 
 UNSEEN_PICTURES = """
 () => {
