@@ -3,6 +3,10 @@
 import os
 import tempfile
 
+if processes := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    # Read by torch when it is imported: threads that wait for a core hinder those that have one.
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(processes)))
+
 # Read by `datasets` and `huggingface_hub` when they are imported.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="fer-denoise-hf-")
 os.environ["HF_DATASETS_CACHE"] = os.path.join(os.environ["HF_HOME"], "datasets")
