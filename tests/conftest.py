@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import datasets
 import drawn_faces
@@ -30,6 +31,7 @@ from accelerate.state import AcceleratorState, GradientState
 from fake_hub import FakeHub
 from huggingface_hub import constants
 from PIL import Image
+from visiting import CHROMIUM, FAKE_CAMERA, QUIET, SCREENS, Visit
 
 from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
@@ -195,6 +197,34 @@ def app_url() -> Iterator[str]:
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     yield url
     page.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; not for the whole session, for in its thread no other loop of events can run meanwhile."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *FAKE_CAMERA])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, app_url: str) -> Iterator[Callable[..., Visit]]:
+    """Visit the app, in a context of its own each time."""
+    contexts = []
+
+    def make(width: int = 1280, query: str = "") -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+        contexts.append(context)
+        return Visit(context.new_page(), app_url, query)
+
+    yield make
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
