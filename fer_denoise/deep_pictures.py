@@ -1,16 +1,17 @@
-"""Pictures of more than 8 bits that Pillow would round to 8: TIFF, 16-bit PNG in colour, and PNM, in and out."""
+"""Pictures of more than 8 bits that Pillow would round to 8: TIFF, PNG in colour and PNM, in and out, and HEIC, in."""
 
 import io
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 import png
 from PIL import ExifTags, Image
+from pillow_heif import open_heif
 from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage, TiffWriter
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -27,6 +28,7 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
 LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF, 0xF7}
 """Of these, the kinds without loss, which Pillow does not read; the last is JPEG-LS."""
 SAVE_DEEP = "save it as PNG, or as TIFF without compression"
+MAIN_ALONE = "of several pictures in a file, the main one was taken; others may be previews or maps of depth or gain"
 MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
 
@@ -41,6 +43,7 @@ class DeepPicture:
         white: the number that the file says is white; None where it says nothing.
         orientation: how the frames are to be turned, as EXIF numbers it.
         info: what else is to be kept, in the words of Pillow.
+        notes: what is left out, for a person to read.
     """
 
     sizes: list[tuple[int, int]]
@@ -48,6 +51,7 @@ class DeepPicture:
     white: int | None = None
     orientation: int = 1
     info: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def deep_picture(file: BinaryIO) -> DeepPicture | None:
@@ -64,6 +68,8 @@ def deep_picture(file: BinaryIO) -> DeepPicture | None:
         _check_jpeg(file)
     if start[:2] in (b"P2", b"P3", b"P5", b"P6"):
         return _pnm(file)
+    if start[4:8] == b"ftyp":
+        return _heic(file)
     if start[:4] == b"\x89PNG" and len(start) == 26:
         width, height, bits, colour_type = struct.unpack(">IIBB", start[16:26])
         if bits == 16 and colour_type in PNG_COLOUR_TYPES:
@@ -99,12 +105,22 @@ def encode_tiff(frames: list[np.ndarray], white: float, info: dict[str, Any]) ->
     return target.getvalue()
 
 
-def encode_png(frame: np.ndarray) -> bytes:
-    """uint16 (H, W, 3) as a PNG of 16 bits."""
+def encode_png(frame: np.ndarray, info: dict[str, Any]) -> bytes:
+    """uint16 (H, W, 3) as a PNG of 16 bits, with the colour profile and the resolution in `info`."""
     height, width = frame.shape[:2]
-    target = io.BytesIO()
-    png.Writer(width, height, greyscale=False, bitdepth=16).write(target, frame.reshape(height, -1))
+    written, target = io.BytesIO(), io.BytesIO()
+    png.Writer(width, height, greyscale=False, bitdepth=16).write(written, frame.reshape(height, -1))
+    header, *others = png.Reader(bytes=written.getvalue()).chunks()
+    png.write_chunks(target, [header, *_chunks(info), *others])
     return target.getvalue()
+
+
+def _chunks(info: dict[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+    """Those of a PNG that say what stands in `info`."""
+    if profile := info.get("icc_profile"):
+        yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)
+    if dpi := info.get("dpi"):
+        yield b"pHYs", struct.pack(">IIB", *(round(side / 0.0254) for side in dpi), 1)
 
 
 def encode_pnm(frame: np.ndarray, white: float) -> bytes:
@@ -239,6 +255,38 @@ def _pnm(file: BinaryIO) -> DeepPicture | None:
         return [pixels.reshape(shape)]
 
     return DeepPicture([(width, height)], decode, white)
+
+
+def _heic(file: BinaryIO) -> DeepPicture | None:
+    # What kinds the file is of stands in its first box, after the length of that.
+    kinds = file.read(min(int.from_bytes(file.read(4)), 256))
+    file.seek(0)
+    if b"avif" in kinds:
+        return None
+    try:
+        heic = open_heif(file, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError):
+        # Pillow knows what to say of it.
+        return None
+    finally:
+        file.seek(0)
+    main = heic[heic.primary_index]
+    white = 2 ** main.info["bit_depth"] - 1
+    if white == 255:
+        return None
+
+    def decode() -> list[np.ndarray]:
+        # Spread over 16 bits, for a PNG cannot say that 1023 is white.
+        return [np.rint(np.asarray(main) * (65535 / white)).astype(np.uint16)]
+
+    profile = main.info.get("icc_profile")
+    return DeepPicture(
+        [main.size],
+        decode,
+        white=65535,
+        info={"icc_profile": profile} if profile else {},
+        notes=(MAIN_ALONE,) if len(heic) > 1 else (),
+    )
 
 
 def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:

@@ -14,8 +14,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+from pillow_heif import register_heif_opener
 
 from fer_denoise.deep_pictures import (
+    MAIN_ALONE,
     DeepPicture,
     avif_bits,
     deep_picture,
@@ -25,6 +27,9 @@ from fer_denoise.deep_pictures import (
     with_opacity,
 )
 from fer_denoise.files import no_space_left, part_of
+
+# So that Pillow knows HEIC.
+register_heif_opener()
 
 MIN_SIDE = 8
 MAX_PIXELS = 36_000_000
@@ -37,9 +42,9 @@ FACE = (48, 48)
 
 LOSSLESS = frozenset({".png", ".apng", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".pfm"})
 """The suffixes of pictures that come out in the format they came in; others do as PNG."""
-SUFFIXES = LOSSLESS | {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".avif", ".pbm"}
+SUFFIXES = LOSSLESS | {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif", ".pbm"}
 """What is taken for a picture wherever there is a choice of files."""
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF", "HEIF")
 """What Pillow may take a file for, whatever its suffix. Among the others is PostScript: a program, to be run."""
 WITH_FRAMES = ("PNG", "TIFF", "WEBP", "GIF", "AVIF")
 ALWAYS_COLOUR = ("WEBP", "GIF")
@@ -215,7 +220,7 @@ def encode_picture(picture: Picture, suffix: str, name: str = "the picture") -> 
     if kind == "TIFF":
         return encode_tiff(frames, picture.white, info)
     if frames[0].dtype == np.uint16 and kind == "PNG":
-        return _encode_with_pillow(frames, kind, info, name) if frames[0].ndim == 2 else encode_png(frames[0])
+        return _encode_with_pillow(frames, kind, info, name) if frames[0].ndim == 2 else encode_png(frames[0], info)
     if frames[0].dtype == np.uint16 and kind == "PPM" and suffix != ".pbm":
         return encode_pnm(frames[0], picture.white)
     if frames[0].dtype == np.float32 and suffix == ".pfm" and frames[0].ndim == 2:
@@ -271,7 +276,7 @@ def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[
 
 
 def _frame_count(picture: Image.Image) -> int:
-    """Of an animation or a stack; what else a JPEG may hold is a preview or a map of depths."""
+    """Of an animation or a stack; what else a JPEG or HEIC may hold is no frame."""
     return getattr(picture, "n_frames", 1) if picture.format in WITH_FRAMES else 1
 
 
@@ -291,7 +296,7 @@ def _shrink_hint() -> str:
 
 
 def _read_deep(opened: DeepPicture, gray: bool, white: float | None, name: str) -> Picture:
-    frames, notes = [], set()
+    frames, notes = [], set(opened.notes)
     for pixels in opened.decode():
         if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
             pixels, note = _on_white(pixels, white or opened.white, name)
@@ -312,7 +317,9 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
     info = _kept_info(opened)
     _spread_key_colour(opened)
     frames, durations = [], []
-    for index in range(_frame_count(opened)):
+    # Where it holds several and they are no frames, the main one is open.
+    first = opened.tell()
+    for index in range(first, first + _frame_count(opened)):
         opened.seek(index)
         _check_sizes([opened.size], name)
         pixels, note = _to_pixels(opened, white, name)
@@ -321,9 +328,9 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
         durations.append(opened.info.get("duration", 0))
     if any(durations) and len(frames) > 1:
         info["duration"] = durations
-    if opened.format == "MPO":
-        notes.add("of several pictures in a file, the first was taken; others are previews or maps of depth or gain")
-    opened.seek(0)
+    if opened.format not in WITH_FRAMES and getattr(opened, "n_frames", 1) > 1:
+        notes.add(MAIN_ALONE)
+    opened.seek(first)
     as_rgb = opened.mode in ("RGB", "RGBA") and opened.format not in ALWAYS_COLOUR
     return _finished(frames, 2**bits - 1 if 8 < bits < 16 else None, as_rgb, gray, white, info, notes, name)
 
@@ -480,6 +487,8 @@ def _encode_with_pillow(frames: list[np.ndarray], kind: str, info: dict[str, Any
         options.setdefault("loop", 1)
     if kind in ("WEBP", "AVIF"):
         options |= {"lossless": True, "quality": 100}
+    elif kind == "HEIF":
+        options |= {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
     elif kind == "JPEG":
         options["quality"] = 95
     target = io.BytesIO()

@@ -230,12 +230,12 @@ def test_all_that_a_folder_holds_is_restored_or_named_and_counted(tmp_path, nois
     source = tmp_path / "in"
     write(source / "a.png", noisy[0])
     write(tmp_path / "elsewhere" / "f.png", noisy[1])
-    for name in ("b.jfif", "c.ppm", "d.avif", "e.webp", "f.jpe"):
+    for name in ("b.jfif", "c.ppm", "d.avif", "e.webp", "f.jpe", "i.heic"):
         Image.fromarray(noisy[0]).save(source / name, format=None if name != "b.jfif" else "JPEG")
     (source / "linked").symlink_to("../elsewhere")
     (source / "loop").symlink_to(".")
     for name in (
-        "g.heic",
+        "g.jxl",
         "h.zip",
         "film.mp4",
         "._a.png",
@@ -247,10 +247,10 @@ def test_all_that_a_folder_holds_is_restored_or_named_and_counted(tmp_path, nois
         (source / name).write_bytes(b"something")
     assert run(source, tmp_path / "out") == 1
     restored = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.p*")}
-    assert restored == {"a.png", "b.png", "c.ppm", "d.png", "e.png", "f.png", "linked/f.png"}
+    assert restored == {"a.png", "b.png", "c.ppm", "d.png", "e.png", "f.png", "i.png", "linked/f.png"}
     said = capsys.readouterr()
-    assert "restored 7, skipped 4" in said.out and "left where they are: 5 other files" in said.out
-    for words in ("loop: is a link", "g.heic: .heic is not read; save it as PNG", "h.zip: archives are not opened"):
+    assert "restored 8, skipped 4" in said.out and "left where they are: 5 other files" in said.out
+    for words in ("loop: is a link", "g.jxl: .jxl is not read; save it as PNG", "h.zip: archives are not opened"):
         assert words in said.err
     assert "film.mp4" in said.err and "left: 0.txt, 1.txt, 2.txt and 2 more" in said.err
     assert "DS_Store" not in said.err and "MACOSX" not in said.err and "._a" not in said.err
@@ -266,9 +266,9 @@ def test_labels_beside_pictures_are_no_failure(tmp_path, noisy, capsys):
 
 def test_a_folder_without_pictures_tells_what_it_holds(tmp_path, capsys):
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.heic").write_bytes(b"something")
+    (tmp_path / "in" / "a.jxl").write_bytes(b"something")
     assert run(tmp_path / "in", tmp_path / "out") == 2
-    assert "holds no pictures and no Parquet or CSV files, only .heic" in capsys.readouterr().err
+    assert "holds no pictures and no Parquet or CSV files, only .jxl" in capsys.readouterr().err
 
 
 def test_a_folder_is_taken_for_a_single_picture_or_table(tmp_path, noisy):

@@ -48,6 +48,7 @@ MODES = {
     "BMP": ["1", "L", "P", "RGB"],
     "GIF": ["L", "P"],
     "PPM": ["1", "L", "RGB"],
+    "HEIF": ["L", "RGB", "RGBA"],
 }
 
 

@@ -566,7 +566,7 @@ def test_the_preview_in_a_jpeg_is_no_frame(tmp_path):
     first, *others = map(Image.fromarray, COLOURS)
     first.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=others)
     picture = read_picture(tmp_path / "phone.jpg")
-    assert len(picture.frames) == 1 and "the first was taken" in picture.notes[0]
+    assert len(picture.frames) == 1 and "the main one was taken" in picture.notes[0]
 
 
 def rotation() -> Image.Exif:
