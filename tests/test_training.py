@@ -94,6 +94,7 @@ def test_a_run_of_given_minutes_is_one_of_as_many_epochs_as_fit(data, tmp_path, 
     """What was timed leaves no trace: the weights are those of a run that was told the epochs."""
     monkeypatch.setattr(epochs, "median", lambda seconds: 1.0)
     monkeypatch.setattr(epochs, "TIMED", 2)
+    monkeypatch.setattr(epochs, "epochs_after_first", lambda foreseen, *_: foreseen)
     out = tmp_path / "run"
     # Three steps of a second each, and a validation of next to nothing, go nearly four times into twelve seconds.
     in_time = options(data, out, "--preset", preset, "--minutes", "0.2")
@@ -106,6 +107,58 @@ def test_a_run_of_given_minutes_is_one_of_as_many_epochs_as_fit(data, tmp_path, 
     train.unet.main([*in_time, "--resume"])
     assert len(read_log(out)) == 3
     assert_same_tensors(*(load_file(run / "model" / "model.safetensors") for run in (out, finished[preset])))
+
+
+def test_a_schedule_that_was_foreseen_badly_is_mended_after_the_first_epoch(data, tmp_path, monkeypatch, capsys):
+    """And a run that is resumed goes on with the mended one, to the same weights."""
+    monkeypatch.setattr(epochs, "epochs_within", lambda *_: 9)
+    monkeypatch.setattr(supervised, "WARM_UP_STEPS", 1)
+    runs = [tmp_path / "interrupted", tmp_path / "not"]
+    for out in runs:
+        in_time = options(data, out, "--preset", "improved", "--minutes", "1")
+        with monkeypatch.context() as patch:
+            # The first epoch took 25 seconds of the minute.
+            patch.setattr(epochs, "time", Clock(0, 0, 25))
+            if out.name == "interrupted":
+                interrupt_after(1, patch)
+                with pytest.raises(KeyboardInterrupt):
+                    train.unet.main(in_time)
+            else:
+                train.unet.main(in_time)
+    assert "the first epoch took 25.0 seconds: 2 epochs fit, in place of 9" in capsys.readouterr().out
+    monkeypatch.setattr(epochs, "epochs_after_first", None)
+    train.unet.main([*options(data, runs[0], "--preset", "improved", "--minutes", "1"), "--resume"])
+    for out in runs:
+        assert json.loads((out / "model" / "config.json").read_text())["training"]["recipe"]["epochs"] == 2
+        assert [row["learning_rate"] > 0 for row in read_log(out)] == [True, False], "the cosine has reached its end"
+    assert_same_tensors(*(load_file(out / "model" / "model.safetensors") for out in runs))
+
+
+@pytest.mark.parametrize(
+    ("foreseen", "took", "left", "expected"),
+    [
+        (20, 10, 190, 20),
+        (20, 10.5, 189.5, 20),
+        (20, 5, 195, 40),
+        (20, 20, 180, 10),
+        (2, 100, 20, 2),
+        (5, 100, 20, 2),
+        (1, 100, -40, 1),
+        (1, 20, 40, 3),
+    ],
+)
+def test_the_first_epoch_tells_how_many_fit(foreseen, took, left, expected):
+    assert epochs.epochs_after_first(foreseen, took, left, Accelerator(cpu=True)) == expected
+
+
+class Clock:
+    """Tells these times, one after the other, and the last ever after."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.seconds = list(seconds)
+
+    def perf_counter(self) -> float:
+        return self.seconds.pop(0) if len(self.seconds) > 1 else self.seconds[0]
 
 
 def test_the_log_has_a_row_for_each_epoch(finished, preset):

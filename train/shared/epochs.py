@@ -111,6 +111,7 @@ def train_epochs(
     if passes > 1:
         settings = {**settings, "passes": passes}
     steps = passes * sampling.batches_per_epoch(images, batch_size)
+    called = time.perf_counter()
     if args.minutes:
         begun = run_folder.begun_settings(args.out)
         epochs = begun["recipe"]["epochs"] if begun else epochs_within(training, accelerator, args, images, batch_size)
@@ -139,6 +140,11 @@ def train_epochs(
         batch_norm.share_buffers(training.best, accelerator)
         measured = {**dict(zip(training.losses, means, strict=True)), **training.validate()}
         row = run_folder.log_row(epoch, started, training.optimizer, **measured)
+        if args.minutes and epoch == 0:
+            now = time.perf_counter()
+            epochs = epochs_after_first(epochs, now - started, 60 * args.minutes - (now - called), accelerator)
+            settings = {**settings, "recipe": {**settings["recipe"], "epochs": epochs}}
+            training.total_steps = epochs * steps
         if accelerator.is_main_process:
             shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in measured.items())
             tqdm.write(f"epoch {epoch + 1}: {shown}{speed}")
@@ -226,4 +232,24 @@ def epochs_within(
     fitting = min(gather_object([fitting]))
     if accelerator.is_main_process:
         tqdm.write(f"{fitting} epochs fit into {args.minutes:g} minutes, of {per_epoch:.1f} seconds each")
+    return fitting
+
+
+def epochs_after_first(foreseen: int, took: float, left: float, accelerator: Accelerator) -> int:
+    """How many epochs a training is to have, once the first is over: as `foreseen`, unless that is far off.
+
+    The first steps, which are timed for seconds, may have met a machine that was busier than it is for most of the
+    run, or less busy. The cosine goes on over as many epochs as fit by the time that a whole one takes. It is to reach
+    its end, and so at least one epoch follows, except where no more than the first was foreseen.
+
+    Args:
+        took, left: seconds of the first epoch, and those that remain.
+    """
+    fitting = max(min(foreseen, 2), 1 + int(left / took))
+    # Every process has to come to the same.
+    fitting = min(gather_object([fitting]))
+    if abs(fitting - foreseen) <= foreseen / 10:
+        return foreseen
+    if accelerator.is_main_process:
+        tqdm.write(f"the first epoch took {took:.1f} seconds: {fitting} epochs fit, in place of {foreseen}")
     return fitting

@@ -31,7 +31,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=("auto", "bf16", "fp32"), default="auto", help="auto: bf16 where it is fast"
     )
     parser.add_argument(
-        "--minutes", type=positive, help="in place of --epochs: as many as fit, by the speed of the first steps"
+        "--minutes", type=positive, help="in place of --epochs: as many as fit, by the first steps and the first epoch"
     )
     parser.add_argument(
         "--passes",
