@@ -37,13 +37,15 @@ from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
 from fer_denoise.samples import sample_faces
 
-SLOW_FIXTURES = {"fresh_accelerator", "run_python", "impatient", "app_url", "visit"}
-"""Of tests that train, run Python in a process of its own, wait for a silent Hub, or start the app."""
+SLOW_FIXTURES = {"fresh_accelerator", "run_python", "hub_server", "app_url", "visit"}
+"""Of tests that train, run Python in a process of its own, talk to a Hub, or start the app."""
+SLOW_FILTER = "bm3d"
+"""It takes a second for a face; whoever has not installed it has no tests of it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if SLOW_FILTER in item.name or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
 
 
@@ -53,17 +55,23 @@ def remove_hf_caches() -> Iterator[None]:
     shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
 
 
+def forget_accelerator() -> None:
+    """Accelerate keeps the precision of a process's first run."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+
+
 @pytest.fixture
 def fresh_accelerator() -> Iterator[None]:
-    """Accelerate keeps the precision of a process's first run."""
-
-    def reset() -> None:
-        AcceleratorState._reset_state(reset_partial_state=True)
-        GradientState._reset_state()
-
-    reset()
+    forget_accelerator()
     yield
-    reset()
+    forget_accelerator()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_accelerator_of_another_file() -> None:
+    """Whatever ran in this process before, a file's tests and fixtures find what they find when run alone."""
+    forget_accelerator()
 
 
 @pytest.fixture(scope="session")

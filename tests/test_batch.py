@@ -119,6 +119,7 @@ def test_a_result_is_never_written_over(tmp_path, parquet):
         process_path(str(parquet), output, MEDIAN)
 
 
+@pytest.mark.slow
 def test_damaged_rows_stay_and_are_told_in_several_processes_too(tmp_path, faces):
     pixels = [face.ravel().tolist() for face in faces]
     pixels[3], pixels[17] = [1, 2, 3], [300] * 2304
@@ -303,6 +304,7 @@ def test_pictures_are_restored_by_several_processes(tmp_path, faces):
     np.testing.assert_array_equal(restored, median_of(faces))
 
 
+@pytest.mark.slow
 def test_noise_depends_on_seed_and_row_alone(tmp_path, parquet, faces):
     expected = np.rint(mixed_noise(faces, 0.05, 0.1, 0.3, seed=7) * 255).astype(np.uint8)
     levels = ["--sigma", "0.05", "--amount", "0.1", "--salt-vs-pepper", "0.3", "--seed", "7"]

@@ -274,6 +274,7 @@ def test_the_estimate_is_held_against_the_truth(run, tmp_path, monkeypatch):
         run("--estimate", "--models", "median")
 
 
+@pytest.mark.slow
 def test_the_world_sets_everything_beside_filters_that_know_the_answer(run, tmp_path, make_faces, monkeypatch, capsys):
     kinds = {"impulses": {"10%": ImpulseNoise(0.1)}, "rows": {"sigma 0.1": StripeNoise(0.1)}}
     monkeypatch.setattr(world, "KINDS", kinds)
@@ -322,6 +323,7 @@ def test_the_world_sets_everything_beside_filters_that_know_the_answer(run, tmp_
     assert again["universal"]["cells"]["impulses: 10%"]["psnr"] == 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_surface")
 def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, make_faces, capsys):
     peers = write_peers(tmp_path / "peers")
@@ -430,6 +432,7 @@ def test_unseen_noise_is_reproducible_and_stays_in_range(title, corrupt):
     assert np.array_equal(one, other) == title.startswith("JPEG")
 
 
+@pytest.mark.slow
 def test_emotions_are_recognised_before_and_after(run, tmp_path, monkeypatch):
     monkeypatch.setattr(recognition, "LEVELS", ((0, 0), (0.3, 0)))
     monkeypatch.setattr(recognition, "KINDS", (("gray levels", "8"),))

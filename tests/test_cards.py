@@ -172,6 +172,7 @@ def test_the_large_universal_restorer_is_known_by_its_shape(tmp_path):
         assert model_name(tmp_path / name) == name
 
 
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_the_card_of_a_real_run(make_faces, tmp_path):
     """Whatever the script records, its card can be made."""
     data = tmp_path / "fer2013.csv"

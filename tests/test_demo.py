@@ -48,6 +48,7 @@ def face(samples) -> np.ndarray:
     return samples[0]
 
 
+@pytest.mark.slow
 def test_a_comparison_holds_every_model_and_the_input_best_first(face):
     noise = TASKS["high"]
     results = compare(face, Restorers(), noise, 3)
@@ -235,6 +236,7 @@ def test_numbers_are_written_for_a_person(value, digits, plain, signed):
     assert (fixed(value, digits), fixed(value, digits, signed=True)) == (plain, signed)
 
 
+@pytest.mark.slow
 def test_a_face_without_any_error_is_no_hole_in_a_comparison_or_a_curve(face):
     none = GaussianNoise(0)
     results = compare(face, Restorers(), none, 0)

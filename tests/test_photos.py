@@ -52,6 +52,7 @@ def test_restoring_every_channel_beats_restoring_the_luminance():
     assert quality(channels) > quality(luminance) + 1 > quality(noisy) + 1
 
 
+@pytest.mark.slow
 def test_colour_is_restored_by_luminance_and_chrominance_better_than_by_channels():
     restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
     for sigma, least_gain in ((0.1, 0.5), (0.0, -2)):
