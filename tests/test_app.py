@@ -6,12 +6,12 @@ import threading
 from dataclasses import astuple
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from unvisited import unvisited_page
 
 from fer_denoise import Restorer
 from fer_denoise.command.job import Estimator
@@ -227,7 +227,7 @@ def test_every_model_restores_a_face_in_the_tab(clean, model):
 
 @pytest.mark.parametrize(("name", "events"), [("run", 7), ("compare_all", 1), ("draw_curves", 1), ("drop_outdated", 1)])
 def test_after_an_error_nothing_stays_that_is_of_other_inputs(name, events):
-    with gr.Blocks() as page:
+    with unvisited_page() as page:
         FaceTab("salt_pepper", Restorers(), HubFaces())
     failing = [event for event in page.fns.values() if event.name == name]
     assert len(failing) == events

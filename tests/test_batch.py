@@ -65,7 +65,10 @@ def leftovers(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.name == JOURNAL_FILE or is_leftover(path)]
 
 
-@pytest.mark.parametrize("execution", [Execution(), Execution(stream=True), Execution(processes=2)])
+@pytest.mark.parametrize(
+    "execution",
+    [Execution(), Execution(stream=True), pytest.param(Execution(processes=2), marks=pytest.mark.slow)],
+)
 def test_a_dataset_comes_out_whole_and_in_order(tmp_path, parquet, faces, execution):
     report = process_path(str(parquet), tmp_path / "out" / "test.parquet", MEDIAN, execution)
     np.testing.assert_array_equal(images_of(tmp_path / "out" / "test.parquet"), median_of(faces))

@@ -152,6 +152,7 @@ def test_wrong_data_or_model_ends_with_a_message(run, tmp_path):
         run("--models", "universal", "median", "--generalisation")
 
 
+@pytest.mark.slow
 def test_a_part_of_what_was_measured_does_not_take_its_place(run, tmp_path, monkeypatch):
     monkeypatch.setattr(recognition, "LEVELS", ((0, 0),))
     monkeypatch.setattr(recognition, "KINDS", ())
@@ -227,6 +228,7 @@ def small_surface(monkeypatch):
     monkeypatch.setattr(surface, "AMOUNTS", (0, 0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_surface")
 def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tmp_path, make_faces, capsys):
     def run_surface(*models: str) -> dict:

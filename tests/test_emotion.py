@@ -109,6 +109,7 @@ def test_answers_are_as_often_right_as_they_are_confident():
     assert confidence.mean().item() == pytest.approx((answers == worse).float().mean().item(), abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_bias_makes_up_for_an_emotion_that_is_answered_too_often():
     rng = np.random.default_rng(0)
     labels = rng.choice(7, size=1000, p=[0.3, 0.02, 0.2, 0.2, 0.1, 0.1, 0.08])

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from unvisited import unvisited_page
 
 from fer_denoise.command.batch import process_path
 from fer_denoise.command.job import Restoration
@@ -51,7 +52,7 @@ class Answer(NamedTuple):
 
 def restore(*paths: Path, clean: tuple[Path, ...] = (), white: float | None = None, cancellations=None) -> Answer:
     """Restore files by the median filter, as the page does."""
-    with gr.Blocks():
+    with unvisited_page():
         many = ManyPictures(RESTORERS, cancellations or Cancellations(), FairQueue())
     chosen, request = [str(path) for path in paths], SimpleNamespace(session_hash="me")
     updates = many.restore_all(chosen, [str(path) for path in clean], "median", white, request, gr.Progress())

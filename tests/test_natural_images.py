@@ -112,6 +112,7 @@ def test_every_method_restores_the_sets_of_the_field(run, drawn, tmp_path):
     assert f"| Kodak24, sigma 50 | {cells[NOISY]['Kodak24, sigma 50']:.2f} |" in table.replace("**", "")
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_kept_and_what_is_named_is_measured_anew(run, drawn, capsys, monkeypatch):
     monkeypatch.setattr(classical, "find_spec", lambda name: None)
     folder, _ = drawn

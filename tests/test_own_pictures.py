@@ -13,6 +13,7 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, ImageCms
 from skimage import data
+from unvisited import unvisited_page
 
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces, quick_look
@@ -119,7 +120,7 @@ def test_who_waits_is_let_go_though_a_cancelled_job_does_not_report():
 
 
 def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():
-    with gr.Blocks():
+    with unvisited_page():
         job = JobControls(Cancellations(), "Restore")
         job.add_status("Choose.")
         shown, kept = gr.Image(visible=False), gr.State()
@@ -173,6 +174,7 @@ def test_what_becomes_of_a_picture_that_is_taken_as_a_face_is_said(tmp_path, mak
     assert "transparency was laid on white." in read_face(save(tmp_path / "clear.png", clear))[1]
 
 
+@pytest.mark.slow
 def test_the_largest_face_in_a_photo_is_cut_out_and_that_is_said(tmp_path):
     photo = data.astronaut()
     gray = np.asarray(Image.fromarray(photo).convert("L"))
@@ -206,7 +208,7 @@ def test_where_there_is_no_face_or_nothing_else_the_picture_is_taken_as_a_whole(
 def test_a_face_of_ones_own_is_taken_with_words_where_it_is_changed(tmp_path, make_faces, monkeypatch):
     face, words = make_faces(1)[0], []
     monkeypatch.setattr(gr, "Info", words.append)
-    with gr.Blocks():
+    with unvisited_page():
         tab = FaceTab("low", Restorers(), HubFaces())
     taken = tab.pick_upload(str(save(tmp_path / "wide.png", np.tile(face, (2, 1)))))
     assert taken.shape == (48, 48) and len(words) == 1
@@ -258,7 +260,7 @@ def test_a_description_tells_the_noise_before_and_after_and_the_faces():
 
 def restored_in_tab(path: Path) -> tuple[OwnTab, dict]:
     """A tab, and what it shows of a picture that arrived in it."""
-    with gr.Blocks():
+    with unvisited_page():
         tab = OwnTab(Restorers(), Cancellations(), FairQueue())
     request = SimpleNamespace(session_hash="me")
     inputs = (str(path), "median", "Whole picture", True, None, None, request, lambda *done, **words: None)
@@ -288,7 +290,7 @@ def test_a_large_picture_is_looked_at_reduced_before_all_of_it_is_there(tmp_path
     monkeypatch.setattr(quick_look, "PIXELS", 1000)
     monkeypatch.setattr(quick_look, "LARGE", 4000)
     large, small = save(tmp_path / "large.png", noisy_astronaut()[:60, :90]), noisy_astronaut()[:60, :60]
-    with gr.Blocks():
+    with unvisited_page():
         tab = OwnTab(Restorers(), Cancellations(), FairQueue())
     told: list[str] = []
     # The turn comes after a hundred seconds; half of the restoration takes four.
@@ -329,7 +331,7 @@ def test_a_first_look_takes_any_picture_and_knows_that_reducing_it_took_noise_aw
 
 
 def test_without_a_picture_there_is_nothing_to_press():
-    with gr.Blocks():
+    with unvisited_page():
         tab = OwnTab(Restorers(), Cancellations(), FairQueue())
     (shown,) = tab.restore_chosen(None, "median", "Whole picture", True, None, None, SimpleNamespace(session_hash="me"))
     assert tab.job.start.interactive is False and shown[tab.job.start].interactive is False
@@ -363,7 +365,7 @@ def test_the_time_that_is_left_is_told_once_it_takes_longer():
 
 def test_examples_are_small_noisy_pictures_of_our_own_making():
     assert [title for title, _ in example_pictures()] == list(EXAMPLES)
-    with gr.Blocks():
+    with unvisited_page():
         tab = OwnTab(Restorers(), Cancellations(), FairQueue())
     for index, (title, pixels) in enumerate(example_pictures()):
         assert pixels.dtype == np.uint8 and pixels.size < 500_000 and thumbnail(pixels).size == (144, 144)

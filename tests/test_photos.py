@@ -90,6 +90,7 @@ def test_channels_go_by_themselves_where_there_are_impulses_little_to_gain_or_a_
     np.testing.assert_array_equal(restore_photo(restorer, specks), restorer(specks))
 
 
+@pytest.mark.slow
 def test_several_photos_come_out_as_each_alone():
     restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
     photo, noisy = noisy_photo()

@@ -378,6 +378,7 @@ def test_a_self_ensemble_is_the_mean_over_the_mirror_image(samples):
     assert mean_psnr(psnr(both(noisy), clean)) > mean_psnr(psnr(plain(noisy), clean))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [AttentionUNet(widths=(4, 8, 16), residual=True), UniversalRestorer((4, 8), (1, 2))],

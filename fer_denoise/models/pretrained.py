@@ -72,10 +72,8 @@ class PretrainedModel(nn.Module):
                 f"{source}: holds a {record['architecture']}, not a {cls.__name__}; load it with that class"
             )
         try:
-            # Its weights are not drawn, only to be replaced, which would take most of the time.
-            with torch.device("meta"):
-                model = cls(**record["config"])
-            model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True, assign=True)
+            model = cls(**record["config"])
+            model.load_state_dict(load_file(folder / WEIGHTS_FILE), strict=True)
         except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
             raise ModelNotFoundError(
                 f"{source}: config and weights do not fit {cls.__name__} ({error}); fetch them again"
