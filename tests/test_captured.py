@@ -48,9 +48,9 @@ def universal(make_faces) -> SupervisedTraining:
     faces = {name: split(make_faces, 8) for name in ("train", "validation")}
     scenes = Scenes(0.5, (48, 48), CPU, [make_faces(1)[0].repeat(2, 0).repeat(2, 1)], drawings=True)
     drawn = WorldFaces(faces, train.universal.NOISE, CPU, seed=0, fresh_noise=True, flips=True, scenes=scenes)
-    model = UniversalRestorer(widths=(4, 8), blocks=(1, 1))
+    model, teacher = (UniversalRestorer(widths=(4, 8), blocks=(1, 1)) for _ in range(2))
     recipe = replace(train.universal.RECIPE, batch_size=8)
-    objective = train.universal.RestoringAndEstimating(model, LOSSES["log_mse"])
+    objective = train.universal.RestoringAndEstimating(model, LOSSES["log_mse"], teacher)
     return SupervisedTraining(model, objective, drawn, recipe, Accelerator(cpu=True), compiled=False)
 
 

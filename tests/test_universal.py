@@ -9,6 +9,7 @@ from training_data import assert_same_tensors, read_log, write_faces
 
 import train.universal
 from fer_denoise import Restorer
+from fer_denoise.hub.sources import weights_checksum
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, extremes, scaled, unscaled
 from fer_denoise.models.universal import LARGE, fill
@@ -232,6 +233,48 @@ def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(t
     rows = read_log(tmp_path / "out")
     assert min(row["train_loss"] for row in rows[-5:]) < rows[0]["train_loss"] - 0.3
     assert UniversalRestorer.from_pretrained(tmp_path / "out" / "model").config["widths"] == [4, 8]
+
+
+@pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
+def test_it_learns_from_a_teacher(tmp_path, make_faces, monkeypatch):
+    monkeypatch.setattr("train.shared.run_folder.plot_curves", lambda *_: None)
+    teacher = trained_like(make())
+    teacher.save_pretrained(tmp_path / "teacher")
+    (tmp_path / "data").mkdir()
+    write_faces(tmp_path / "data", make_faces)
+    shape = ["--widths", "4", "8", "--blocks", "1", "1", "--epochs", "1"]
+    for name, more in (("alone", []), ("taught", ["--teacher", str(tmp_path / "teacher")])):
+        train.universal.main(options(tmp_path / "data", tmp_path / name, *shape, *more))
+    records = {
+        name: json.loads((tmp_path / name / "model" / "config.json").read_text())["training"]
+        for name in ("alone", "taught")
+    }
+    told = records["taught"].pop("teacher")
+    assert told == {**teacher.config, "weights": weights_checksum(tmp_path / "teacher")}
+    assert "teacher" not in records["alone"] and str(tmp_path) not in str(told)
+    models = [UniversalRestorer.from_pretrained(tmp_path / name / "model").state_dict() for name in records]
+    assert any(not torch.equal(models[0][key], models[1][key]) for key in models[0])
+    with pytest.raises(SystemExit, match="no such model"):
+        train.universal.main(options(tmp_path / "data", tmp_path / "wrong", *shape, "--teacher", "nobody"))
+
+
+def test_the_pixels_are_compared_with_the_truth_and_with_the_teachers_and_it_stays_as_it_is():
+    student, teacher = make(), trained_like(make())
+    clean = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    noisy, truth = WorldNoise().with_truth(clean, TorchDraw(torch.Generator().manual_seed(1)))
+
+    def loss(restored: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return 1000 * (restored - target).square().mean()
+
+    alone, taught = (train.universal.RestoringAndEstimating(student, loss, each) for each in (None, teacher))
+    with torch.no_grad():
+        difference = train.universal.DISTILLATION * (loss(student(noisy), teacher(noisy)) - loss(student(noisy), clean))
+        torch.testing.assert_close(
+            taught(noisy, clean, truth) - alone(noisy, clean, truth), difference, rtol=1e-3, atol=1e-3
+        )
+    taught(noisy, clean, truth).backward()
+    assert {name.partition(".")[0] for name, _ in taught.named_parameters()} == {"model"}
+    assert all(weight.grad is None for weight in teacher.parameters())
 
 
 def test_a_gpu_gets_larger_batches_and_the_large_one_more_of_everything(monkeypatch):

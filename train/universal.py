@@ -6,6 +6,7 @@
     python -m train.universal --out runs/more --init runs/universal/model    # go on from other weights
     python -m train.universal --out runs/deeper --init universal --blocks 3 3 2      # go on with more blocks
     python -m train.universal --out runs/large --large       # five times the operations, for a GPU
+    python -m train.universal --out runs/taught --teacher universal-large   # learn from what that restores, too
     accelerate launch --num_processes 2 -m train.universal ...    # several GPUs or machines
 
 Its noise estimator learns from the truth about the noise that was drawn, in the same steps. `--out` receives `model/`,
@@ -25,10 +26,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_denoise.command.options import at_least
+from fer_denoise.hub.sources import model_folder, weights_checksum
 from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import MAX_SIGMA, scaled
 from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import Truth, WorldNoise
+from fer_denoise.precision import on_device
 from train.shared import setup
 from train.shared.faces import WorldFaces
 from train.shared.hardware import pick_device
@@ -59,13 +62,30 @@ LEVELS_WEIGHT, IMPULSE_WEIGHT = 16.0, 0.5
 """Of the squared error of the levels of a whole picture, and of the cross-entropy of impulses, beside the loss of the
 restored pixels and the error of the level at each."""
 
+DISTILLATION = 0.5
+"""How much of the loss of the restored pixels is against what a teacher restored, where there is one."""
+
 
 class RestoringAndEstimating(nn.Module):
-    """The loss of a universal restorer on what `WorldFaces` draws: of its pixels, and of what its estimator says."""
+    """The loss of a universal restorer on what `WorldFaces` draws: of its pixels, and of what its estimator says.
 
-    def __init__(self, model: UniversalRestorer, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    Args:
+        model: learns.
+        loss: of restored pixels against true ones.
+        teacher: restores the same noisy images, where there is one, and what it gives counts as true, too (Hinton et
+            al. 2015, https://arxiv.org/abs/1503.02531).
+    """
+
+    def __init__(
+        self,
+        model: UniversalRestorer,
+        loss: Callable[[Tensor, Tensor], Tensor],
+        teacher: UniversalRestorer | None = None,
+    ) -> None:
         super().__init__()
         self.model, self.loss = model, loss
+        # A function, for a module would become a part of what learns.
+        self.teach = on_device(teacher, next(model.parameters()).device).forward if teacher else None
 
     def forward(self, noisy: Tensor, clean: Tensor, truth: Truth) -> Tensor:
         restored, estimate = self.model.restore_and_estimate(noisy)
@@ -77,7 +97,12 @@ class RestoringAndEstimating(nn.Module):
         intact = 1 - truth.impulses
         of_sigma = (distance * intact).sum() / intact.sum().clamp(min=1)
         of_impulses = F.binary_cross_entropy_with_logits(estimate.impulse[..., :height, :width], truth.impulses)
-        return self.loss(restored.float(), clean) + levels + of_sigma + IMPULSE_WEIGHT * of_impulses
+        of_pixels = self.loss(restored.float(), clean)
+        if self.teach:
+            with torch.no_grad():
+                taught = self.teach(noisy).float()
+            of_pixels = torch.lerp(of_pixels, self.loss(restored.float(), taught), DISTILLATION)
+        return of_pixels + levels + of_sigma + IMPULSE_WEIGHT * of_impulses
 
 
 def true_levels(truth: Truth) -> Tensor:
@@ -115,6 +140,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         help="residual blocks of each scale; default: 2 3 2, or those of --init, which can be given more",
     )
+    parser.add_argument("--teacher", metavar="MODEL", help="learn from what this restores, too: a folder or a name")
     args = parser.parse_args(argv)
     if args.batch_size is None:
         args.batch_size = BATCH_ON_GPU if pick_device(args).type == "cuda" else RECIPE.batch_size
@@ -152,8 +178,7 @@ def deepened(model: UniversalRestorer, shape: dict[str, list[int]]) -> Universal
     return deeper
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
+def train(args: argparse.Namespace) -> None:
     recipe = replace(RECIPE, epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate)
     settings = {
         "script": "train.universal",
@@ -163,8 +188,16 @@ def main(argv: list[str] | None = None) -> None:
         # Where a folder lies on this machine means nothing to others.
         "pictures": args.pictures and (Path(args.pictures).name if Path(args.pictures).exists() else args.pictures),
     }
-    model = partial(make_model, args)
-    setup.with_message(train_restorer, args, recipe, model, NOISE, settings, RestoringAndEstimating, WorldFaces)
+    teacher = None
+    if args.teacher:
+        teacher = UniversalRestorer.from_pretrained(args.teacher)
+        settings["teacher"] = {**teacher.config, "weights": weights_checksum(model_folder(args.teacher))}
+    objective = partial(RestoringAndEstimating, teacher=teacher)
+    train_restorer(args, recipe, partial(make_model, args), NOISE, settings, objective, WorldFaces)
+
+
+def main(argv: list[str] | None = None) -> None:
+    setup.with_message(train, parse_args(argv))
 
 
 if __name__ == "__main__":

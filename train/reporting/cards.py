@@ -107,6 +107,7 @@ def make_card(
         bundled=_is_bundled(name, folder),
         trained_on=training.get("noise"),
         pictures=training.get("pictures"),
+        teacher=training.get("teacher"),
         settings=recipe,
         recipe=describe_recipe(recipe),
         best_epoch=training.get("best_epoch"),
