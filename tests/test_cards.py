@@ -6,10 +6,13 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from huggingface_hub.utils import validate_repo_id
+from safetensors.torch import load_file
 
+from fer_denoise import Restorer
 from fer_denoise.data import HUB_DATASET
 from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.models import AttentionUNet, UniversalRestorer
+from fer_denoise.models.pretrained import read_config
 from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
@@ -172,6 +175,18 @@ def test_the_large_universal_restorer_is_known_by_its_shape(tmp_path):
         assert model_name(tmp_path / name) == name
 
 
+def test_a_card_names_the_teacher(tmp_path):
+    model = UniversalRestorer(widths=(4, 8), blocks=(1, 1))
+    noise = read_config(BUNDLE / "universal")["training"]["noise"]
+    data = {"images": 8, "sha256": "ab" * 32}
+    for teacher in (None, {"widths": [8, 16], "blocks": [1, 1], "weights": "cd" * 32}):
+        model.training_record = {"script": "train.universal", "task": "universal", "noise": noise, "data": data}
+        model.training_record |= {"teacher": teacher} if teacher else {}
+        model.save_pretrained(tmp_path)
+        card = make_card("universal", tmp_path).text
+        assert ("universal restorer of 8, 16 channels" in card and "cd" * 32 in card) == bool(teacher)
+
+
 @pytest.mark.usefixtures("fresh_accelerator")
 def test_the_card_of_a_real_run(make_faces, tmp_path):
     """Whatever the script records, its card can be made."""
@@ -241,6 +256,27 @@ def test_only_a_model_of_its_name_is_bundled(tmp_path, monkeypatch):
     assert (tmp_path / "universal" / "model.safetensors").is_file()
     with pytest.raises(SystemExit, match="nowhere"):
         bundle.main(["--results", str(tmp_path / "nowhere")])
+
+
+def test_what_is_bundled_lies_there_in_half_precision(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "BUNDLE", tmp_path / "bundle")
+    model = UniversalRestorer(widths=(4, 8), blocks=(1, 1))
+    model.training_record = {"script": "train.universal", "task": "universal"}
+    model.save_pretrained(tmp_path / "run", half=False)
+    bundle.main([f"universal={tmp_path / 'run'}"])
+    small, large = (folder / "model.safetensors" for folder in (tmp_path / "bundle" / "universal", tmp_path / "run"))
+    assert {tensor.dtype for tensor in load_file(small).values()} == {torch.float16}
+    loaded = Restorer.from_pretrained(small.parent).model.state_dict()
+    assert {tensor.dtype for tensor in loaded.values()} == {torch.float32}
+    assert all(torch.equal(loaded[name], tensor.half().float()) for name, tensor in load_file(large).items())
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_bundled_weights_take_two_bytes_each(name):
+    file = BUNDLE / name / "model.safetensors"
+    stored = load_file(file)
+    assert {tensor.dtype for key, tensor in stored.items() if "running_" not in key} <= {torch.float16, torch.int64}
+    assert sum(tensor.numel() for tensor in stored.values()) * 2 < file.stat().st_size < 8_000_000
 
 
 def test_results_without_proof_of_the_weights_make_no_card():

@@ -8,28 +8,29 @@ python -m train.bundle                                            # write the ca
 import argparse
 import json
 from pathlib import Path
+from typing import cast
 
 from fer_denoise import Restorer
-from fer_denoise.files import write_whole
-from fer_denoise.hub.sources import BUNDLE, CONFIG_FILE, WEIGHTS_FILE, ModelNotFoundError, bundled_models
-from fer_denoise.models import EmotionClassifier
+from fer_denoise.hub.sources import BUNDLE, ModelNotFoundError, bundled_models
+from fer_denoise.models import EmotionClassifier, PretrainedModel
 from fer_denoise.zoo import CLASSIFIERS, MODELS
 from train.reporting.cards import CardError, is_unedited, make_card, model_name, results_file
 
 
 def put_into_bundle(name: str, folder: Path) -> None:
-    """Copy the model in `folder`, once it has proved to be one that may bear this name.
+    """Save the model in `folder` under this name, once it has proved to be one that may bear it.
+
+    Parameters come to lie in half precision there, in whatever precision they were.
 
     Raises:
         CardError: it is a model of another kind or task.
         ModelNotFoundError: it is none, or damaged.
     """
-    (EmotionClassifier if name in CLASSIFIERS else Restorer).from_pretrained(folder)
+    classifies = name in CLASSIFIERS
+    model = EmotionClassifier.from_pretrained(folder) if classifies else Restorer.from_pretrained(folder).model
     if (trained := model_name(folder)) != name:
         raise CardError(f"{folder} holds {trained}, not {name}")
-    (BUNDLE / name).mkdir(parents=True, exist_ok=True)
-    for file in (CONFIG_FILE, WEIGHTS_FILE):
-        write_whole(BUNDLE / name / file, (folder / file).read_bytes())
+    cast(PretrainedModel, model).save_pretrained(BUNDLE / name)
 
 
 def main(argv: list[str] | None = None) -> None:
