@@ -221,6 +221,19 @@ def test_the_commit_of_the_data_is_looked_up_and_a_run_goes_on_with_its_own(tmp_
     assert data_commit(tmp_path) == SECOND
 
 
+def test_pictures_are_gone_on_with_at_their_commit_unless_another_is_asked_for(tmp_path):
+    def commit(asked: str | None = None, source: str = "somebody/pictures") -> tuple[str | None, dict]:
+        settings = {"pictures": source}
+        return run_folder.fix_revision(tmp_path, settings, "pictures", lambda: SECOND, asked), settings
+
+    assert commit() == (SECOND, {"pictures": "somebody/pictures", "pictures_revision": SECOND})
+    begun = {"pictures": "somebody/pictures", "pictures_revision": FIRST}
+    save_checkpoint(tmp_path / run_folder.CHECKPOINT_FILE, {"settings": begun})
+    assert commit()[0] == commit("main")[0] == FIRST
+    # The settings differ then, so that the run is not gone on with.
+    assert commit(SECOND)[0] == commit(source="somebody/others")[0] == SECOND
+
+
 def test_data_on_a_disk_have_no_commit(tmp_path, make_faces):
     begun_with(tmp_path, f"somebody/faces@{FIRST}")
     assert data_commit(tmp_path, data=str(tmp_path)) is None

@@ -12,7 +12,7 @@ from training_data import write_faces
 from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS
 from fer_denoise.zoo import CLASSIFIERS, MODELS
-from train import benchmark, zoo
+from train import benchmark, universal, zoo
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,25 +44,31 @@ def test_each_gets_its_part_of_the_time_and_the_options_that_its_script_knows(mo
     )
 
 
-def test_all_take_the_data_at_the_commit_that_the_zoo_was_begun_with(publish, tmp_path):
+def test_all_take_datasets_at_the_commits_that_the_zoo_was_begun_with(publish, tmp_path):
     features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("int64")})
     splits = {"train": datasets.Dataset.from_dict({"image": [], "label": []}, features)}
 
-    def revision_of(*options: str) -> str:
-        args = zoo.parse_args(["--data", "somebody/faces", "--out", str(tmp_path / "zoo"), *options])
-        zoo.fix_commit(args)
-        command = zoo.training_command("emotion", zoo.zoo()["emotion"], None, args)
+    def revisions_of(*options: str) -> tuple[str, str]:
+        hub = ["--data", "somebody/faces", "--pictures", "somebody/pictures"]
+        args = zoo.parse_args([*hub, "--out", str(tmp_path / "zoo"), *options])
+        zoo.fix_commits(args)
+        command = zoo.training_command("universal", zoo.zoo()["universal"], None, args)
         assert ["--revision", args.revision] == next(zoo.measuring_commands({}, args))[-2:]
-        return command[command.index("--revision") + 1]
+        assert "--pictures-revision" not in zoo.training_command("emotion", zoo.zoo()["emotion"], None, args)
+        revision, of_pictures = (command[command.index(f"--{name}revision") + 1] for name in ("", "pictures-"))
+        assert vars(universal.parse_args(command[2:]))["pictures_revision"] == of_pictures
+        return revision, of_pictures
 
-    publish(splits, "a" * 40)
-    assert revision_of() == "a" * 40
-    publish(splits, "b" * 40)
-    assert revision_of() == "a" * 40, "the branch has moved meanwhile"
-    assert revision_of("--revision", "next") == "b" * 40
-    local = zoo.parse_args(["--data", str(tmp_path), "--out", str(tmp_path / "other")])
-    zoo.fix_commit(local)
-    assert local.revision is None and not (tmp_path / "other").exists()
+    first, second = "a" * 40, "b" * 40
+    publish(splits, first)
+    assert revisions_of() == (first, first)
+    publish(splits, second)
+    assert revisions_of() == (first, first), "the branches have moved meanwhile"
+    assert revisions_of("--revision", "next") == (second, first)
+    assert revisions_of("--revision", "next", "--pictures-revision", "next") == (second, second)
+    local = zoo.parse_args(["--data", str(tmp_path), "--pictures", str(tmp_path), "--out", str(tmp_path / "other")])
+    zoo.fix_commits(local)
+    assert local.revision is local.pictures_revision is None and not (tmp_path / "other").exists()
 
 
 def test_afterwards_everything_is_measured_that_the_benchmark_knows():

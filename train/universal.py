@@ -123,6 +123,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--pictures", help="folder, Parquet file or Hub dataset of photographs to learn from beside the faces"
     )
+    parser.add_argument("--pictures-revision", help="revision of the Hub dataset of --pictures")
     parser.add_argument("--epochs", type=at_least(1), default=RECIPE.epochs, help="default: %(default)s")
     parser.add_argument(
         "--batch-size",

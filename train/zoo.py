@@ -6,9 +6,9 @@
     python -m train.zoo --data my-faces/ --out runs/zoo --no-bundle # train alone; this clone's weights stay
 
 The same command goes on after an interruption. `--out` receives a folder for each model, with what its script printed,
-and `report.json`; a dataset on the Hub is taken at one commit for all of them. With a bundle, `fer_denoise/weights`,
-`fer_denoise/classical.json`, `results` and the pages that show them are those of the new models afterwards, in this
-clone.
+and `report.json`; what is on the Hub, faces and photographs, is taken at one commit for all of them. With a bundle,
+`fer_denoise/weights`, `fer_denoise/classical.json`, `results` and the pages that show them are those of the new models
+afterwards, in this clone.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, UNIVERSAL, UNIVERSAL_LARG
 from train.shared import setup
 from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
 
-REPORT, DATA = "report.json", "data.json"
+REPORT, COMMITS = "report.json", "commits.json"
 OUTPUT = "output.txt"
 POLL = 2.0
 """Seconds between two looks at how far a training is."""
@@ -78,6 +78,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=at_least(1), help="of every training, for a trial")
     parser.add_argument("--only", nargs="+", choices=zoo(), metavar="NAME", help=f"out of {', '.join(zoo())}")
     parser.add_argument("--pictures", help="photographs that `universal` learns from too, as for train.universal")
+    parser.add_argument("--pictures-revision", help="revision of the Hub dataset of --pictures")
     parser.add_argument("--votes", help="fer2013new.csv of FER+, that the classifiers learn from too")
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
@@ -100,21 +101,24 @@ def chosen_models(only: list[str] | None) -> dict[str, Model]:
     return {name: model for name, model in models.items() if name in wanted}
 
 
-def fix_commit(args: argparse.Namespace) -> None:
-    """Let all commands take a Hub dataset at the commit that the zoo was begun with, for a branch may move meanwhile.
+def fix_commits(args: argparse.Namespace) -> None:
+    """Let all commands take Hub datasets at the commit that the zoo was begun with, for a branch may move meanwhile.
 
     Raises:
-        DataError: it is not on the Hub, or nobody answers there.
+        DataError: one is not on the Hub, or nobody answers there.
     """
-    if Path(args.data).expanduser().exists() or not is_repo_id(args.data):
-        return
-    file, asked = args.out / DATA, {"data": args.data, "revision": args.revision}
+    file = args.out / COMMITS
     begun = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if {name: begun.get(name) for name in asked} != asked:
-        begun = {**asked, "commit": fixed_dataset(args.data, args.revision).commit}
-        args.out.mkdir(parents=True, exist_ok=True)
-        write_whole(file, (json.dumps(begun, indent=1) + "\n").encode())
-    args.revision = begun["commit"]
+    for option, revision in (("data", "revision"), ("pictures", "pictures_revision")):
+        source = getattr(args, option)
+        if not source or Path(source).expanduser().exists() or not is_repo_id(source):
+            continue
+        asked = {"dataset": source, "revision": getattr(args, revision)}
+        if {name: begun.get(option, {}).get(name) for name in asked} != asked:
+            begun[option] = {**asked, "commit": fixed_dataset(source, asked["revision"]).commit}
+            args.out.mkdir(parents=True, exist_ok=True)
+            write_whole(file, (json.dumps(begun, indent=1) + "\n").encode())
+        setattr(args, revision, begun[option]["commit"])
 
 
 def training_command(name: str, model: Model, minutes: float | None, args: argparse.Namespace) -> list[str]:
@@ -128,7 +132,7 @@ def training_command(name: str, model: Model, minutes: float | None, args: argpa
         "--batch-size": args.batch_size,
     }
     if model.script == "universal":
-        given["--pictures"] = args.pictures
+        given |= {"--pictures": args.pictures, "--pictures-revision": args.pictures_revision}
     if model.script == "emotion":
         given["--votes"] = args.votes
     if model.script in ("unet", "gan"):
@@ -206,7 +210,7 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    setup.with_message(fix_commit, args)
+    setup.with_message(fix_commits, args)
     models = chosen_models(args.only)
     weights = sum(model.weight for model in models.values())
     report: list[dict[str, Any]] = []

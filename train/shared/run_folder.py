@@ -11,6 +11,7 @@ from accelerate import PartialState
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import broadcast_object_list, gather_object
 
+from fer_denoise.data.hub_dataset import is_commit
 from fer_denoise.models import PretrainedModel
 from train.shared import hardware
 from train.shared.checkpoint import load_checkpoint, load_optimizer, save_checkpoint
@@ -63,20 +64,24 @@ def begun_settings(out: Path) -> dict[str, Any]:
     return settings
 
 
-def fix_revision(out: Path, settings: dict[str, Any], name: str, look_up: Callable[[], str | None]) -> str | None:
+def fix_revision(
+    out: Path, settings: dict[str, Any], name: str, look_up: Callable[[], str | None], asked: str | None = None
+) -> str | None:
     """The commit of the Hub repo that `settings` name under `name`, written beside it as `NAME_revision`.
 
-    A branch is looked up once, for all processes, and a run that is resumed takes the commit that it was begun with.
-    Of what is not on the Hub, nothing is written.
+    A branch is looked up once, for all processes, and a run that is resumed takes the commit that it was begun with,
+    unless another commit is asked for. Of what is not on the Hub, nothing is written.
 
     Args:
         look_up: gives the commit that it is now, or None where it is not on the Hub.
+        asked: commit, tag or branch that a person asks for.
     """
     source = settings.get(name)
     if source in (None, "none"):
         return None
     begun = begun_settings(out)
-    commit = same_commit(begun.get(f"{name}_revision") if begun.get(name) == source else None, look_up)
+    goes_on = begun.get(name) == source and not is_commit(asked)
+    commit = same_commit(begun.get(f"{name}_revision") if goes_on else None, look_up)
     if commit:
         settings[f"{name}_revision"] = commit
     return commit

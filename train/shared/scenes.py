@@ -73,9 +73,9 @@ def load_pictures(source: str, revision: str | None = None) -> list[np.ndarray]:
     return pictures
 
 
-def pictures_commit(source: str) -> str | None:
-    """The commit that a Hub dataset of pictures is now; None for pictures that lie here."""
-    return None if Path(source).exists() else HubDataset(source).commit
+def pictures_commit(source: str, revision: str | None = None) -> str | None:
+    """The commit that a Hub dataset of pictures is now, at `revision`; None for pictures that lie here."""
+    return None if Path(source).exists() else HubDataset(source, revision).commit
 
 
 class Scenes:

@@ -181,7 +181,10 @@ def train_restorer(
     if recipe.scenes:
         pictures = shipped_scenes()
         if args.pictures:
-            revision = fix_revision(args.out, settings, "pictures", lambda: pictures_commit(args.pictures))
+            asked = args.pictures_revision
+            revision = fix_revision(
+                args.out, settings, "pictures", lambda: pictures_commit(args.pictures, asked), asked
+            )
             pictures += load_pictures(args.pictures, revision)
         size = splits["train"].images.shape[1:]
         scenes = Scenes(recipe.scenes, size, device, pictures, recipe.drawings)
