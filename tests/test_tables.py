@@ -4,10 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fer_denoise.evaluate import NOISY
 from train import benchmark, tables
+from train.measures import generalisation, surface, world
 from train.reporting.report import PAGES, fill, update_pages
 from train.reporting.summary import summary_table
 
@@ -123,3 +125,27 @@ def test_the_summary_has_noise_of_real_sensors_once_it_is_measured_with_these_we
 
 def test_without_results_there_is_no_summary(tmp_path):
     assert summary_table(tmp_path) is None
+
+
+def test_the_large_version_stands_beside_the_small_one_and_is_no_rival_of_it():
+    def measured(value: float) -> dict:
+        return {"cells": {"stripes: 1": {"psnr": value, "psnr_first": value}}}
+
+    values = {NOISY: 20.0, "universal": 30.0, "universal-large": 31.0, "median": 25.0}
+    of_world = {"methods": {name: measured(value) for name, value in values.items()}}
+    assert world.rivals(of_world, "stripes: 1") == {NOISY: -10.0, "median": -5.0}
+    assert "| noisy | `universal` | `universal-large` |" in world.markdown_table(of_world)
+    assert "| 30.00 | **31.00** |" in world.markdown_table(of_world)
+
+    grid = [[1.0] * len(surface.AMOUNTS) for _ in surface.SIGMAS]
+    models = {name: {"psnr": np.multiply(value, grid).tolist()} for name, value in values.items()}
+    shown = surface.tables({"data": {"images": 1}, "models": models})
+    assert "30.00 (+5.00)" in shown["surface"] and "31.00 (+1.00)" in shown["surface-large"]
+    del models["universal-large"]
+    assert "surface-large" not in surface.tables({"data": {"images": 1}, "models": models})
+
+    rows = {"noise": "stripes", **values, "attention-unet-high": 29.0, "best filter": ["median", 25.0]}
+    alone = {name: value for name, value in rows.items() if name != "universal-large"}
+    for row, expected in ((rows, "| 20.00 | 30.00 | **31.00** | 29.00 |"), (alone, "| 20.00 | **30.00** | 29.00 |")):
+        results = {"data": {"images": 1}, "pictures": [], "colour": [], "unseen": [row]}
+        assert f"| stripes {expected} 25.00 (median) |" in generalisation.markdown_tables(results)

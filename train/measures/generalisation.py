@@ -26,7 +26,7 @@ from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.photos import restore_luminance
-from fer_denoise.zoo import MODELS, UNIVERSAL, specialists
+from fer_denoise.zoo import MODELS, UNIVERSAL, UNIVERSAL_LARGE, specialists
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.report import bold_best
@@ -208,31 +208,38 @@ def measure_unseen(
 
 def markdown_tables(results: dict[str, Any]) -> str:
     """The pictures, colour, and the unseen noise, as three tables."""
+    every = [*results["pictures"], *results["unseen"]]
+    universal = [name for name in (UNIVERSAL, UNIVERSAL_LARGE) if all(name in row for row in every)]
+    unnoted = ["" for _ in (NOISY, *universal, "the specialist")]
     pictures = []
     for row in results["pictures"]:
         specialist = row[specialists(row["task"])[0]]
-        values = (row[NOISY], row["universal"], specialist, row[BEST_FILTER][1])
-        notes = ("", "", "", f" ({row[BEST_FILTER][0]})")
+        values = (row[NOISY], *(row[name] for name in universal), specialist, row[BEST_FILTER][1])
+        notes = (*unnoted, f" ({row[BEST_FILTER][0]})")
         pictures.append([TASK_RECORDS[row["task"]].title, row["pictures"], *bold_best(values, notes)])
     unseen = []
     for row in results["unseen"]:
-        values = (row[NOISY], row["universal"], row["attention-unet-high"], row[BEST_FILTER][1])
-        unseen.append([row["noise"], *bold_best(values, ("", "", "", f" ({row[BEST_FILTER][0]})"))])
+        values = (row[NOISY], *(row[name] for name in universal), row["attention-unet-high"], row[BEST_FILTER][1])
+        unseen.append([row["noise"], *bold_best(values, (*unnoted, f" ({row[BEST_FILTER][0]})"))])
     ways = (NOISY, "each channel", "luminance only")
     colour = [[TASK_RECORDS[row["task"]].title, *bold_best([row[way] for way in ways])] for row in results["colour"]]
     in_colour = "The astronaut in colour, restored by `universal` channel by channel or in its luminance only:"
     on_faces = f"And on {results['data']['images']} test faces:"
-    methods = ("noisy", "`universal`")
+    methods = (NOISY, *(f"`{name}`" for name in universal))
     return "\n\n".join(
         [
             markdown.table(
-                ("noise", "pictures", *methods, "specialist U-Net", "best filter, told sigma"), pictures, left=(0, 1, 5)
+                ("noise", "pictures", *methods, "specialist U-Net", "best filter, told sigma"),
+                pictures,
+                left=(0, 1, 4 + len(universal)),
             ),
             in_colour,
             markdown.table(("noise in every channel", *ways), colour),
             on_faces,
             markdown.table(
-                ("other noise", *methods, "U-Net for high Gaussian", "best filter, blind"), unseen, left=(0, 4)
+                ("other noise", *methods, "U-Net for high Gaussian", "best filter, blind"),
+                unseen,
+                left=(0, 3 + len(universal)),
             ),
         ]
     )

@@ -23,7 +23,7 @@ from fer_denoise.hub.sources import bundled_models, model_folder, weights_checks
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, mixed_noise
-from fer_denoise.zoo import UNIVERSAL
+from fer_denoise.zoo import UNIVERSAL, UNIVERSAL_LARGE
 from train.measures.peers import Peer
 from train.measures.request import Request
 from train.reporting import markdown
@@ -66,6 +66,8 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
     if UNIVERSAL not in results["models"]:
         return {}
     shown = {"surface": markdown_table(results, UNIVERSAL), "peers": peers_table(results, UNIVERSAL)}
+    if UNIVERSAL_LARGE in results["models"]:
+        shown["surface-large"] = large_table(results)
     if "noise_level" in results:
         shown["noise-level"] = noise_level_table(results)
     return shown
@@ -179,6 +181,12 @@ def markdown_table(results: dict[str, Any], name: str) -> str:
     """PSNR of `name` in each cell, with its margin over the best rival, as a table."""
     values, gains = _table(results, name), margin(results, name)
     return _grid(lambda row, column: f"{values[row, column]:.2f} ({gains[row, column]:+.2f})")
+
+
+def large_table(results: dict[str, Any]) -> str:
+    """PSNR of `UNIVERSAL_LARGE` in each cell, with its margin over `UNIVERSAL`, as a table."""
+    values, small = (_table(results, name) for name in (UNIVERSAL_LARGE, UNIVERSAL))
+    return _grid(lambda row, column: f"{values[row, column]:.2f} ({values[row, column] - small[row, column]:+.2f})")
 
 
 def peers_table(results: dict[str, Any], name: str) -> str:

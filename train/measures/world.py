@@ -196,11 +196,14 @@ def measure_cells(
 
 
 def rivals(results: dict[str, Any], cell: str) -> dict[str, float]:
-    """By how many dB each rival of `UNIVERSAL` is above it in a cell, on the images that both were measured on."""
+    """By how many dB each rival of `UNIVERSAL` is above it in a cell, on the images that both were measured on.
+
+    `UNIVERSAL_LARGE` is no rival, but the same network.
+    """
     ours = results["methods"][UNIVERSAL]["cells"][cell]
     rivals = {}
     for name, method in results["methods"].items():
-        if name != UNIVERSAL and cell in method["cells"]:
+        if name not in (UNIVERSAL, UNIVERSAL_LARGE) and cell in method["cells"]:
             key = "psnr_first" if name in oracle.FILTERS and oracle.FILTERS[name].most else "psnr"
             rivals[name] = method["cells"][cell][key] - ours[key]
     return rivals

@@ -108,6 +108,8 @@ def make_card(
         trained_on=training.get("noise"),
         pictures=training.get("pictures"),
         teacher=training.get("teacher"),
+        passes=training.get("passes"),
+        large=name == UNIVERSAL_LARGE,
         settings=recipe,
         recipe=describe_recipe(recipe),
         best_epoch=training.get("best_epoch"),
@@ -316,11 +318,17 @@ def _eval_results(name: str, task: str, results: dict[str, Any]) -> list[EvalRes
 
 
 def _results(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, Any]:
-    """What a card's table shows: a row of the noisy input and one of the model for each task."""
+    """What a card's table shows: a row of the noisy input and one of the model for each task.
+
+    The large version of a model has the small one's between them.
+    """
     data = results["data"]
     rows, shown = [], []
+    compared = [(NOISY, "noisy input"), (name, "this model")]
+    if name == UNIVERSAL_LARGE:
+        compared.insert(1, (UNIVERSAL, f"`{UNIVERSAL}`"))
     for task in tasks:
-        for model, label in ((NOISY, "noisy input"), (name, "this model")):
+        for model, label in compared:
             row = _row(results["tasks"].get(task, []), model, task)
             label = label if len(tasks) == 1 else f"{TASK_RECORDS[task].title}: {label}"
             rows.append([label, f"{row['psnr']:.2f}", f"{row['ssim']:.3f}"])
