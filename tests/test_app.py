@@ -2,7 +2,7 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from pathlib import Path
 
@@ -190,20 +190,16 @@ def test_unusual_pictures_are_restored_in_their_size(client, tmp_path, mode):
 
 
 def test_visitors_at_once_all_get_their_own_picture(app_url, tmp_path):
-    results: dict[int, float] = {}
+    levels = (10, 60, 110, 160, 210)
 
-    def visit(level: int) -> None:
+    def visit(level: int) -> float:
         picture = save(tmp_path / f"{level}.png", np.full((48, 48), level, np.uint8))
         result = Client(app_url, verbose=False).predict(handle_file(picture), "median", 0, api_name="/restore")
         with Image.open(result) as image:
-            results[level] = float(np.asarray(image).mean())
+            return float(np.asarray(image).mean())
 
-    visitors = [threading.Thread(target=visit, args=(level,)) for level in (10, 60, 110, 160, 210)]
-    for visitor in visitors:
-        visitor.start()
-    for visitor in visitors:
-        visitor.join()
-    assert results == {level: level for level in (10, 60, 110, 160, 210)}
+    with ThreadPoolExecutor(len(levels)) as visitors:
+        assert tuple(visitors.map(visit, levels)) == levels
 
 
 @pytest.mark.parametrize("task", TASKS)
