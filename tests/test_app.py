@@ -38,10 +38,13 @@ from fer_denoise.pictures import Picture
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, list_models
 
+PATIENT = {"verbose": False, "httpx_kwargs": {"timeout": 60}}
+"""As a visitor of a busy machine has to be."""
+
 
 @pytest.fixture(scope="module")
 def client(app_url: str) -> Client:
-    return Client(app_url, verbose=False, httpx_kwargs={"timeout": 60})
+    return Client(app_url, **PATIENT)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +197,7 @@ def test_visitors_at_once_all_get_their_own_picture(app_url, tmp_path):
 
     def visit(level: int) -> float:
         picture = save(tmp_path / f"{level}.png", np.full((48, 48), level, np.uint8))
-        result = Client(app_url, verbose=False, httpx_kwargs={"timeout": 60}).predict(handle_file(picture), "median", 0, api_name="/restore")
+        result = Client(app_url, **PATIENT).predict(handle_file(picture), "median", 0, api_name="/restore")
         with Image.open(result) as image:
             return float(np.asarray(image).mean())
 
