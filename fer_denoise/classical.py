@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle, denoise_wavelet, estimate_sigma
+from skimage import restoration
 
 from fer_denoise.method import KnownNoise, Method, Report
 from fer_denoise.noise import TASKS
@@ -59,19 +59,19 @@ def switching_median(noisy: np.ndarray, sigma: float, *, threshold: float) -> np
 
 def tv(noisy: np.ndarray, sigma: float, *, strength: float) -> np.ndarray:
     """Total variation with weight `strength * sigma`. Chambolle 2004, https://doi.org/10.1023/B:JMIV.0000011325.36760.1e"""
-    return denoise_tv_chambolle(noisy, weight=max(strength * sigma, 1e-6), max_num_iter=200)
+    return restoration.denoise_tv_chambolle(noisy, weight=max(strength * sigma, 1e-6), max_num_iter=200)
 
 
 def wavelet(noisy: np.ndarray, sigma: float, *, strength: float, wavelet: str) -> np.ndarray:
     """BayesShrink, soft, at `strength * sigma`. Chang et al. 2000, https://doi.org/10.1109/83.862633"""
-    return denoise_wavelet(
+    return restoration.denoise_wavelet(
         noisy, sigma=max(strength * sigma, 1e-6), wavelet=wavelet, method="BayesShrink", rescale_sigma=True
     )
 
 
 def nl_means(noisy: np.ndarray, sigma: float, *, strength: float, patch_size: int, patch_distance: int) -> np.ndarray:
     """Non-local means with h = `strength * sigma`. Buades et al. 2005, https://doi.org/10.1109/CVPR.2005.38"""
-    restored = denoise_nl_means(
+    restored = restoration.denoise_nl_means(
         noisy,
         patch_size,
         patch_distance,
@@ -205,7 +205,7 @@ def _estimate_sigma(image: np.ndarray) -> float:
     with warnings.catch_warnings():
         # Where an image is flat there is nothing to estimate from, and the result is NaN.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return float(np.nan_to_num(estimate_sigma(image)))
+        return float(np.nan_to_num(restoration.estimate_sigma(image)))
 
 
 @cache

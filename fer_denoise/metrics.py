@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from skimage.metrics import structural_similarity
+from skimage import metrics
 
 from fer_denoise.images import AnyImages, Batch
 
@@ -90,7 +90,7 @@ def _ssim(restored: np.ndarray, clean: np.ndarray, data_range: float) -> np.ndar
         )
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     of_channels = [
-        [structural_similarity(r, c, data_range=data_range, **options) for r, c in zip(*channels, strict=True)]
+        [metrics.structural_similarity(r, c, data_range=data_range, **options) for r, c in zip(*channels, strict=True)]
         for channels in zip(restored, clean, strict=True)
     ]
     return np.mean(of_channels, axis=1)
