@@ -41,12 +41,16 @@ SLOW_FIXTURES = {"fresh_accelerator", "run_python", "hub_server", "app_url", "vi
 """Of tests that train, run Python in a process of its own, talk to a Hub, or start the app."""
 SLOW_FILTER = "bm3d"
 """It takes a second for a face; whoever has not installed it has no tests of it."""
+LONGEST_FILES = ("test_browser", "test_zoo_training", "test_faults", "test_gan", "test_training", "test_benchmark")
+"""They come first, so that none is left for one process while the others have nothing to do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW_FILTER in item.name or SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+    ranks = {name: rank for rank, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -477,6 +477,7 @@ def test_emotions_are_recognised_before_and_after(run, tmp_path, monkeypatch):
 def test_speed_is_measured_side_by_side(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed, "LEAST_SECONDS", 0)
     monkeypatch.setattr(speed, "ROUNDS", 2)
+    monkeypatch.setattr(speed, "STARTS", 1)
     monkeypatch.setattr(speed, "BATCH", IMAGES)
     run("--speed", "--models", "universal", "median")
     results = json.loads((tmp_path / "results" / speed.FILE).read_text())

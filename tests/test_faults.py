@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="signals and limits as Unix has them"),
 ]
 ROOT = Path(__file__).parents[1]
-KILLS = int(os.environ.get("KILLS", 3))
+KILLS = int(os.environ.get("KILLS", 2))
 EPOCHS = 30 + 2 * KILLS
 """More than are done before the last kill."""
 

@@ -40,6 +40,8 @@ BATCH = 64
 ROUNDS = 5
 LEAST_SECONDS = 0.3
 """A fast method is called this long in each round."""
+STARTS = 3
+"""So often a fresh process is started, for the median."""
 NOISE = GaussianNoise(sigma=0.06)
 KNOWN = KnownNoise(NOISE.sigma)
 
@@ -111,10 +113,10 @@ def seconds_per_call(call: Callable[[], Any]) -> float:
     return (time.perf_counter() - started) / calls
 
 
-def measure_start(name: str, times: int = 3) -> dict[str, float]:
+def measure_start(name: str) -> dict[str, float]:
     """Seconds to import the package, load a model and restore a first face, in a fresh process: the median of some."""
     runs = []
-    for _ in range(times):
+    for _ in range(STARTS):
         command = [sys.executable, "-c", START.format(name=name)]
         result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
         runs.append([float(value) for value in result.stdout.split()])
