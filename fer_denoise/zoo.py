@@ -46,7 +46,7 @@ MODELS: dict[str, ModelInfo] = {
     UNIVERSAL_LARGE: ModelInfo(
         "Universal, large",
         "The same network with more channels and blocks, at five times the operations, and trained for less time: "
-        "ahead on impulses and sharp drawings, a little behind on most other noise.",
+        "ahead on impulses, sharp drawings and tiny faces, a little behind on most other noise.",
     ),
     **{task.networks[0]: _attention_unet(task) for task in TASK_RECORDS.values()},
     **{task.networks[1]: _patchgan(task) for task in TASK_RECORDS.values()},
