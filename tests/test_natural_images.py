@@ -123,7 +123,7 @@ def test_what_is_measured_is_kept_and_what_is_named_is_measured_anew(run, drawn,
     changed["methods"]["universal"]["cells"]["Set12, sigma 15"] = 1.0
     file.write_text(json.dumps(changed))
     assert run("pictures", str(folder))["methods"]["universal"]["cells"]["Set12, sigma 15"] == 1.0
-    assert run("pictures", str(folder), "--models", "universal")["methods"] == first
+    assert run("pictures", str(folder), "--models", "universal")["methods"]["universal"] == first["universal"]
     with pytest.raises(SystemExit, match="measured otherwise"):
         run("pictures", str(folder), "--seed", "8")
 
