@@ -7,6 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,23 +98,77 @@ def bm3d(noisy: np.ndarray, sigma: float, *, strength: float) -> np.ndarray:
     return restore(padded, sigma_psd=max(strength * sigma, 1e-4))[:height, :width]
 
 
-FILTERS: dict[str, Callable[..., np.ndarray]] = {
-    "median": median,
-    "switching-median": switching_median,
-    "tv": tv,
-    "wavelet": wavelet,
-    "nl-means": nl_means,
-    "bm3d": bm3d,
+@dataclass(frozen=True)
+class Filter:
+    """What there is to know of a classical filter.
+
+    Attributes:
+        restore: called with float32 (H, W) in [0, 1], the noise level, and its parameters by name.
+        title, summary: what it is called, and a sentence about it.
+        grid: values of each parameter to choose from in tuning.
+        takes_sigma: whether it is made for Gaussian noise, and needs the level of it; else it is made for impulses.
+        package: what has to be installed for it besides; None where that is nothing.
+        tuned_on: on how many images it is tuned at most, for it is slow; None for as many as there are.
+    """
+
+    restore: Callable[..., np.ndarray]
+    title: str
+    summary: str
+    grid: dict[str, list]
+    takes_sigma: bool = True
+    package: str | None = None
+    tuned_on: int | None = None
+
+
+FILTERS = {
+    "median": Filter(
+        median,
+        "Median filter",
+        "Replaces each pixel by the median of its neighbourhood.",
+        {"size": [3, 5, 7, 9, 11]},
+        takes_sigma=False,
+    ),
+    "switching-median": Filter(
+        switching_median,
+        "Switching median",
+        "Replaces only black and white pixels, by the median of the others around.",
+        {"threshold": [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]},
+        takes_sigma=False,
+    ),
+    "tv": Filter(
+        tv,
+        "Total variation",
+        "Finds the flattest picture that is near the noisy one.",
+        {"strength": [0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.7, 2.0]},
+    ),
+    "wavelet": Filter(
+        wavelet,
+        "Wavelet shrinkage",
+        "Shrinks small wavelet coefficients (BayesShrink).",
+        {"strength": [0.3, 0.45, 0.6, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6], "wavelet": ["db1", "db2", "db4", "sym4"]},
+    ),
+    "nl-means": Filter(
+        nl_means,
+        "Non-local means",
+        "Averages pixels whose surroundings look alike.",
+        {"strength": [0.6, 0.9, 1.2, 1.5, 1.8], "patch_size": [3, 5], "patch_distance": [3, 5, 7]},
+        tuned_on=40,
+    ),
+    "bm3d": Filter(
+        bm3d,
+        "BM3D",
+        "Filters groups of similar patches together; the best filter that needs no training.",
+        {"strength": [0.55, 0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4, 1.7]},
+        package="bm3d",
+        tuned_on=20,
+    ),
 }
-
-
-IMPULSE_FILTERS = ("median", "switching-median")
-"""The filters that know no noise level."""
+"""All filters by name. A new one is a function and a line here; commands, app and tables have it by that."""
 
 
 def available_filters() -> list[str]:
     """Names of the filters whose packages are installed."""
-    return [name for name in FILTERS if name != "bm3d" or find_spec("bm3d")]
+    return [name for name, each in FILTERS.items() if not each.package or find_spec(each.package)]
 
 
 class ClassicalFilter(Method):
@@ -154,7 +209,7 @@ class ClassicalFilter(Method):
     def _restore(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
         sigma = noise.sigma
         if sigma is None:
-            sigma = 0.0 if self.name in IMPULSE_FILTERS else _estimate_sigma(image)
+            sigma = _estimate_sigma(image) if self._filter.takes_sigma else 0.0
         if self._parameters is not None:
             parameters = dict(self._parameters)
         elif noise.amount is not None:
@@ -164,13 +219,13 @@ class ClassicalFilter(Method):
         threshold = parameters.pop("impulse_threshold", None)
         if threshold is not None:
             image = switching_median(image, sigma, threshold=threshold)
-        return self._filter(image, **{"sigma": sigma, **parameters})
+        return self._filter.restore(image, **{"sigma": sigma, **parameters})
 
 
 def tuned_parameters(name: str, task: str) -> dict[str, Any]:
     """The parameters of a filter that were best on the validation split of a task.
 
-    Those for salt-and-pepper noise hold a `sigma` too, since that noise has none to be told.
+    Those for salt-and-pepper noise hold a `sigma` too, since that noise has none of its own.
     """
     return _tuned()["filters"][name][task]["parameters"]
 
@@ -196,7 +251,7 @@ def nearest_task(name: str, sigma: float) -> str:
     """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
     tuned = _tuned()["filters"][name]
     levels = {task: KnownNoise.of(noise).sigma or 0.0 for task, noise in TASKS.items() if task in tuned}
-    if name in IMPULSE_FILTERS:
+    if not FILTERS[name].takes_sigma:
         return next(task for task, level in levels.items() if not level)
     return min(filter(levels.get, levels), key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
 

@@ -84,7 +84,8 @@ class Restorer(Method):
             if revision is not None:
                 raise ModelNotFoundError(f"{name}: is a filter and has no revision {revision}; leave the revision out")
             if name not in available_filters():
-                raise ModelNotFoundError(f"{name} needs the package of that name: pip install {name}")
+                package = FILTERS[name].package
+                raise ModelNotFoundError(f"{name} needs the package {package}: pip install {package}")
             return cls(ClassicalFilter(name), name, device, **options)
         try:
             folder = model_folder(source, revision)

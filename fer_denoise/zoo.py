@@ -50,14 +50,7 @@ MODELS: dict[str, ModelInfo] = {
     ),
     **{task.networks[0]: _attention_unet(task) for task in TASK_RECORDS.values()},
     **{task.networks[1]: _patchgan(task) for task in TASK_RECORDS.values()},
-    "median": ModelInfo("Median filter", "Replaces each pixel by the median of its neighbourhood."),
-    "switching-median": ModelInfo(
-        "Switching median", "Replaces only black and white pixels, by the median of the others around."
-    ),
-    "tv": ModelInfo("Total variation", "Finds the flattest picture that is near the noisy one."),
-    "wavelet": ModelInfo("Wavelet shrinkage", "Shrinks small wavelet coefficients (BayesShrink)."),
-    "nl-means": ModelInfo("Non-local means", "Averages pixels whose surroundings look alike."),
-    "bm3d": ModelInfo("BM3D", "Filters groups of similar patches together; the best filter that needs no training."),
+    **{name: ModelInfo(each.title, each.summary) for name, each in classical.FILTERS.items()},
 }
 """The restorers."""
 

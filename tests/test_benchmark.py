@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard
 from published_networks import write_peers
 
 from fer_denoise import classical, list_models, samples
-from fer_denoise.classical import ClassicalFilter
+from fer_denoise.classical import FILTERS, ClassicalFilter
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.method import KnownNoise
@@ -185,7 +185,7 @@ def test_tuning_picks_the_best_parameters_and_writes_them(data, tmp_path, monkey
     assert set(tuned) == {"switching-median", "tv"}
     assert set(tuned["tv"]["low"]["parameters"]) == {"strength"}
     assert set(tuned["tv"]["salt_pepper"]["parameters"]) == {"strength", "sigma"}
-    assert tuned["tv"]["low"]["parameters"]["strength"] in tune_classical.GRIDS["tv"]["strength"]
+    assert tuned["tv"]["low"]["parameters"]["strength"] in FILTERS["tv"].grid["strength"]
 
 
 def test_a_filter_is_tuned_behind_the_switching_median_or_alone_whichever_is_better(make_faces, monkeypatch):
@@ -199,7 +199,7 @@ def test_a_filter_is_tuned_behind_the_switching_median_or_alone_whichever_is_bet
     # Nothing that was tried is better, alone or not.
     level = levels[0.2, 0.1]
     noisy = mixed_noise(clean, 0.2, 0.1, seed=tune_classical.SEED)
-    for strength in tune_classical.GRIDS["tv"]["strength"]:
+    for strength in FILTERS["tv"].grid["strength"]:
         alone = tune_classical.score({"strength": strength, "sigma": 0.2}, "tv", noisy, clean)
         assert level["validation_psnr"] >= round(alone, 3)
     found = {**level["parameters"], "sigma": 0.2}

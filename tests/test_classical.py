@@ -10,13 +10,18 @@ from fer_denoise.classical import (
     FILTERS,
     TUNED_FILE,
     ClassicalFilter,
+    Filter,
     available_filters,
     nearest_task,
     switching_median,
     tuned_parameters,
 )
+from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS
+from fer_denoise.restore import Restorer
+from fer_denoise.zoo import MODELS
+from train.tune_classical import candidates
 
 AVAILABLE = available_filters()
 BLIND_GAIN = {"tv": 2.8, "wavelet": 2.3, "nl-means": 3.6, "bm3d": 4.3}
@@ -53,6 +58,33 @@ def test_constant_images_stay_constant(name, sigma, value):
     np.testing.assert_allclose(restored, value, atol=1e-2 if name == "bm3d" else 1e-3)
 
 
+def brightened(noisy: np.ndarray, sigma: float, *, by: float) -> np.ndarray:
+    return noisy + by + sigma
+
+
+@pytest.mark.parametrize("takes_sigma", [True, False])
+def test_a_new_filter_is_one_record(takes_sigma, monkeypatch):
+    monkeypatch.setitem(FILTERS, "brighter", Filter(brightened, "Brighter", "", {"by": [0.1, 0.2]}, takes_sigma))
+    assert available_filters() == [*AVAILABLE, "brighter"]
+    grid = [{"by": 0.1}, {"by": 0.2}]
+    assert list(candidates("brighter", [0.3])) == [{**each, "sigma": 0.3} if takes_sigma else each for each in grid]
+    noisy = np.random.default_rng(0).normal(0.5, 0.1, (1, 16, 16)).astype(np.float32)
+    added = ClassicalFilter("brighter", {"by": 0.0})(noisy) - noisy
+    assert (added.mean() > 0.05) == takes_sigma
+
+
+def test_every_filter_is_called_in_the_zoo_what_its_record_says():
+    named = {name: (model.title, model.summary) for name, model in MODELS.items() if name in FILTERS}
+    assert named == {name: (each.title, each.summary) for name, each in FILTERS.items()}
+
+
+def test_a_filter_without_its_package_is_not_there_and_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(FILTERS, "other", Filter(brightened, "Other", "", {"by": [0.1]}, package="no_such_package"))
+    assert available_filters() == AVAILABLE
+    with pytest.raises(ModelNotFoundError, match="other needs the package no_such_package: pip install no_such"):
+        Restorer.from_pretrained("other")
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", AVAILABLE)
 def test_constant_images_cause_no_warnings(name):
@@ -77,7 +109,7 @@ def test_bm3d_does_not_crash_the_process_on_8x8():
 import numpy as np
 from fer_denoise.classical import FILTERS
 noisy = np.random.default_rng(0).random((8, 8), dtype=np.float32)
-restored = FILTERS["bm3d"](noisy, 0.06, strength=1.0)
+restored = FILTERS["bm3d"].restore(noisy, 0.06, strength=1.0)
 assert restored.shape == (8, 8) and np.isfinite(restored).all()
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

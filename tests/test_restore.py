@@ -273,12 +273,6 @@ def test_filters_are_loaded_by_name(name):
     assert restored.shape == (16, 16) and restored.dtype == np.uint8
 
 
-def test_a_filter_without_its_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("fer_denoise.restore.available_filters", lambda: ["median"])
-    with pytest.raises(ModelNotFoundError, match="pip install bm3d"):
-        Restorer.from_pretrained("bm3d")
-
-
 def test_a_folder_is_loaded(tmp_path, network, noisy, restorer):
     network.save_pretrained(tmp_path, half=False)
     for source in (tmp_path, str(tmp_path)):

@@ -17,13 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from fer_denoise.classical import (
-    FILTERS,
-    IMPULSE_FILTERS,
-    TUNED_FILE,
-    ClassicalFilter,
-    available_filters,
-)
+from fer_denoise.classical import FILTERS, TUNED_FILE, ClassicalFilter, available_filters
 from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.method import KnownNoise
@@ -33,34 +27,22 @@ from train.reporting.results import save
 from train.shared import setup
 
 SEED = 2
-GRIDS: dict[str, dict[str, list]] = {
-    "median": {"size": [3, 5, 7, 9, 11]},
-    "switching-median": {"threshold": [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0]},
-    "tv": {"strength": [0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.7, 2.0]},
-    "wavelet": {"strength": [0.3, 0.45, 0.6, 0.8, 0.9, 1.0, 1.1, 1.3, 1.6], "wavelet": ["db1", "db2", "db4", "sym4"]},
-    "nl-means": {"strength": [0.6, 0.9, 1.2, 1.5, 1.8], "patch_size": [3, 5], "patch_distance": [3, 5, 7]},
-    "bm3d": {"strength": [0.55, 0.7, 0.85, 1.0, 1.1, 1.2, 1.3, 1.4, 1.7]},
-}
 IMPULSE_SIGMAS = [0.1, 0.2, 0.3, 0.4]
-"""What to tell a filter for Gaussian noise when the noise is salt and pepper."""
+"""The sigma that a filter for Gaussian noise is given when the noise is salt and pepper."""
 
 LEVEL_SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 LEVEL_AMOUNTS = (0, 0.02, 0.1, 0.3)
 REMAINING_SIGMAS = [0, 0.01, 0.03]
-"""What to tell a filter for Gaussian noise where only impulses were, which the switching median has removed."""
+"""The sigma that such a filter is given where only impulses were, which the switching median has removed."""
 IMPULSE_THRESHOLDS = [0.02, 0.1, 0.2, 0.3, 0.5]
 """Of the switching median that stands before a filter for Gaussian noise where there are impulses."""
 ALONE_FROM = 0.1
 """From this sigma up, such a filter is also tried alone: below, impulses outweigh what it is made for by far."""
 
-NEEDS_SIGMA = ("tv", "wavelet", "nl-means", "bm3d")
-FEWER_IMAGES = {"bm3d": 20, "nl-means": 40}
-"""For the slow ones."""
-
 
 def candidates(name: str, sigmas: list[float]) -> Iterator[dict[str, Any]]:
-    grid = dict(GRIDS[name])
-    if name in NEEDS_SIGMA:
+    grid = dict(FILTERS[name].grid)
+    if FILTERS[name].takes_sigma:
         grid["sigma"] = sigmas
     for values in itertools.product(*grid.values()):
         yield dict(zip(grid, values, strict=True))
@@ -71,7 +53,7 @@ def score(parameters: dict[str, Any], name: str, noisy: np.ndarray, clean: np.nd
 
 
 def tune_task(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor) -> dict[str, Any]:
-    clean = clean[: FEWER_IMAGES.get(name, len(clean))]
+    clean = clean[: FILTERS[name].tuned_on]
     noise = TASKS[task]
     sigma = noise.sigma if isinstance(noise, GaussianNoise) else None
     choices = candidates(name, IMPULSE_SIGMAS if sigma is None else [sigma])
@@ -86,7 +68,7 @@ def tune_levels(
     Where there are impulses, a filter for Gaussian noise first gets the best switching median before it, itself tuned
     as without impulses; then its own parameters, behind that one or alone.
     """
-    clean = clean[: FEWER_IMAGES.get(name, len(clean))]
+    clean = clean[: FILTERS[name].tuned_on]
     levels = []
     for sigma in tqdm(sigmas, name):
         own = list(candidates(name, [sigma] if sigma else REMAINING_SIGMAS))
@@ -94,7 +76,7 @@ def tune_levels(
         for amount in LEVEL_AMOUNTS:
             noisy = mixed_noise(clean, sigma, amount, seed=SEED)
             choices = own
-            if amount and name not in IMPULSE_FILTERS:
+            if amount and FILTERS[name].takes_sigma:
                 before = [{**without_impulses, "impulse_threshold": threshold} for threshold in IMPULSE_THRESHOLDS]
                 threshold = tune(name, before, noisy, clean, pool)["parameters"]["impulse_threshold"]
                 choices = [{**each, "impulse_threshold": threshold} for each in own]
@@ -123,7 +105,7 @@ def tune(
 
 
 def without_sigma(tuned: dict[str, Any], sigma: float | None) -> dict[str, Any]:
-    """What is kept: where the noise has a sigma, the caller's takes its place among the parameters."""
+    """What is recorded: where the noise has a sigma, the caller's takes its place among the parameters."""
     if not sigma:
         return tuned
     return {**tuned, "parameters": {key: value for key, value in tuned["parameters"].items() if key != "sigma"}}

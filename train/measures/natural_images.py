@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from fer_denoise import list_models
 from fer_denoise.classical import bm3d
-from fer_denoise.evaluate import NOISY
-from fer_denoise.method import Method
+from fer_denoise.evaluate import NOISY, restore
+from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, jpeg_compression
 from train.measures.request import Request
@@ -133,8 +133,8 @@ def measure_cells(sets: dict[str, list[np.ndarray]], request: Request, condition
                 elif name == BM3D:
                     restored = list(pool.map(partial(restore_with_bm3d, sigma=cell.sigma or 0.0), cell.noisy))
                 else:
-                    told = None if name in networks else cell.sigma
-                    restored = [methods[name](picture, told) for picture in cell.noisy]
+                    known = KnownNoise(cell.sigma)
+                    restored = [restore(methods[name], picture, known) for picture in cell.noisy]
                 scores.put(name, cell.name, round(mean_psnr(np.array(list(map(psnr, restored, cell.clean)))), 4))
     return scores.results
 
