@@ -14,6 +14,8 @@ from PIL import ExifTags, Image
 from pillow_heif import open_heif
 from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage, TiffWriter
 
+from fer_denoise.coded_colours import codes_of_heic, described
+
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_COLOUR_TYPES = {2: 3, 4: 2, 6: 4}
 """Samples a pixel of the PNGs with several, by the number in their header."""
@@ -279,13 +281,16 @@ def _heic(file: BinaryIO) -> DeepPicture | None:
         # Spread over 16 bits, for a PNG cannot say that 1023 is white.
         return [np.rint(np.asarray(main) * (65535 / white)).astype(np.uint16)]
 
-    profile = main.info.get("icc_profile")
+    profile, lost = main.info.get("icc_profile"), ""
+    if not profile and main.mode.startswith("RGB"):
+        profile, lost = described(codes_of_heic(main.info))
+    notes = (MAIN_ALONE if len(heic) > 1 else "", lost)
     return DeepPicture(
         [main.size],
         decode,
         white=65535,
         info={"icc_profile": profile} if profile else {},
-        notes=(MAIN_ALONE,) if len(heic) > 1 else (),
+        notes=tuple(filter(None, notes)),
     )
 
 

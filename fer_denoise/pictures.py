@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
+from fer_denoise.coded_colours import codes_of_avif, codes_of_heic, described
 from fer_denoise.deep_pictures import (
     MAIN_ALONE,
     DeepPicture,
@@ -315,6 +316,10 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
             "compression, or with deflate (zlib)"
         )
     info = _kept_info(opened)
+    if "icc_profile" not in opened.info and opened.mode in ("RGB", "RGBA"):
+        profile, lost = described(_codes(opened))
+        info |= {"icc_profile": profile} if profile else {}
+        notes |= {lost} if lost else set()
     _spread_key_colour(opened)
     frames, durations = [], []
     # Where it holds several and they are no frames, the main one is open.
@@ -458,6 +463,14 @@ def _bits(picture: Image.Image) -> int:
         picture.fp.seek(0)
         return avif_bits(picture.fp.read())
     return max(picture.tag_v2.get(258, (8,))) if isinstance(picture, TiffImageFile) else 8
+
+
+def _codes(picture: Image.Image) -> tuple[int, int] | None:
+    """What a HEIC or an AVIF says of its colours by code numbers."""
+    if isinstance(picture, AvifImageFile) and picture.fp:
+        picture.fp.seek(0)
+        return codes_of_avif(picture.fp.read())
+    return codes_of_heic(picture.info)
 
 
 def _kept_info(picture: Image.Image) -> dict[str, Any]:

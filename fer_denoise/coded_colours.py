@@ -1,0 +1,113 @@
+"""Colours that a file describes by code numbers (CICP, ITU-T H.273) instead of an ICC profile, as HEIC and AVIF may."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+PRIMARIES = {
+    1: ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), "D65"),
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), "C"),
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), "D65"),
+    6: ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), "D65"),
+    7: ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07), "D65"),
+    9: ((0.708, 0.292), (0.17, 0.797), (0.131, 0.046), "D65"),
+    11: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), "DCI"),
+    12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), "D65"),
+    22: ((0.63, 0.34), (0.295, 0.605), (0.155, 0.077), "D65"),
+}
+"""Chromaticities x, y of red, green and blue, and the white, by code number."""
+WHITES = {"D65": (0.3127, 0.3290), "C": (0.310, 0.316), "DCI": (0.314, 0.351)}
+SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+TELEVISION = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
+CURVES = {2: SRGB_CURVE, 4: (2.2,), 5: (2.8,), 8: (1.0,), 13: SRGB_CURVE} | dict.fromkeys((1, 6, 14, 15), TELEVISION)
+"""What makes a pixel linear light, as the parameters of ICC's parametric curves, by code number."""
+HDR = {16: "PQ", 18: "HLG"}
+UNSAID = 2
+"""The code number of what is not described, which is taken for sRGB."""
+AS_SRGB = {1, 2, 6, 13, 14, 15}
+"""Curves that with the primaries of sRGB, 1, are shown as sRGB."""
+
+BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+D50 = np.array([0.9642, 1.0, 0.8249])
+
+
+def described(codes: tuple[int, int] | None) -> tuple[bytes | None, str]:
+    """An ICC profile of colours with these code numbers of primaries and curve, and what is lost, for a person to read.
+
+    There is neither for sRGB. There is no profile for HDR, whose brightness none can describe.
+    """
+    if codes is None or codes[0] == UNSAID or (codes[0] == 1 and codes[1] in AS_SRGB):
+        return None, ""
+    primaries, curve = codes
+    if curve in HDR:
+        return None, f"what is written does not say that its colours are for HDR displays ({HDR[curve]}): it looks dull"
+    if primaries not in PRIMARIES or curve not in CURVES:
+        return None, f"what is written does not say what its colours mean (CICP {primaries}, {curve})"
+    return _profile(primaries, curve), ""
+
+
+def codes_of_heic(info: Mapping[Any, Any]) -> tuple[int, int] | None:
+    """The code numbers in the `info` of a HEIC that pillow-heif opened."""
+    numbers = info.get("nclx_profile") or {}
+    return (numbers["color_primaries"], numbers["transfer_characteristics"]) if numbers else None
+
+
+def codes_of_avif(content: bytes) -> tuple[int, int] | None:
+    """The code numbers in an AVIF, of which Pillow gives none."""
+    _, found, numbers = content.partition(b"colrnclx")
+    return struct.unpack(">HH", numbers[:4]) if found and len(numbers) >= 4 else None
+
+
+def _profile(primaries: int, curve: int) -> bytes:
+    """An ICC profile, version 4, of a matrix and a curve."""
+    *chromaticities, white_name = PRIMARIES[primaries]
+    colours = np.array([_xyz(chromaticity) for chromaticity in chromaticities]).T
+    white = _xyz(WHITES[white_name])
+    adapted = np.linalg.inv(BRADFORD) @ np.diag((BRADFORD @ D50) / (BRADFORD @ white)) @ BRADFORD
+    red, green, blue = (adapted @ colours @ np.diag(np.linalg.solve(colours, white))).T
+    parameters = CURVES[curve]
+    kind = 0 if len(parameters) == 1 else 3
+    light = b"para" + struct.pack(">4xHxx", kind) + _fixed(parameters)
+    tags = {
+        b"desc": _text(f"CICP {primaries}, {curve}"),
+        b"cprt": _text("No copyright"),
+        b"wtpt": b"XYZ \0\0\0\0" + _fixed(D50),
+        b"chad": b"sf32\0\0\0\0" + _fixed(adapted.ravel()),
+        **{
+            name: b"XYZ \0\0\0\0" + _fixed(colour)
+            for name, colour in ((b"rXYZ", red), (b"gXYZ", green), (b"bXYZ", blue))
+        },
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), light),
+    }
+    start, table, data = 128 + 4 + 12 * len(tags), b"", b""
+    for name, content in tags.items():
+        table += name + struct.pack(">II", start + len(data), len(content))
+        data += content + bytes(-len(content) % 4)
+    header = struct.pack(
+        ">I4xI4s4s4s12s4s28x12s48x",
+        start + len(data),
+        0x04300000,
+        b"mntr",
+        b"RGB ",
+        b"XYZ ",
+        struct.pack(">6H", 2024, 1, 1, 0, 0, 0),
+        b"acsp",
+        _fixed(D50),
+    )
+    return header + struct.pack(">I", len(tags)) + table + data
+
+
+def _xyz(chromaticity: tuple[float, float]) -> np.ndarray:
+    x, y = chromaticity
+    return np.array([x / y, 1, (1 - x - y) / y])
+
+
+def _fixed(numbers: Any) -> bytes:
+    return b"".join(struct.pack(">i", round(65536 * number)) for number in numbers)
+
+
+def _text(text: str) -> bytes:
+    encoded = text.encode("utf-16-be")
+    return b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(encoded), 28) + encoded
