@@ -3,33 +3,41 @@
     PYTHONPATH=. python .ci/response_time.py
 
 Each visitor moves a slider by one step, waits until the measurements have changed, looks at them for a second, and does
-so again; first one visitor, then eight at once. Then eight that do not look: there, eight browsers on the processor of
-the server take most of it for themselves.
+so again; first one visitor, then eight at once. Then one, two, four and eight that never pause. Beside each figure
+stands how long the server and the browsers computed for a move, for here they share the processor, as those of real
+visitors do not. Last, the same moves without browsers, by programs that send what a page sends: what the server alone
+can bear.
 """
 
 import asyncio
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from statistics import median, quantiles
 
-from playwright.async_api import Browser, async_playwright
+import httpx
+from playwright.async_api import Browser, Request, async_playwright
 from running_app import ROOT, RunningApp
 
 MOVES = 20
-VISITORS = ((1, 1.0), (8, 1.0), (8, 0.0))
+VISITORS = ((1, 1.0), (8, 1.0), (1, 0.0), (2, 0.0), (4, 0.0), (8, 0.0))
 """How many at once, and the seconds that each looks at a result."""
+MOVE, SEED = "component_server", 4
+"""Where a page asks for what a move shows, and which of the values that it sends is the seed."""
+TICKS = os.sysconf("SC_CLK_TCK")
 
 WATCH = """
 numbers => {
     const times = [], waiting = [];
-    let before = numbers.innerText, started = null;
+    let before = numbers.textContent, started = null;
     document.addEventListener("keydown", () => { started = performance.now(); }, {capture: true});
     new MutationObserver(() => {
-        const now = performance.now(), text = numbers.innerText;
+        const now = performance.now(), text = numbers.textContent;
         if (started === null || text === before) return;
         times.push(now - started);
         [before, started] = [text, null];
@@ -61,7 +69,6 @@ async def move_slider(browser: Browser, url: str, start: asyncio.Barrier, pause:
         await page.keyboard.press("ArrowRight")
         times = await page.evaluate(f"window.changes({move})")
         await asyncio.sleep(pause)
-    await page.context.close()
     return times
 
 
@@ -78,22 +85,84 @@ async def seconds_to_first_screen(browser: Browser, url: str) -> float:
     return seconds
 
 
-async def measure(url: str) -> None:
+def processor_milliseconds(server: int) -> tuple[float, float]:
+    """How long the server's process and all of this script's browsers have computed since they began."""
+    parents, used = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            number, rest = stat.parent.name, stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(number)], used[int(number)] = int(rest[1]), 1000 * (int(rest[11]) + int(rest[12])) / TICKS
+
+    def is_ours(process: int) -> bool:
+        return process == os.getpid() or (process in parents and is_ours(parents[process]))
+
+    return used[server], sum(time for process, time in used.items() if process != server and is_ours(process))
+
+
+def said(times: list[float]) -> str:
+    return f"{median(times):.0f} ms (median), {quantiles(times, n=10)[-1]:.0f} ms (90th percentile of {len(times)})"
+
+
+async def measure(app: RunningApp) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        print(f"the first screen stands {await seconds_to_first_screen(browser, url):.1f} s after it is called")
+        print(f"the first screen stands {await seconds_to_first_screen(browser, app.url):.1f} s after it is called")
         for visitors, pause in VISITORS:
-            start = asyncio.Barrier(visitors)
-            results = await asyncio.gather(*(move_slider(browser, url, start, pause) for _ in range(visitors)))
-            times = [time for of_one in results for time in of_one]
+            start = asyncio.Barrier(visitors + 1)
+            moving = [asyncio.create_task(move_slider(browser, app.url, start, pause)) for _ in range(visitors)]
+            await start.wait()
+            before = processor_milliseconds(app.process.pid)
+            times = [time for of_one in await asyncio.gather(*moving) for time in of_one]
+            server, browsers = (
+                (after - earlier) / len(times)
+                for earlier, after in zip(before, processor_milliseconds(app.process.pid), strict=True)
+            )
+            for context in browser.contexts:
+                await context.close()
             who = f"{visitors} visitor{'s' * (visitors > 1)}{'' if pause else ' without a pause'}"
             print(
-                f"{who}: slider to new picture in {median(times):.0f} ms (median), "
-                f"{quantiles(times, n=20)[-1]:.0f} ms (95th percentile of {len(times)})"
+                f"{who}: slider to new picture in {said(times)}; "
+                f"for each the server computed {server:.0f} ms, the browsers {browsers:.0f} ms"
             )
+        request = await one_move(browser, app.url)
         await browser.close()
+    for programs in (1, 8):
+        times = await moves_without_a_browser(request, programs)
+        print(f"{programs} program{'s' * (programs > 1)} instead of browsers: {said(times)}")
+
+
+async def one_move(browser: Browser, url: str) -> Request:
+    """What a page sends when a slider is moved."""
+    page = await (await browser.new_context()).new_page()
+    await page.goto(url)
+    panel = page.get_by_role("tabpanel").filter(visible=True)
+    await panel.locator(".numbers").wait_for()
+    async with page.expect_request(f"**/{MOVE}/") as sent:
+        await panel.locator(".controls").get_by_role("slider").first.press("ArrowRight")
+    return await sent.value
+
+
+async def moves_without_a_browser(request: Request, programs: int) -> list[float]:
+    """Milliseconds from each move to its answer, where so many programs move without a pause, each with its seed."""
+
+    async def move_again(client: httpx.AsyncClient, number: int) -> list[float]:
+        times = []
+        for seed in range(MOVES):
+            asked = json.loads(request.post_data or "")
+            asked["data"][SEED] = 1000 * number + seed
+            started = time.perf_counter()
+            answer = await client.post(request.url, json=asked)
+            times.append(1000 * (time.perf_counter() - started))
+            assert answer.raise_for_status().json()["shown"]
+        return times
+
+    async with httpx.AsyncClient() as client:
+        results = await asyncio.gather(*(move_again(client, number) for number in range(programs)))
+    return [time for of_one in results for time in of_one]
 
 
 def seconds_to_import() -> float:
@@ -107,7 +176,7 @@ def main() -> None:
     imports = seconds_to_import()
     with RunningApp() as app:
         print(f"python app.py answers after {app.seconds:.1f} s, of which imports take {imports:.1f} s")
-        asyncio.run(measure(app.url))
+        asyncio.run(measure(app))
 
 
 if __name__ == "__main__":

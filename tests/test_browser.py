@@ -161,7 +161,8 @@ def test_another_face_restorer_and_seed(visit):
 def test_the_attention_is_drawn_anew_only_while_someone_looks(visit):
     here = visit()
     calls: list[str] = []
-    here.page.on("request", lambda request: calls.append(request.url) if "queue/join" in request.url else None)
+    asks = ("queue/join", "component_server")
+    here.page.on("request", lambda request: calls.extend(request.url for ask in asks if ask in request.url))
 
     def drawn() -> list[str]:
         gallery = here.panel.locator(".wide-gallery").first.locator("img")
@@ -610,18 +611,32 @@ def test_a_face_comes_from_the_camera_or_the_clipboard(visit, source):
     here.assert_quiet()
 
 
-def test_a_full_queue_is_a_friendly_message_and_the_next_move_is_served(visit):
+def test_a_move_that_is_not_answered_is_a_friendly_message_and_the_next_is_served(visit):
     here = visit()
-    before = here.table()
-    # What the server answers then.
-    full = {"detail": "Queue is full. Max size is 64 and size is 64."}
-    here.page.route("**/queue/join*", lambda route: route.fulfill(status=503, json=full))
+    here.page.route("**/component_server/", lambda route: route.abort())
     here.slider.press("ArrowRight")
-    # One message per event that was refused: also for those of the page's own start that still run.
-    here.page.get_by_text("currently busy. Please try again").first.wait_for()
-    here.page.unroute("**/queue/join*")
+    here.page.get_by_text("The app does not answer").first.wait_for()
+    here.panel.get_by_text("Nothing can be shown of that").wait_for()
+    here.page.unroute("**/component_server/")
     here.slider.press("ArrowRight")
-    here.wait_for_table_other_than(before)
+    here.wait_until(lambda: here.table() == shown_of("playground", ("noisy", "universal"), 0, ("sensor", 0.17, "")))
+
+
+def test_of_moves_that_come_while_one_is_answered_the_newest_alone_is_asked_for(visit):
+    here = visit()
+    held: list[Any] = []
+    here.page.route("**/component_server/", lambda route: held.append(route))
+    for _ in range(5):
+        here.slider.press("ArrowRight")
+    here.wait_until(lambda: len(held) == 1)
+    here.page.wait_for_timeout(300)
+    held[0].continue_()
+    here.wait_until(lambda: len(held) == 2)
+    held[1].continue_()
+    here.wait_until(lambda: here.table() == shown_of("playground", ("noisy", "universal"), 0, ("sensor", 0.2, "")))
+    here.page.wait_for_timeout(300)
+    assert len(held) == 2
+    here.assert_quiet()
 
 
 def test_a_file_name_is_never_taken_for_html(visit, tmp_path):

@@ -23,6 +23,7 @@ from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.job_controls import JobControls
+from fer_denoise.demo.moves import Moves
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery, keep_faces, small_faces
 from fer_denoise.demo.own_restoration import Wish, restore_own
 from fer_denoise.demo.own_tab import OwnTab, progress_text
@@ -209,7 +210,7 @@ def test_a_face_of_ones_own_is_taken_with_words_where_it_is_changed(tmp_path, ma
     face, words = make_faces(1)[0], []
     monkeypatch.setattr(gr, "Info", words.append)
     with unvisited_page():
-        tab = FaceTab("low", Restorers(), HubFaces())
+        tab = FaceTab("low", Restorers(), HubFaces(), Moves())
     taken = tab.pick_upload(str(save(tmp_path / "wide.png", np.tile(face, (2, 1)))))
     assert taken.shape == (48, 48) and len(words) == 1
     tab.pick_upload(str(save(tmp_path / "face.png", face)))

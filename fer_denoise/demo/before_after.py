@@ -1,12 +1,14 @@
 """The comparison of two pictures of a face: one laid over the other, with a divider, and the gain as one number."""
 
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from html import escape
+from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from fer_denoise.demo import loupe
+from fer_denoise.demo import loupe, moves
 from fer_denoise.demo.components import inline
 from fer_denoise.demo.error_map import error_legend, impulse_legend
 from fer_denoise.demo.face_view import FaceView
@@ -14,6 +16,10 @@ from fer_denoise.demo.links import ADDRESS
 
 STEPS = 96
 """Of the divider: half a pixel of a face."""
+
+SETTLED = 400
+"""Milliseconds without a move after which the address follows: browsers take a new address for a new page with an icon
+of its own, and only so many of them."""
 
 CORNERS = (
     "<svg viewBox='0 0 20 20' fill='none' stroke='currentColor' stroke-width='2' aria-hidden='true'>"
@@ -32,23 +38,40 @@ element.addEventListener("click", (event) => {{
         if (document.fullscreenElement) document.exitFullscreen();
         else element.querySelector(".frame").requestFullscreen();
     }}
+    const save = event.target.closest(".save a");
+    if (save) save.href = element.querySelector("img.right").src;
 }});
-watch("value", () => {{ if (linked()) follow(linked().dataset.link); }});
+let settled;
+watch("value", () => {{
+    clearTimeout(settled);
+    // Not where another tab was opened meanwhile, which has the address now.
+    settled = setTimeout(() => {{ if (linked()?.offsetParent) follow(linked().dataset.link); }}, {SETTLED});
+}});
 {loupe.ON_LOAD}
+{moves.ON_LOAD}
 """
 """Moves the divider; its place stands on the element itself, which keeps it when the pictures change."""
 
 
-NOTHING = "<p class='nothing'>Nothing can be shown of that; the message says why.</p>"
-"""Stands in the place of a face that could not be restored."""
+def before_after_display(value: str, key: str, move: Callable[[list[Any]], Awaitable[moves.Answer]]) -> gr.HTML:
+    """A display of `before_after`, to be rendered where it is to stand.
 
-
-def before_after_display(value: str) -> gr.HTML:
-    """A display of `before_after`.
+    Args:
+        key: by which `moves.MOVE` finds it on the page.
+        move: answers what that sends.
 
     Gradio's own slider for two images has a handle that no key reaches, and sizes that are no multiple of a face's.
     """
-    return gr.HTML(value, js_on_load=ON_LOAD, apply_default_css=False, padding=False, elem_classes="before-after")
+    return gr.HTML(
+        value,
+        js_on_load=ON_LOAD,
+        apply_default_css=False,
+        padding=False,
+        elem_classes="before-after",
+        render=False,
+        server_functions=[move],
+        key_of_moves=key,
+    )
 
 
 def before_after(view: FaceView, link: str, warning: str = "") -> str:
@@ -73,7 +96,7 @@ def before_after(view: FaceView, link: str, warning: str = "") -> str:
 </div></div>
 <div class="numbers">{view.numbers}{warning}</div>
 <div class="small">{small}
-<p class="save"><a href="{_url(view.right)}" download="restored.png">Save the right one (PNG)</a></p></div>
+<p class="save"><a href="#" download="restored.png">Save the right one (PNG)</a></p></div>
 {loupe.loupe(*view.titles)}
 </div>"""
 
@@ -88,5 +111,5 @@ def _url(picture: Image.Image) -> str:
 
 @lru_cache(maxsize=64)
 def _url_of(mode: str, size: tuple[int, int], pixels: bytes) -> str:
-    """Remembered, for the clean face is the same with every move of a slider, and what stands right is there twice."""
+    """Remembered, for the clean face is the same with every move of a slider."""
     return str(inline(Image.frombytes(mode, size, pixels), "face").url)

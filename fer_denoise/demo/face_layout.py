@@ -6,7 +6,6 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from fer_denoise.demo.before_after import before_after_display
 from fer_denoise.demo.components import (
     BoundedSlider,
     InlineGallery,
@@ -96,18 +95,21 @@ class FaceParts:
     comparisons: Comparisons
 
 
-def lay_out(controls: NoiseControls, samples: list[tuple[str, np.ndarray]], comparison: str, details: str) -> FaceParts:
+def lay_out(
+    controls: NoiseControls, samples: list[tuple[str, np.ndarray]], comparison: gr.HTML, details: str
+) -> FaceParts:
     """Fill the current tab.
 
     Args:
         samples: titles and faces, uint8 (48, 48), to choose from.
-        comparison, details: what is shown of the first of them, as HTML.
+        comparison: a display that shows the first of them, not yet rendered.
+        details: what is said of it, as HTML.
     """
     with gr.Row(equal_height=False, elem_classes="face-tab"):
         with gr.Column(scale=5, min_width=300, elem_classes="results"):
             # The style shows the button where the comparison says that the noise does not fit.
             pictures = Pictures(
-                before_after_display(comparison),
+                comparison.render(),
                 gr.Button("Take Universal instead", size="sm", variant="primary", elem_classes="offer"),
                 gr.HTML(details, padding=False, elem_classes="measurements"),
             )

@@ -7,8 +7,9 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 from gradio.events import Dependency
+from PIL import Image
 
-from fer_denoise.demo.before_after import NOTHING, before_after
+from fer_denoise.demo.before_after import before_after, before_after_display
 from fer_denoise.demo.compare import compare, comparison_gallery, comparison_table, psnr_curves
 from fer_denoise.demo.components import as_picture, in_plain_words
 from fer_denoise.demo.face_layout import RANDOM_FACES, FaceParts, lay_out
@@ -16,6 +17,7 @@ from fer_denoise.demo.face_state import Subject, is_outdated, subject
 from fer_denoise.demo.face_view import NOISY, attention_pictures, details, is_realist, restore_face, warnings
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.links import COPY, COPY_LINK, FACE_CONTROLS, SAY_COPY_AGAIN, Settings, sample_titled, write_link
+from fer_denoise.demo.moves import FOLLOWED, MOVE, FaceValue, Moves
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face
 from fer_denoise.samples import sample_faces
@@ -31,19 +33,22 @@ class FaceTab:
         key: of the tab in `FACE_CONTROLS`.
     """
 
-    def __init__(self, key: str, restorers: Restorers, hub_faces: HubFaces) -> None:
+    def __init__(self, key: str, restorers: Restorers, hub_faces: HubFaces, moves: Moves) -> None:
         self.key, self._controls = key, FACE_CONTROLS[key]
         self._restorers, self._hub_faces = restorers, hub_faces
         self._samples = list(sample_faces().items())
         first = self._samples[0][1]
-        at_first = self._view(first, NOISY, DEFAULT_MODEL, 1.0, 0, *self._controls.preset)
-        self.parts: FaceParts = lay_out(self._controls, self._samples, *at_first)
-        self._face, self._offered = gr.State(first), gr.State(self._samples)
-        self._looking, self._asked = gr.State(False), gr.State()
-        # What the comparison and the curves are of; and what is shown instead, where that is something else.
-        self._measured, self._overtaken_by = gr.State(), gr.State()
+        at_first = self.view(first, NOISY, DEFAULT_MODEL, 1.0, 0, *self._controls.preset)
+        display = before_after_display(at_first[0], key, moves.answering(self.answer))
+        self.parts: FaceParts = lay_out(self._controls, self._samples, display, at_first[1])
+        self._face, self._offered = FaceValue.of(first), gr.State(self._samples)
+        # What the comparison and the curves are of.
+        self._measured = gr.State()
+        settings = self.parts.settings
+        self._present = [self._face, settings.seed, *settings.noise.values]
+        self._inputs = [self._face, settings.left, settings.right, settings.dial, *self._present[1:]]
         # Each costs the browser its time. So all pictures are one, and all words.
-        self._outputs = [self._asked, self._overtaken_by, self.parts.pictures.comparison, self.parts.pictures.details]
+        self._shown = [self.parts.pictures.comparison, self.parts.pictures.details]
         # One light component to keep the status of, not every picture: the browser goes over all with each event.
         self._options = {**PRIVATE, "show_progress": "hidden", "show_progress_on": self._face}
         self._listen()
@@ -51,7 +56,7 @@ class FaceTab:
     @property
     def linked(self) -> list[Component]:
         """All that `follow` sets."""
-        return [*self.parts.settings.linked, self.parts.picker.gallery, self._face, *self._outputs]
+        return [*self.parts.settings.linked, self.parts.picker.gallery, self._face, *self._shown]
 
     def follow(self, link: Settings) -> dict[Any, Any]:
         """Updates that show what a link to this tab asks for."""
@@ -59,43 +64,49 @@ class FaceTab:
         number = titles.index(link.face) if link.face else 0
         face = self._samples[number][1]
         dial = gr.Slider(value=link.texture, visible=is_realist(link.left) or is_realist(link.right))
-        shown = self.run(False, None, face, link.left, link.right, link.texture, link.seed, *link.values)
+        shown = in_plain_words(self.view)(face, link.left, link.right, link.texture, link.seed, *link.values)
         settings = [link.left, link.right, dial, link.seed, *self._controls.updates(*link.values)]
         return dict(zip(self.linked, [*settings, gr.Gallery(selected_index=number), face, *shown], strict=True))
+
+    def answer(self, values: list[Any]) -> tuple[str, str]:
+        """What a move shows, of the values of all that `view` takes, as the browser has them."""
+        return self.view(*(part.preprocess(value) for part, value in zip(self._inputs, values, strict=True)))
+
+    def view(
+        self, face: np.ndarray, left: str, right: str, alpha: float, seed: int | None, *values: Any
+    ) -> tuple[str, str]:
+        """The comparison and what is said of it, as HTML; no seed is seed 0."""
+        noise, sides = self._controls.noise(*values), (left, right)
+        view = restore_face(face, self._restorers, sides, noise, int(seed or 0), alpha)
+        link = write_link(Settings(self.key, left, right, int(seed or 0), values, sample_titled(face), alpha))
+        level = self._controls.describe(*values)
+        return before_after(view, link, warnings(sides, noise)), details(view, level, sides)
 
     def _listen(self) -> None:
         """Let the controls do what they say."""
         settings, comparison = self.parts.settings, self.parts.pictures.comparison
-        faces = self._listen_to_faces()
         # Not "change", which is raised for each control that the app itself sets: of several at once, all before the
         # last would be restored with some of them still as they were, and may well come last.
         # A slider that is put back is only released.
         by_hand = [settings.seed.input, settings.left.input, settings.right.input, *settings.noise.triggers]
         by_hand += [settings.dial.input, settings.dial.release]
         others = [
+            *self._listen_to_faces(),
             *settings.noise.set_by_others,
-            self.parts.attention.part.expand(lambda: True, None, self._looking, **self._options),
             settings.reset.click(self.reset, None, settings.noise.values, **self._options),
             self.parts.pictures.offer.click(lambda: UNIVERSAL, None, settings.right, **self._options),
         ]
+        move: dict[str, Any] = {"js": MOVE.format(self.key), "api_visibility": "private"}
+        # Not `gr.on`: with each of the events of one, the browser goes over the sources of all.
+        for event in (*by_hand, *(event.success for event in others)):
+            event(None, self._inputs, self._shown, **move)
         sides = [settings.left, settings.right]
-        inputs = [self._looking, self._measured, self._face, *sides, settings.dial, *self._noise_inputs()]
-        runs = [
-            gr.on(by_hand, self.run, inputs, self._outputs, trigger_mode="always_last", **self._options),
-            *(event.success(self.run, inputs, self._outputs, **self._options) for event in (*faces, *others)),
-        ]
         gr.on([side.change for side in sides], self.show_dial, sides, settings.dial, **self._options)
         copied = settings.link.click(None, comparison, settings.link, js=COPY_LINK, api_visibility="private")
         copied.then(None, None, settings.link, js=SAY_COPY_AGAIN.format(COPY), api_visibility="private")
-        self._listen_to_attention()
-        shown = self._listen_to_comparisons()
-        # What was shown before is not of what was refused. At once, or it might come behind the next view.
-        hidden = [*self._outputs, self.parts.attention.gallery, *shown]
-        for event in runs:
-            event.failure(self._nothing, None, hidden, queue=False, **self._options)
-
-    def _noise_inputs(self) -> list[Component]:
-        return [self.parts.settings.seed, *self.parts.settings.noise.values]
+        followers = [*self._listen_to_attention(), *self._listen_to_comparisons()]
+        # What was shown before is not of what was refused.
+        comparison.refused(self._nothing, None, followers, queue=False, **self._options)
 
     def _listen_to_faces(self) -> list[Dependency]:
         """The events after which there is another face."""
@@ -112,63 +123,40 @@ class FaceTab:
         drawn.failure(self.can_draw, None, picker.random, **self._options)
         return [picked, uploaded, drawn]
 
-    def _listen_to_attention(self) -> None:
-        attention = self.parts.attention
-        # A component that is set in vain costs as much as its picture, so this one waits for a change.
-        self._asked.change(self.look, self._asked, attention.gallery, **self._options)
-        attention.part.collapse(lambda: False, None, self._looking, **self._options)
+    def _listen_to_attention(self) -> list[Component]:
+        """Let it be drawn while somebody looks at it; what shows it is returned."""
+        attention, comparison = self.parts.attention, self.parts.pictures.comparison
+        inputs = [self._face, self.parts.settings.right, *self._present[1:]]
+        for looking, event in ((True, attention.part.expand), (False, attention.part.collapse)):
+            event(None, js=FOLLOWED.format(self.key, "moved", str(looking).lower()), api_visibility="private")
+        for asked in (attention.part.expand, comparison.moved):
+            drawn = asked(self.look, inputs, attention.gallery, trigger_mode="always_last", **self._options)
+            drawn.failure(lambda: None, None, attention.gallery, queue=False, **self._options)
+        return [attention.gallery]
 
     def _listen_to_comparisons(self) -> list[Component]:
         """Let them be made, and go when something else is shown; what shows them is returned."""
-        parts = self.parts.comparisons
+        parts, comparison = self.parts.comparisons, self.parts.pictures.comparison
         shown = [self._measured, parts.table, parts.gallery, parts.plot]
-        present = [self._face, *self._noise_inputs()]
         slow = {**PRIVATE, "show_progress": "full"}
-        compared = parts.compare.click(self.compare_all, present, shown[:3], **slow)
-        plotted = parts.draw.click(self.draw_curves, [parts.chosen, *present], [self._measured, parts.plot], **slow)
+        compared = parts.compare.click(self.compare_all, self._present, shown[:3], **slow)
+        chosen = [parts.chosen, *self._present]
+        plotted = parts.draw.click(self.draw_curves, chosen, [self._measured, parts.plot], **slow)
+        asked = [parts.compare.click, parts.draw.click]
+        gr.on(asked, None, js=FOLLOWED.format(self.key, "outdated", "true"), api_visibility="private")
         for event in (compared, plotted):
             event.failure(self.no_measurements, None, shown, **self._options)
         # They take seconds, in which something else may be chosen, or what cannot be taken.
-        gr.on([part.change for part in present], None, cancels=[compared, plotted])  # type: ignore[attr-defined]
-        dropped = self._overtaken_by.change(self.drop_outdated, [self._measured, *present], shown, **self._options)
+        for part in self._present:
+            part.change(None, cancels=[compared, plotted])  # type: ignore[attr-defined]
+        dropped = comparison.outdated(self.drop_outdated, [self._measured, *self._present], shown, **self._options)
         dropped.failure(self.no_measurements, None, shown, **self._options)
         return shown
 
     @in_plain_words
-    def run(
-        self,
-        looking: bool,
-        measured: Subject | None,
-        face: np.ndarray,
-        left: str,
-        right: str,
-        alpha: float,
-        seed: int | None,
-        *values: Any,
-    ) -> tuple[Any, ...]:
-        """What `_outputs` show of a face."""
-        return (
-            (face.tolist(), right, seed, values) if looking else None,
-            subject(face, seed, *values) if is_outdated(measured, face, seed, *values) else None,
-            *self._view(face, left, right, alpha, int(seed or 0), *values),
-        )
-
-    def _view(self, face: np.ndarray, left: str, right: str, alpha: float, seed: int, *values: Any) -> tuple[str, str]:
-        """The comparison and what is said of it, as HTML."""
-        noise, sides = self._controls.noise(*values), (left, right)
-        view = restore_face(face, self._restorers, sides, noise, seed, alpha)
-        link = write_link(Settings(self.key, left, right, seed, values, sample_titled(face), alpha))
-        level = self._controls.describe(*values)
-        return before_after(view, link, warnings(sides, noise)), details(view, level, sides)
-
-    @in_plain_words
-    def look(self, asked: tuple[Any, ...] | None) -> Any:
-        """Where the network looks at what `run` showed while somebody looked at that, too."""
-        if asked is None:
-            return gr.skip()
-        face, model, seed, values = asked
-        noise = self._controls.noise(*values)
-        return attention_pictures(np.array(face, np.uint8), self._restorers, model, noise, int(seed or 0))
+    def look(self, face: np.ndarray, model: str, seed: int | None, *values: Any) -> list[tuple[Image.Image, str]]:
+        """Where the network looks."""
+        return attention_pictures(face, self._restorers, model, self._controls.noise(*values), int(seed or 0))
 
     def reset(self) -> Any:
         """The noise as it was at first."""
@@ -237,4 +225,4 @@ class FaceTab:
         return None, "", gr.Gallery(None, visible=False), gr.LinePlot(None, visible=False)
 
     def _nothing(self) -> tuple[Any, ...]:
-        return None, None, NOTHING, "", None, *self.no_measurements()
+        return None, *self.no_measurements()

@@ -47,7 +47,9 @@ FOLLOW_TABS = f"""
 
 COPY_LINK = """
 async () => {
-    const link = window.location.href.replace(/[?&]__theme=[^&#]*/, "");
+    const shown = [...document.querySelectorAll("[data-link]")].find((each) => each.offsetParent);
+    const address = window.location.href.replace(/[?&]__theme=[^&#]*/, "");
+    const link = shown ? address.replace(/([?#].*)?$/, shown.dataset.link) : address;
     try {
         await navigator.clipboard.writeText(link);
         return link.includes("tab=") && !link.includes("&face=") ? "Link copied, without the face" : "Link copied";

@@ -17,6 +17,7 @@ from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
 from fer_denoise.demo.links import FACE_CONTROLS, FOLLOW_TABS, PLAYGROUND, TABS, read_link
+from fer_denoise.demo.moves import Moves
 from fer_denoise.demo.numbers import DECIMAL_COMMA
 from fer_denoise.demo.own_tab import build_own_tab
 from fer_denoise.demo.restorers import Restorers
@@ -42,7 +43,7 @@ def build() -> gr.Blocks:
     """The app, its networks loaded."""
     restorers = Restorers()
     restorers.load_networks()
-    cancellations, queue, hub_faces = Cancellations(), FairQueue(), HubFaces()
+    cancellations, queue, hub_faces, moves = Cancellations(), FairQueue(), HubFaces(), Moves()
     # Uploads and results are deleted an hour after they were made.
     with gr.Blocks(title="fer-denoise", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         unseen = gr.State()
@@ -52,7 +53,7 @@ def build() -> gr.Blocks:
         with gr.Tabs() as tabs:
             for key in FACE_CONTROLS:
                 with gr.Tab(titles[key], id=key):
-                    face_tabs[key] = FaceTab(key, restorers, hub_faces)
+                    face_tabs[key] = FaceTab(key, restorers, hub_faces, moves)
             with gr.Tab("Your own picture", id="own"):
                 build_own_tab(restorers, cancellations, queue)
             if has_results():

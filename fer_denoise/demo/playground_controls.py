@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 import numpy as np
 
-from fer_denoise.demo.components import BoundedSlider
 from fer_denoise.demo.noise_controls import NoiseInputs
 from fer_denoise.noise import KINDS, Composition, Noise, kind_of
 from fer_denoise.zoo import UNIVERSAL
@@ -30,9 +29,23 @@ class Preset(NamedTuple):
     slider: tuple[float, float, float]
     """Its values for the weakest noise, for the strongest, and at first; it has whole numbers where they are whole."""
 
+    def within(self, level: float) -> str:
+        """What the slider stands at, as text; what is typed beyond an end is that end."""
+        low, high = sorted(self.slider[:2])
+        return f"{min(max(level, low), high):g}"
+
     def at(self, level: float) -> str:
         """The noise with the slider at `level`."""
-        return self.noise.format(f"{level:g}")
+        return self.noise.format(self.within(level))
+
+
+class PresetSlider(gr.Slider):
+    """A slider whose limits are those of the preset that is chosen, which keeps to them itself."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float:  # type: ignore[override]
+        return float(self.minimum if payload is None else payload)
 
 
 PRESETS = {
@@ -71,7 +84,7 @@ class PlaygroundControls:
             value=kind,
             label="What happened to the picture",
         )
-        slider = BoundedSlider(value=level, **self._slider(kind))
+        slider = PresetSlider(value=level, **self._slider(kind))
         mix = gr.Textbox(
             text,
             label="Kinds of noise, one after the other",
@@ -103,7 +116,7 @@ class PlaygroundControls:
 
     def write(self, *values: Any) -> str:
         kind, level, text = values
-        return f"{kind}:{text}" if kind == OWN else f"{kind}:{level:g}"
+        return f"{kind}:{text if kind == OWN else PRESETS[kind].within(level)}"
 
     def noise(self, *values: Any) -> Noise:
         return mixed(self._written(*values))
