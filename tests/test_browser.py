@@ -1,5 +1,6 @@
 """The app in a real browser."""
 
+import base64
 import csv
 import io
 import re
@@ -636,6 +637,26 @@ def test_of_moves_that_come_while_one_is_answered_the_newest_alone_is_asked_for(
     here.wait_until(lambda: here.table() == shown_of("playground", ("noisy", "universal"), 0, ("sensor", 0.2, "")))
     here.page.wait_for_timeout(300)
     assert len(held) == 2
+    here.assert_quiet()
+
+
+DROP = """
+(target, [name, content]) => {
+    const dataTransfer = new DataTransfer(), bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    dataTransfer.items.add(new File([bytes], name));
+    target.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["phone.heic", "PHONE.HEIC", "scan.pgm"])
+def test_a_picture_to_which_the_browser_gives_no_type_is_taken_by_its_suffix(visit, save_image, name):
+    picture = Image.fromarray(noisy_astronaut()[:64, :64]).convert("L" if name.endswith("pgm") else "RGB")
+    content = base64.b64encode(save_image(name, picture).read_bytes()).decode()
+    here = visit()
+    here.open("Your own picture")
+    here.panel.locator(".upload-container").first.evaluate(DROP, [name, content])
+    here.panel.get_by_text("Estimated noise after:").wait_for()
     here.assert_quiet()
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from PIL import Image
 
 from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.images import to_dtype, to_float
-from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
+from fer_denoise.pictures import SUFFIXES, Picture, encode_picture, lossless_suffix
 
 HEAVY_JOB: dict[str, Any] = {"concurrency_id": "heavy job", "concurrency_limit": 16}
 """Options of events that may take long: a `FairQueue` lets them take turns, and the faces of the task tabs go past."""
@@ -35,7 +36,7 @@ NAMED_PICTURES = """
     const name = () => {
         document.querySelectorAll(".thumbnail-item").forEach((picture) => {
             const title = picture.querySelector("img")?.alt;
-            if (title) picture.setAttribute("aria-label", title);
+            if (title && picture.ariaLabel !== title) picture.ariaLabel = title;
         });
         document.querySelectorAll(".empty[aria-label]:not([role])").forEach((none) => none.setAttribute("role", "img"));
     };
@@ -57,6 +58,34 @@ UNSEEN_PICTURES = """
 }
 """
 """Says so where a picker holds what browsers do not show, such as TIFF or HEIC."""
+
+TYPED_PICTURES = f"""
+() => {{
+    const suffixes = {json.dumps(sorted(SUFFIXES))};
+    const suffix = (file) => suffixes.find((each) => !file.type && file.name.toLowerCase().endsWith(each));
+    const someUntyped = (files) => [...files ?? []].some(suffix);
+    const typed = (files) => {{
+        const list = new DataTransfer();
+        for (const file of files) {{
+            const type = suffix(file) ? `image/${{suffix(file).slice(1)}}` : file.type;
+            list.items.add(new File([file], file.name, {{ type }}));
+        }}
+        return list;
+    }};
+    document.addEventListener("change", ({{ target }}) => {{
+        if (target.type === "file" && someUntyped(target.files)) target.files = typed(target.files).files;
+    }}, true);
+    document.addEventListener("drop", (event) => {{
+        if (!someUntyped(event.dataTransfer?.files)) return;
+        event.preventDefault();
+        event.stopPropagation();
+        const dataTransfer = typed(event.dataTransfer.files);
+        event.target.dispatchEvent(new DragEvent("drop", {{ dataTransfer, bubbles: true, cancelable: true }}));
+    }}, true);
+}}
+"""
+"""Gives files the type that their suffix says where the browser has none, as for HEIC on many systems: Gradio's picker
+of pictures would refuse them by that."""
 
 FAILED = "This did not work"
 """Over the message of an error that a person can mend."""

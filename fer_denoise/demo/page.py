@@ -10,7 +10,7 @@ import gradio as gr
 
 import fer_denoise
 from fer_denoise.demo.cancellable_job import Cancellations
-from fer_denoise.demo.components import NAMED_PICTURES, UNSEEN_PICTURES
+from fer_denoise.demo.components import NAMED_PICTURES, TYPED_PICTURES, UNSEEN_PICTURES
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_tab import FaceTab
@@ -35,7 +35,7 @@ HEADER = """
 LOGO = ("9f1c77", "07a377", "c2f577", "5b0e77")
 """Gray levels of a patch, a row per string: noise that comes to rest."""
 
-SCRIPTS = (DECIMAL_COMMA, NAMED_PICTURES, UNSEEN_PICTURES, FOLLOW_TABS)
+SCRIPTS = (DECIMAL_COMMA, NAMED_PICTURES, TYPED_PICTURES, UNSEEN_PICTURES, FOLLOW_TABS)
 STYLE = Path(__file__).with_name("style.css")
 
 
