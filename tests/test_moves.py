@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
+from unvisited import unvisited_page
 
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.hub_faces import HubFaces
@@ -18,7 +19,7 @@ from fer_denoise.pictures import FACE
 
 def asked(tab: str, *values: Any) -> dict[str, Any]:
     """What a tab answers to its values as the browser sends them, after a face."""
-    with gr.Blocks():
+    with unvisited_page():
         moves = Moves()
         face_tab = FaceTab(tab, Restorers(), HubFaces(), moves)
     face = FaceValue().postprocess(np.arange(FACE[0] * FACE[1]).astype(np.uint8).reshape(FACE))
