@@ -264,6 +264,17 @@ def test_labels_beside_pictures_are_no_failure(tmp_path, noisy, capsys):
     assert "left where they are: 1 other file\n" in said.out and "left: labels.json" in said.err
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_list_of_labels_that_names_pictures_is_told_once_and_not_row_by_row(tmp_path, noisy, capsys, suffix):
+    write(tmp_path / "in" / "a.png", noisy[0])
+    labels = datasets.Dataset.from_dict({"image": ["a.png", "b.png"], "label": [3, 4]})
+    getattr(labels, f"to_{suffix}")(tmp_path / "in" / f"labels.{suffix}")
+    assert run(tmp_path / "in", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert "restored 1, skipped 1 " in said.out and "names pictures and holds none; restore the folder" in said.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
 def test_a_folder_without_pictures_tells_what_it_holds(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.jxl").write_bytes(b"something")

@@ -137,6 +137,16 @@ def test_parquet_keeps_types_metadata_and_index(tmp_path, faces):
         output.unlink()
 
 
+def test_parquet_keeps_columns_of_one_name(tmp_path, faces):
+    columns = [pa.array([text(face) for face in faces]), pa.array(range(ROWS)), pa.array(["x"] * ROWS)]
+    pq.write_table(pa.table(columns, names=["pixels", "note", "note"]), tmp_path / "in.parquet")
+    process_path(str(tmp_path / "in.parquet"), tmp_path / "out.parquet", MEDIAN)
+    with pq.ParquetFile(tmp_path / "out.parquet") as file:
+        after = file.read()
+    assert after.column_names == ["pixels", "note", "note"]
+    assert [after.column(number).to_pylist() for number in (1, 2)] == [list(range(ROWS)), ["x"] * ROWS]
+
+
 def test_a_frame_of_pandas_comes_out_with_its_index_and_categories(tmp_path, faces):
     index = pd.Index([f"{row:03}" for row in range(ROWS)], name="id")
     usage = pd.Categorical(["Training", "PublicTest"] * 3 + ["Training"], ["Training", "PublicTest", "PrivateTest"])

@@ -244,6 +244,7 @@ def test_a_table_that_is_too_large_is_left_out_with_a_remedy(tmp_path, make_face
         ("a.csv", b"\0", "a.csv: is no CSV text"),
         ("a.csv", b'emotion,pixels\n0,"1 2', "a quote is never closed"),
         ("a.csv", b"emotion,usage\n0,Training\n", "has no column image"),
+        ("a.csv", b"emotion,image\n0,face.png\n", "names pictures and holds none"),
         ("a.zip", b"no archive", "is no ZIP, or damaged"),
     ],
 )

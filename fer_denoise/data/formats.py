@@ -14,8 +14,9 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer_denoise.data.columns import IMAGE_COLUMNS, DataError, find_column
+from fer_denoise.data.columns import IMAGE_COLUMNS, DataError, MissingColumnError, find_column
 from fer_denoise.data.csv_file import CsvFile, Record
+from fer_denoise.pictures import SUFFIXES
 
 CELL_ROWS = 1024
 Reader = Callable[["Rank", int], Iterator[tuple[int, pa.Table]]]
@@ -112,6 +113,7 @@ class CsvTable:
         self.column = find_column(self.names, IMAGE_COLUMNS, str(path))
         self._index = self.names.index(self.column)
         self.record = _version(path) if record is None else record
+        _check_holds_images(self, str(path))
 
     def parts(self, rank: Rank, size: int) -> Iterator[tuple[int, Part]]:
         first, end = 0, None
@@ -181,7 +183,9 @@ class ArrowTable:
     def join(self, parts: list[Path], output: Path) -> None:
         with pq.ParquetWriter(output, self.schema) as writer:
             for part in parts:
-                writer.write_table(pq.read_table(part))
+                # Not `read_table`, which cannot tell two columns of one name apart.
+                with pq.ParquetFile(part) as rows:
+                    writer.write_table(rows.read())
 
     def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
         for first, rows in self.read(Rank(), CELL_ROWS):
@@ -235,9 +239,10 @@ def open_table(path: Path) -> Table:
         if path.suffix.lower() == ".csv":
             return CsvTable(path)
         schema = pq.read_schema(path)
-    return ArrowTable(
-        schema, find_column(schema.names, IMAGE_COLUMNS, str(path)), _version(path), partial(_rows_of_parquet, path)
-    )
+    column = find_column(schema.names, IMAGE_COLUMNS, str(path))
+    table = ArrowTable(schema, column, _version(path), partial(_rows_of_parquet, path))
+    _check_holds_images(table, str(path))
+    return table
 
 
 def table_of(dataset: datasets.Dataset | datasets.IterableDataset, source: str) -> Table:
@@ -250,7 +255,26 @@ def table_of(dataset: datasets.Dataset | datasets.IterableDataset, source: str) 
     # The parts of a stream are other rows than those of a dataset of known length.
     streamed = isinstance(dataset, datasets.IterableDataset)
     read: Reader = partial(_rows_of_stream if streamed else _rows_of_dataset, dataset)
-    return ArrowTable(dataset.features.arrow_schema, column, {"stream": streamed}, read)
+    table = ArrowTable(dataset.features.arrow_schema, column, {"stream": streamed}, read)
+    # Looked at only where it may be so, for the first row of a stream has to be fetched.
+    kind = table.schema.field(column).type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        _check_holds_images(table, source)
+    return table
+
+
+def _check_holds_images(table: Table, source: str) -> None:
+    """Refuse a list of labels, which has the names of pictures in the column of images.
+
+    Raises:
+        MissingColumnError: it is one, by its first row.
+    """
+    first = next((part.images[0].as_py() for _, part in table.parts(Rank(), 1)), None)
+    if isinstance(first, str) and Path(first[:300]).suffix.lower() in SUFFIXES:
+        raise MissingColumnError(
+            f"{source}: names pictures and holds none; restore the folder that they lie in, or to train, put them into "
+            "folders by split and emotion, such as train/happy"
+        )
 
 
 def _rows_of_parquet(path: Path, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:

@@ -115,7 +115,7 @@ def find_rows(path: Path) -> list[Rows]:
     if path.is_file():
         if path.suffix.lower() not in TABLES:
             raise DataError(f"{path}: is no Parquet or CSV file; point --data at one, or at a folder")
-        return [TableRows(_open(path), _splits_of([path], path.parent)[path], str(path))]
+        return [TableRows(open_table(path), _splits_of([path], path.parent)[path], str(path))]
     files = walk(path).files
     others: list[DataError] = []
     for suffix in TABLES:
@@ -124,7 +124,7 @@ def find_rows(path: Path) -> list[Rows]:
         for file in files:
             if file.suffix.lower() == suffix:
                 try:
-                    tables[file] = _open(file)
+                    tables[file] = open_table(file)
                 except DataError as error:
                     errors.append(error)
         damaged = [error for error in errors if not isinstance(error, MissingColumnError)]
@@ -138,16 +138,6 @@ def find_rows(path: Path) -> list[Rows]:
     if others:
         raise others[0]
     raise DataError(f"{path}: holds no Parquet, CSV or image files; point --data at the folder that does")
-
-
-def _open(file: Path) -> Table:
-    table = open_table(file)
-    first = next((cells[0] for _, cells in table.cells([table.column])), None)
-    if isinstance(first, str) and Path(first[:300]).suffix.lower() in SUFFIXES:
-        raise MissingColumnError(
-            f"{file}: names pictures and holds none; put them into folders by split and emotion, such as train/happy"
-        )
-    return table
 
 
 def _usage_column(table: Table) -> str | None:
