@@ -73,8 +73,8 @@ def restore_colour(
         on_progress: as that of `Restorer`.
     """
 
-    def report(start: float, share: float) -> Callable[[float], None] | None:
-        return on_progress and (lambda done: on_progress(start + share * done))
+    def report(start: float, fraction: float) -> Callable[[float], None] | None:
+        return on_progress and (lambda done: on_progress(start + fraction * done))
 
     luminance, *chrominances = _opponents(photo)
     factors = np.linalg.norm(OPPONENT, axis=1)

@@ -17,8 +17,8 @@ NOISY = "noisy"
 SELF_ENSEMBLE = "universal, x2 self-ensemble"
 """The name of the row of `universal` with its mirror image."""
 
-TOLD_SIGMA = "universal, told sigma"
-"""The name of the row of `universal` that is told the true sigma, as the filters are."""
+SIGMA_GIVEN = "universal, told sigma"
+"""The name of the row of `universal` that is given the true sigma, as the filters are."""
 
 CHUNK = 32
 
@@ -58,9 +58,9 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
 
 
 def credit(record: dict[str, Any]) -> str:
-    """By whom a published network is, and what it is told of the noise, out of its row or record."""
-    told = "blind" if record["told"] == "nothing" else f"told {record['told']}"
-    return f"{record['authors']} {record['year']}, {told}"
+    """The authors and the year of a published network, and what it is given of the noise, out of its row or record."""
+    given = "blind" if record["told"] == "nothing" else f"told {record['told']}"
+    return f"{record['authors']} {record['year']}, {given}"
 
 
 def restore(method: Method, noisy: np.ndarray, noise: KnownNoise, pool: Executor | None = None) -> np.ndarray:

@@ -18,14 +18,14 @@ from drawn_faces import make_faces
 from published_networks import write_peers
 
 from fer_denoise import Restorer, list_models
-from fer_denoise.evaluate import SELF_ENSEMBLE, TOLD_SIGMA, restore
+from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN, restore
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.peers import PEERS, load_peers
 
 PINS = Path(__file__).with_name("pins.json")
-NAMES = (*list_models(), SELF_ENSEMBLE, TOLD_SIGMA, *PEERS)
+NAMES = (*list_models(), SELF_ENSEMBLE, SIGMA_GIVEN, *PEERS)
 PATCH = slice(20, 24)
 """Rows and columns of the face whose pixels are pinned."""
 
@@ -38,7 +38,7 @@ def every_method(folder: Path) -> dict[str, Method]:
     network = Restorer.from_pretrained(UNIVERSAL, device="cpu").model
     options = {"device": "cpu", "precision": "fp32"}
     methods[SELF_ENSEMBLE] = Restorer(network, SELF_ENSEMBLE, self_ensemble=True, **options)
-    methods[TOLD_SIGMA] = Restorer(network, TOLD_SIGMA, needs=("sigma",), **options)
+    methods[SIGMA_GIVEN] = Restorer(network, SIGMA_GIVEN, needs=("sigma",), **options)
     peers = load_peers(write_peers(folder), list(PEERS), "cpu")
     for peer in peers.values():
         if peer.needs:

@@ -40,6 +40,6 @@ def write_peers(folder: Path) -> Path:
     """A tiny network for each of `PEERS`; returns `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, (name, published) in enumerate(PEERS.items()):
-        ends = (5, 4) if name.startswith("FFDNet") else (2, 1) if published.told else (1, 1)
+        ends = (5, 4) if name.startswith("FFDNet") else (2, 1) if published.takes_sigma else (1, 1)
         write_network(folder / published.file, random_convolutions((ends[0], 3, ends[1]), seed=index))
     return folder

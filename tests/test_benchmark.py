@@ -29,7 +29,7 @@ from fer_denoise.noise import (
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import bundled_restorers
 from train import benchmark, tune_classical
-from train.measures import estimate, generalisation, oracle, recognition, speed, surface, throughput, world
+from train.measures import estimate, generalisation, noise_grid, oracle, recognition, speed, throughput, world
 from train.measures.peers import Peer
 from train.reporting import cards
 from train.reporting.results import load_previous
@@ -223,19 +223,19 @@ def test_bundled_models_are_complete_model_repos(name):
 
 
 @pytest.fixture
-def small_surface(monkeypatch):
-    monkeypatch.setattr(surface, "SIGMAS", (0, 0.06))
-    monkeypatch.setattr(surface, "AMOUNTS", (0, 0.1))
+def small_grid(monkeypatch):
+    monkeypatch.setattr(noise_grid, "SIGMAS", (0, 0.06))
+    monkeypatch.setattr(noise_grid, "AMOUNTS", (0, 0.1))
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_surface")
-def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tmp_path, make_faces, capsys):
-    def run_surface(*models: str) -> dict:
+@pytest.mark.usefixtures("small_grid")
+def test_the_noise_grid_sets_the_universal_restorer_against_the_best_filter(run, tmp_path, make_faces, capsys):
+    def run_grid(*models: str) -> dict:
         run("--surface", "--models", *models)
-        return json.loads((tmp_path / "results" / surface.FILE).read_text())
+        return json.loads((tmp_path / "results" / noise_grid.FILE).read_text())
 
-    results = run_surface("universal", "switching-median")
+    results = run_grid("universal", "switching-median")
     clean = make_faces(IMAGES, seed=5)
     noisy = mixed_noise(clean, 0.06, 0.1, seed=benchmark.SEED)
     values = {name: np.array(row["psnr"]) for name, row in results["models"].items()}
@@ -245,14 +245,14 @@ def test_the_surface_sets_the_universal_restorer_against_the_best_filter(run, tm
     restored = ClassicalFilter("switching-median").restore(noisy, KnownNoise(0.06, 0.1))
     assert values["switching-median"][1, 1] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)
     best = np.maximum(values[NOISY], values["switching-median"])
-    np.testing.assert_allclose(surface.margin(results, "universal"), values["universal"] - best)
+    np.testing.assert_allclose(noise_grid.margin(results, "universal"), values["universal"] - best)
     assert (tmp_path / "results" / "surface.png").is_file()
     printed = capsys.readouterr().out
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f}" in printed
     readme = (tmp_path / "results" / "README.md").read_text()
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f})" in readme
     # What is there is not measured again.
-    assert set(run_surface("median")["models"]) == {*values, "median"}
+    assert set(run_grid("median")["models"]) == {*values, "median"}
 
 
 def test_the_estimate_is_held_against_the_truth(run, tmp_path, monkeypatch):
@@ -326,12 +326,12 @@ def test_the_world_sets_everything_beside_filters_that_know_the_answer(run, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_surface")
+@pytest.mark.usefixtures("small_grid")
 def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, make_faces, capsys):
     peers = write_peers(tmp_path / "peers")
     names = ["DnCNN-B", "FDnCNN"]
     run("--surface", "--models", "universal", *names, "--peers", str(peers))
-    file = tmp_path / "results" / surface.FILE
+    file = tmp_path / "results" / noise_grid.FILE
     results = json.loads(file.read_text())
     clean = make_faces(IMAGES, seed=5)
     restored = Peer("FDnCNN", peers)(mixed_noise(clean, 0.06, 0, seed=benchmark.SEED), 0.06)
@@ -339,9 +339,9 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, ma
     # One that did better would take the margin, without impulses.
     results["peers"]["FDnCNN"]["psnr"][1] = 50.0
     values = np.array(results["models"]["universal"]["psnr"])
-    assert surface.margin(results, "universal")[1, 0] == pytest.approx(values[1, 0] - 50)
-    assert surface.margin(results, "universal")[1, 1] > 0
-    table = surface.peers_table(results, "universal")
+    assert noise_grid.margin(results, "universal")[1, 0] == pytest.approx(values[1, 0] - 50)
+    assert noise_grid.margin(results, "universal")[1, 1] > 0
+    table = noise_grid.peers_table(results, "universal")
     assert "| 0.06 |" in table and "**50.00**" in table
     assert "told sigma" in capsys.readouterr().out
     file.write_text(json.dumps(results))
@@ -350,8 +350,8 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, ma
     assert json.loads(file.read_text())["peers"]["FDnCNN"]["psnr"][1] == 50.0
 
 
-@pytest.mark.usefixtures("small_surface")
-def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("small_grid")
+def test_an_interrupted_noise_grid_goes_on(run, tmp_path, monkeypatch):
     seen = []
 
     def restore(restorer, noisy, known, pool):
@@ -360,7 +360,7 @@ def test_an_interrupted_surface_goes_on(run, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return noisy
 
-    monkeypatch.setattr(surface, "restore", restore)
+    monkeypatch.setattr(noise_grid, "restore", restore)
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
             run("--surface", "--models", "median")

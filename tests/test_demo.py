@@ -33,7 +33,7 @@ from fer_denoise.demo.face_view import restore_face, title_of
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import SELF_ENSEMBLE, TOLD_SIGMA
+from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN
 from fer_denoise.images import to_float
 from fer_denoise.metrics import PSNR_CAP, psnr
 from fer_denoise.models import EmotionClassifier
@@ -115,7 +115,7 @@ def test_the_results_tab_shows_what_was_measured():
         table = results_tables.benchmark_table(task, rows)
         titles = {name: MODELS[name].title for name in MODELS} | {
             SELF_ENSEMBLE: "Universal, with its mirror image",
-            TOLD_SIGMA: "Universal, told sigma",
+            SIGMA_GIVEN: "Universal, told sigma",
         }
         best = max((row for row in rows if row["model"] in titles), key=lambda row: row["psnr"])
         assert f"<td class=best>{best['psnr']:.2f}</td>" in table
@@ -127,7 +127,7 @@ def test_the_results_tab_shows_what_was_measured():
 
 
 def test_a_realism_row_is_named_by_its_method():
-    assert results_tables.realism_title({"method": "blend", "share": 0.25}) == "Blend, 25% PatchGAN"
+    assert results_tables.realism_title({"method": "blend", "alpha": 0.25}) == "Blend, 25% PatchGAN"
     assert results_tables.realism_title({"method": "sharpened", "strength": 0.3}) == "U-Net, sharpened (0.3)"
     assert results_tables.realism_title({"method": "noisy"}) == "Noisy input"
     assert results_tables.realism_title({"method": "patchgan-low"}) == "PatchGAN, low Gaussian"
@@ -253,7 +253,7 @@ def test_a_sweep_goes_from_weak_to_strong_within_its_axis(controls):
     assert all(low <= value <= high for value, (low, high) in zip(controls.preset, controls.limits, strict=True))
 
 
-def test_the_surface_shows_the_margin_over_the_best_rival():
+def test_the_noise_grid_shows_the_margin_over_the_best_rival():
     results = {
         "sigmas": [0, 0.1],
         "amounts": [0, 0.2],
@@ -264,14 +264,14 @@ def test_the_surface_shows_the_margin_over_the_best_rival():
             "attention-unet-low": {"psnr": [[99, 99], [99, 99]]},
         },
     }
-    table = results_tables.surface_table(results)
+    table = results_tables.noise_grid_table(results)
     for cell in ("70.0<small>-30.0", "40.0<small>+4.5", "30.0<small>+10.0", "28.0<small>+1.0"):
         assert cell in table
     assert results_tab.is_whole(results)
     # A published network knows no impulses.
     results["peers"] = {"DnCNN-B": {"psnr": [90, 29]}}
     assert results_tab.is_whole(results)
-    table = results_tables.surface_table(results)
+    table = results_tables.noise_grid_table(results)
     assert "30.0<small>+1.0" in table and "28.0<small>+1.0" in table and "40.0<small>+4.5" in table
     results["models"]["bm3d"]["psnr"][1][0] = None
     assert not results_tab.is_whole(results)
@@ -284,11 +284,11 @@ def test_what_is_not_above_the_others_has_no_colour():
 
 @pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
 def test_results_open_with_three_sentences_and_two_charts():
-    benchmark, surface, world = (results_tab._read(f"{name}.json") for name in ("benchmark", "surface", "world"))
-    sentences = results_tab.findings(benchmark, surface, world).split("\n\n")
+    benchmark, noise_grid, world = (results_tab._read(f"{name}.json") for name in ("benchmark", "surface", "world"))
+    sentences = results_tab.findings(benchmark, noise_grid, world).split("\n\n")
     assert len(sentences) == 3 and all(sentence.endswith(".") for sentence in sentences)
     assert f"On {benchmark['data']['images']:,} test faces" in sentences[0]
-    levels, real = results_tab.levels_chart(surface), results_tab.real_chart(world)
+    levels, real = results_tab.levels_chart(noise_grid), results_tab.real_chart(world)
     assert levels.count("<polyline") == 5 and "Noisy input" in levels and "BM3D" in levels
     assert real.count("<line class='span'") == len(results_tab.REAL_KINDS)
     for chart in (levels, real):

@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 
-from fer_denoise.demo.batch_turns import picture_restorer
+from fer_denoise.demo.batch_restoration import picture_restorer
 from fer_denoise.demo.gpu import lends_gpus, with_lent_gpu
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.pictures import Picture

@@ -20,7 +20,7 @@ from unvisited import unvisited_page
 
 from fer_denoise.command.batch import process_path
 from fer_denoise.command.job import Restoration
-from fer_denoise.demo import batch_turns, incoming, received_table
+from fer_denoise.demo import batch_restoration, incoming, received_table
 from fer_denoise.demo.batch_report import Row, as_csv
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.example_pictures import noisy_astronaut
@@ -149,7 +149,7 @@ def test_faces_are_shown_pixel_by_pixel_and_no_more_than_said(tmp_path, make_fac
 def test_a_stop_is_within_the_last_as_within_any(tmp_path, monkeypatch, stop_at):
     paths = [save(tmp_path / f"{number}.png", PHOTO) for number in range(2)]
     cancellations, release, begun = Cancellations(), threading.Event(), []
-    restore_picture = batch_turns.restore_picture
+    restore_picture = batch_restoration.restore_picture
 
     def slow(restorer, picture, sigma, on_progress):
         begun.append(picture)
@@ -158,7 +158,7 @@ def test_a_stop_is_within_the_last_as_within_any(tmp_path, monkeypatch, stop_at)
             release.wait(60)
         return restore_picture(restorer, picture, sigma, on_progress)
 
-    monkeypatch.setattr(batch_turns, "restore_picture", slow)
+    monkeypatch.setattr(batch_restoration, "restore_picture", slow)
     answer = restore(*paths, cancellations=cancellations)
     assert not release.is_set()
     release.set()
@@ -168,7 +168,7 @@ def test_a_stop_is_within_the_last_as_within_any(tmp_path, monkeypatch, stop_at)
 def test_of_a_table_that_is_stopped_nothing_stays_but_what_came_before_it(tmp_path, make_faces, monkeypatch):
     picture, cancellations, calls = save(tmp_path / "a.png", PHOTO), Cancellations(), []
     (tmp_path / "faces.csv").write_bytes(csv_of(make_faces(40)))
-    restore_pictures = batch_turns.restore_pictures
+    restore_pictures = batch_restoration.restore_pictures
 
     def stop_in_the_second(restorer, pictures):
         calls.append(len(pictures))
@@ -176,7 +176,7 @@ def test_of_a_table_that_is_stopped_nothing_stays_but_what_came_before_it(tmp_pa
             cancellations.cancel("me", "Restore all")
         return restore_pictures(restorer, pictures)
 
-    monkeypatch.setattr(batch_turns, "restore_pictures", stop_in_the_second)
+    monkeypatch.setattr(batch_restoration, "restore_pictures", stop_in_the_second)
     answer = restore(picture, tmp_path / "faces.csv", cancellations=cancellations)
     assert answer.said == "Stopped after 1 of 2: 1 restored by *Median filter*." and calls == [16, 16]
     assert list(answer.archive) == ["a.png", "restored.csv"] and len(answer.report) == 1

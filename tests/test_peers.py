@@ -67,7 +67,7 @@ def test_every_network_is_called_like_a_restorer(name, tmp_path, make_faces):
     np.testing.assert_array_equal(peer(faces[0], 0.1), restored[0])
     in_colour = np.stack([*faces, faces[0]], axis=-1)
     np.testing.assert_array_equal(peer(in_colour, 0.1), np.stack([*restored, restored[0]], axis=-1))
-    assert peer.record["told"] == ("sigma" if PEERS[name].told else "nothing")
+    assert peer.record["told"] == ("sigma" if PEERS[name].takes_sigma else "nothing")
     assert peer.record["authors"] and peer.record["paper"].startswith("https://")
 
 

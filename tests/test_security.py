@@ -137,7 +137,7 @@ RUN_LOW, RUN_PLAYGROUND = (8, 4), (10, 4)
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "share", "seed", "level"),
+    ("left", "right", "alpha", "seed", "level"),
     [
         ("noisy", "universal", 1, 0, "a"),
         ("noisy", "universal", 1, -5, 0.2),
@@ -147,8 +147,8 @@ RUN_LOW, RUN_PLAYGROUND = (8, 4), (10, 4)
         (None, None, None, None, None),
     ],
 )
-def test_a_forged_page_gets_a_message(client, left, right, share, seed, level):
-    answer = call_private(client, *RUN_LOW, [None, None, None, left, right, share, seed, level])
+def test_a_forged_page_gets_a_message(client, left, right, alpha, seed, level):
+    answer = call_private(client, *RUN_LOW, [None, None, None, left, right, alpha, seed, level])
     assert '"success":false' in answer and "Traceback" not in answer
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fer_denoise.evaluate import NOISY
 from train import benchmark, tables
-from train.measures import generalisation, surface, world
+from train.measures import generalisation, noise_grid, world
 from train.reporting.report import PAGES, fill, update_pages
 from train.reporting.summary import summary_table
 
@@ -137,12 +137,12 @@ def test_the_large_version_stands_beside_the_small_one_and_is_no_rival_of_it():
     assert "| noisy | `universal` | `universal-large` |" in world.markdown_table(of_world)
     assert "| 30.00 | **31.00** |" in world.markdown_table(of_world)
 
-    grid = [[1.0] * len(surface.AMOUNTS) for _ in surface.SIGMAS]
+    grid = [[1.0] * len(noise_grid.AMOUNTS) for _ in noise_grid.SIGMAS]
     models = {name: {"psnr": np.multiply(value, grid).tolist()} for name, value in values.items()}
-    shown = surface.tables({"data": {"images": 1}, "models": models})
+    shown = noise_grid.tables({"data": {"images": 1}, "models": models})
     assert "30.00 (+5.00)" in shown["surface"] and "31.00 (+1.00)" in shown["surface-large"]
     del models["universal-large"]
-    assert "surface-large" not in surface.tables({"data": {"images": 1}, "models": models})
+    assert "surface-large" not in noise_grid.tables({"data": {"images": 1}, "models": models})
 
     rows = {"noise": "stripes", **values, "attention-unet-high": 29.0, "best filter": ["median", 25.0]}
     alone = {name: value for name, value in rows.items() if name != "universal-large"}

@@ -40,10 +40,10 @@ from train.measures import (
     estimate,
     generalisation,
     natural_images,
+    noise_grid,
     real_noise,
     recognition,
     speed,
-    surface,
     tasks,
     throughput,
     witness,
@@ -56,7 +56,7 @@ from train.reporting.summary import summary_table
 from train.shared import setup
 
 MEASUREMENTS: dict[str, Measurement] = {
-    "surface": surface,
+    "surface": noise_grid,
     "generalisation": generalisation,
     "emotion": recognition,
     "witness": witness,

@@ -288,8 +288,8 @@ class EmotionTraining(Training):
             loss = loss + self._mixed_loss(heads[1], self.faces.votes[index], other, alpha)
         if self.teachers:
             weight = alpha.view(-1, 1, 1, 1)
-            told = self.told(weight * clean + (1 - weight) * clean[other])
-            taught = torch.stack([F.cross_entropy(*pair) for pair in zip(heads, told, strict=True)]).sum()
+            targets = self.soft_targets(weight * clean + (1 - weight) * clean[other])
+            taught = torch.stack([F.cross_entropy(*pair) for pair in zip(heads, targets, strict=True)]).sum()
             loss = torch.lerp(loss, taught, self.recipe.distillation)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
@@ -301,7 +301,7 @@ class EmotionTraining(Training):
         self.scheduler.step()
 
     @torch.no_grad()
-    def told(self, faces: Tensor) -> list[Tensor]:
+    def soft_targets(self, faces: Tensor) -> list[Tensor]:
         """What the teachers say of `faces` on average: probabilities (B, 7), for each head."""
         with self.accelerator.autocast():
             answers = [Heads(teacher)(faces) for teacher in self.teachers]

@@ -82,7 +82,7 @@ def methods(task: str, sweep: list[str]) -> Iterator[tuple[dict[str, Any], Any]]
         )
     for alpha in BLENDS:
         yield (
-            {"method": "blend", "share": alpha},
+            {"method": "blend", "alpha": alpha},
             lambda split, alpha=alpha: blend(split.restored(fidelity), split.restored(realism), alpha),
         )
     yield {"method": realism.name, "weight": _weight(realism)}, lambda split: split.restored(realism)
@@ -125,7 +125,7 @@ def measure(
     tuned = min(sharpened, key=lambda row: row["validation_spectral_distance"])
     jobs = []
     for row, (seen, restored) in zip(rows, restorations, strict=True):
-        row["shown"] = row is tuned or (row["method"] not in ("sharpened", "sweep") and row.get("share") in (None, 0.5))
+        row["shown"] = row is tuned or (row["method"] not in ("sharpened", "sweep") and row.get("alpha") in (None, 0.5))
         if row["shown"] or row["method"] == "sweep":
             jobs.append((row, restored, pool.submit(detection_accuracy, (seen, validation), (restored, test))))
     for row, restored, future in tqdm(jobs, task):

@@ -11,8 +11,8 @@ import pyarrow as pa
 from fer_denoise.command.tables import encode
 from fer_denoise.data import DataError
 from fer_denoise.demo.batch_report import Pair, Row
+from fer_denoise.demo.batch_restoration import BatchRestorer, Done, Wanted
 from fer_denoise.demo.batch_results import BatchResults
-from fer_denoise.demo.batch_turns import Done, Turns, Wanted
 from fer_denoise.demo.incoming import Incoming
 from fer_denoise.demo.received_table import ReceivedTable, decode_row
 from fer_denoise.demo.references import Clean, References
@@ -27,14 +27,14 @@ class Batch:
     """Restores files, and keeps what there is to say and to show of them.
 
     Args:
-        turns: restores pictures.
+        restorer: restores pictures.
         references: the clean ones.
         white: of pictures that do not tell what number is white.
         folder: where tables and results lie for the time.
     """
 
-    def __init__(self, turns: Turns, references: References, white: float | None, folder: Path) -> None:
-        self._turns, self._references, self._white, self._folder = turns, references, white, folder
+    def __init__(self, restorer: BatchRestorer, references: References, white: float | None, folder: Path) -> None:
+        self._restorer, self._references, self._white, self._folder = restorer, references, white, folder
         self._results = BatchResults(folder)
         self.rows = [Row(name, remark=reason) for name, reason in references.left_out]
         self.pairs: list[tuple[str, Pair]] = []
@@ -67,8 +67,8 @@ class Batch:
         return self._results.finish(self.rows, alone)
 
     def _restore_picture(self, file: Incoming, clean: Clean) -> None:
-        picture = read_upload(BytesIO(file.read()), self._turns.model, white=self._white, name=file.name)
-        (done,) = self._turns.restore([Wanted(file.name, picture, clean)])
+        picture = read_upload(BytesIO(file.read()), self._restorer.model, white=self._white, name=file.name)
+        (done,) = self._restorer.restore([Wanted(file.name, picture, clean)])
         suffix = lossless_suffix(done.restored)
         name = self._results.add_picture(file.name, suffix, encode_picture(done.restored, suffix))
         self._keep([done.row], [done], name)
@@ -96,13 +96,13 @@ class Batch:
             for index, (row, value) in enumerate(zip(own, list(values), strict=True)):
                 reference = next(clean)
                 try:
-                    picture = decode_row(value, row.file, self._turns.model, self._white)
+                    picture = decode_row(value, row.file, self._restorer.model, self._white)
                 except (PictureError, DataError) as error:
                     own[index] = replace(row, remark=f"left as it was: {error}")
                 else:
                     yield index, Wanted(row.file, picture, reference)
 
-        for index, done in self._turns.restore_each(readable()):
+        for index, done in self._restorer.restore_each(readable()):
             values[index], own[index] = encode(done.restored, values[index]), done.row
             shown += [done] if len(shown) < SHOWN else []
             yield len(rows) + index + 1

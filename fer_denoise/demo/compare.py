@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fer_denoise.demo.components import as_picture
-from fer_denoise.demo.face_view import known
+from fer_denoise.demo.face_view import known_noise
 from fer_denoise.demo.numbers import decibels
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.evaluate import restore
@@ -45,7 +45,7 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
         times = []
         for _ in range(RUNS):
             started = time.perf_counter()
-            restored = restore(restorer, noisy, known(noise))
+            restored = restore(restorer, noisy, known_noise(noise))
             times.append(time.perf_counter() - started)
         measured = psnr(restored, clean), ssim(restored, clean), min(times)
         results.append(Comparison(MODELS[name].title, restored, *measured))
@@ -67,7 +67,7 @@ def psnr_curves(
         points.append((level, min(psnr(noisy, clean), PSNR_CAP), "Noisy input"))
         for name in models:
             restorer = restorers.get(name)
-            restored = restore(restorer, noisy, known(noise))
+            restored = restore(restorer, noisy, known_noise(noise))
             points.append((level, min(psnr(restored, clean), PSNR_CAP), MODELS[name].title))
     return pd.DataFrame(points, columns=["level", "PSNR, dB", "method"])
 

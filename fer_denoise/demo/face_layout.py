@@ -188,7 +188,7 @@ def _attention() -> Attention:
 
 def _comparisons(controls: NoiseControls) -> Comparisons:
     with gr.Accordion("Compare all", open=False):
-        gr.Markdown(f"Every network and filter on this noisy face, best first. {controls.told}")
+        gr.Markdown(f"Every network and filter on this noisy face, best first. {controls.filters_know}")
         compare = gr.Button("Compare all", variant="primary")
         table = gr.HTML(padding=False)
         gallery = pixel_gallery(columns=5, visible=False)

@@ -86,7 +86,7 @@ def _side(
 ) -> np.ndarray:
     if side in (NOISY, CLEAN):
         return noisy if side == NOISY else clean
-    restored = restore(restorers.get(side), noisy, known(noise))
+    restored = restore(restorers.get(side), noisy, known_noise(noise))
     task = MODELS[side].task
     if task and is_realist(side) and alpha != 1:
         truest, _ = specialists(task)
@@ -94,8 +94,8 @@ def _side(
     return restored
 
 
-def known(noise: Noise) -> KnownNoise:
-    """What filters are told of a noise; nothing where it has no one level, which they then estimate."""
+def known_noise(noise: Noise) -> KnownNoise:
+    """What filters know of a noise; nothing where it has no one level, which they then estimate."""
     try:
         return KnownNoise.of(noise)
     except TypeError:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from fer_denoise.demo.batch import SHOWN, Batch
 from fer_denoise.demo.batch_report import as_table, captioned, column_widths
-from fer_denoise.demo.batch_turns import Done, Progress, Turns
+from fer_denoise.demo.batch_restoration import BatchRestorer, Done, Progress
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.components import in_plain_words, pixel_gallery, white_number
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
@@ -91,11 +91,11 @@ class ManyPictures:
         received, references = receive(paths), References(clean_paths or ())
         cancelled = self.job.begin(request, paths)
         yield self.job.busy(self._queue, paths)
-        turns = Turns(self._restorers, model, self._turn_taker(visitor_of(request), cancelled))
+        restorer = BatchRestorer(self._restorers, model, self._turn_taker(visitor_of(request), cancelled))
         verdict, total = "", len(received.files)
         # What is handed out is copied first, so nothing stays behind.
         with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
-            batch = Batch(turns, references, white, Path(folder))
+            batch = Batch(restorer, references, white, Path(folder))
             for name, reason in received.left_out:
                 batch.leave_out(name, reason)
             done = 0
@@ -116,12 +116,12 @@ class ManyPictures:
         """What waits for the visitor's turn for something, and raises `Cancelled` once it is not wanted any more."""
 
         def take(restore: Callable[[Progress], list[Done]]) -> list[Done]:
-            def work(report: Callable[[float], None]) -> list[Done]:
+            def job(report: Callable[[float], None]) -> list[Done]:
                 with self._queue.take(visitor, cancelled):
                     # The process that has a lent GPU cannot report.
                     return restore(None if lends_gpus() else report)
 
-            *_, (_, done) = run_with_progress(work, cancelled)
+            *_, (_, done) = run_with_progress(job, cancelled)
             return done
 
         return take

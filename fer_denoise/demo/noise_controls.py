@@ -45,8 +45,8 @@ class NoiseControls(Protocol):
         ...
 
     @property
-    def told(self) -> str:
-        """What filters are told of the noise, for a person to read."""
+    def filters_know(self) -> str:
+        """What filters know of the noise, for a person to read."""
         ...
 
     @property
@@ -96,7 +96,7 @@ class SliderControls:
 
     limits: tuple[tuple[float, float], ...]
     reset = "Back to the task's own noise"
-    told = (
+    filters_know = (
         "Filters are told the true noise level; those for Gaussian noise stand behind the switching median where there "
         "are impulses."
     )

@@ -102,12 +102,12 @@ class OwnTab:
         yield self.job.busy(self._queue, path)
         wish = Wish(model, part == FACES, sigma or None)
 
-        def work(report: Report) -> OwnResult:
+        def job(report: Report) -> OwnResult:
             return restore_own(picture, wish, self._restorers, self._queue, visitor_of(request), cancelled, report)
 
         started = time.perf_counter()
         try:
-            for fraction, made in run_with_progress(work, cancelled):
+            for fraction, made in run_with_progress(job, cancelled):
                 # What came before was no part of the restoration.
                 started = started if fraction else time.perf_counter()
                 if isinstance(made, QuickLook):

@@ -67,7 +67,7 @@ class PlaygroundControls:
     level_name = "where the slider stands"
     level_limits = None
     reset = "Back to the first noise"
-    told = "Such noise has no one level that filters could be told, so they estimate it."
+    filters_know = "Such noise has no one level that filters could be told, so they estimate it."
 
     @property
     def rivals(self) -> list[str]:

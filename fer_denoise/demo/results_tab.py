@@ -13,10 +13,10 @@ from fer_denoise.demo.results_tables import (
     benchmark_table,
     csv_link,
     emotion_levels,
+    noise_grid_table,
     points,
     realism_table,
     records_link,
-    surface_table,
 )
 from fer_denoise.evaluate import NOISY, credit
 from fer_denoise.metrics import PSNR_CAP
@@ -44,9 +44,9 @@ gives some PSNR for texture. *Spectrum*: how far the power spectrum is from that
 clean*: how often a fresh classifier tells a restored face from a clean one; 50% is a guess.
 """
 
-SURFACE = """
+NOISE_GRID = """
 PSNR of *Universal* in dB on {images} test faces, and below it, by how much that is above the best of the noisy input
-and all filters{peers}. Down: Gaussian noise, by its sigma. Across: the share of the pixels that are impulses. The
+and all filters{peers}. Down: Gaussian noise, by its sigma. Across: the fraction of the pixels that are impulses. The
 filters know both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it
 gains. A face without noise is right as it is, so nothing can be above it there.
 """
@@ -81,13 +81,13 @@ def has_results() -> bool:
 
 def build_results_tab() -> None:
     """Fill the current tab: three sentences, two charts, and the tables behind them, folded."""
-    benchmark, surface, world, emotion, realism = map(
+    benchmark, noise_grid, world, emotion, realism = map(
         _read, ("benchmark.json", "surface.json", "world.json", "emotion.json", "realism.json")
     )
     assert benchmark is not None
-    surface = surface if surface and is_whole(surface) else None
-    gr.Markdown(findings(benchmark, surface, world))
-    charts = [levels_chart(surface)] if surface else []
+    noise_grid = noise_grid if noise_grid and is_whole(noise_grid) else None
+    gr.Markdown(findings(benchmark, noise_grid, world))
+    charts = [levels_chart(noise_grid)] if noise_grid else []
     charts += [real_chart(world)] if world else []
     gr.HTML(f"<div class='charts'>{''.join(charts)}</div>", padding=False)
     for task, rows in benchmark["tasks"].items():
@@ -95,8 +95,8 @@ def build_results_tab() -> None:
             gr.Markdown(TASKS)
             gr.HTML(benchmark_table(task, rows) + records_link(f"{task}.csv", rows), padding=False)
             gr.Markdown(ORIGIN_NOTE)
-    if surface:
-        build_surface(surface)
+    if noise_grid:
+        build_noise_grid(noise_grid)
     if world:
         with gr.Accordion("Kinds of noise that pictures carry", open=False):
             gr.Markdown("PSNR in dB of every method at every kind and level that was measured, as a file.")
@@ -113,20 +113,20 @@ def build_results_tab() -> None:
         build_realism(realism)
 
 
-def build_surface(surface: dict[str, Any]) -> None:
+def build_noise_grid(noise_grid: dict[str, Any]) -> None:
     """The grid of all noise levels, folded."""
-    peers = ", ".join(f"{name} ({credit(peer)})" for name, peer in surface.get("peers", {}).items())
+    peers = ", ".join(f"{name} ({credit(peer)})" for name, peer in noise_grid.get("peers", {}).items())
     rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
-    of_models = {name: model["psnr"] for name, model in surface["models"].items()}
+    of_models = {name: model["psnr"] for name, model in noise_grid["models"].items()}
     rows = [
         [sigma, amount, *(of_models[name][row][column] for name in of_models)]
-        for row, sigma in enumerate(surface["sigmas"])
-        for column, amount in enumerate(surface["amounts"])
+        for row, sigma in enumerate(noise_grid["sigmas"])
+        for column, amount in enumerate(noise_grid["amounts"])
     ]
     with gr.Accordion("Every noise level", open=False):
-        gr.Markdown(SURFACE.format(images=surface["data"]["images"], peers=rivals))
+        gr.Markdown(NOISE_GRID.format(images=noise_grid["data"]["images"], peers=rivals))
         link = csv_link("noise-levels.csv", ["sigma", "amount", *of_models], rows)
-        gr.HTML(surface_table(surface) + link, padding=False)
+        gr.HTML(noise_grid_table(noise_grid) + link, padding=False)
 
 
 def build_realism(realism: dict[str, Any]) -> None:
@@ -147,7 +147,7 @@ def build_realism(realism: dict[str, Any]) -> None:
 
 
 def findings(
-    benchmark: dict[str, Any], surface: dict[str, Any] | None = None, world: dict[str, Any] | None = None
+    benchmark: dict[str, Any], noise_grid: dict[str, Any] | None = None, world: dict[str, Any] | None = None
 ) -> str:
     """Three sentences: what is gained, against the classical filters, and with noise as pictures carry it."""
     gains = []
@@ -156,8 +156,8 @@ def findings(
         title = TASK_RECORDS[task].tab
         gains.append(f"{title[0].lower()}{title[1:]} from {of[NOISY]:.1f} to **{of[UNIVERSAL]:.1f} dB**")
     sentences = [f"On {benchmark['data']['images']:,} test faces, *Universal* brings {', '.join(gains)}."]
-    if surface:
-        of_models = {name: np.array(model["psnr"]) for name, model in surface["models"].items()}
+    if noise_grid:
+        of_models = {name: np.array(model["psnr"]) for name, model in noise_grid["models"].items()}
         filters = np.max([of_models[name] for name in FILTERS if name in of_models], axis=0)
         # Without noise there is nothing to gain.
         margins = (of_models[UNIVERSAL] - filters).ravel()[1:]
@@ -181,15 +181,15 @@ def findings(
     return "\n\n".join(sentences)
 
 
-def levels_chart(surface: dict[str, Any]) -> str:
+def levels_chart(noise_grid: dict[str, Any]) -> str:
     """PSNR of a few methods over the levels of Gaussian noise alone."""
-    column = surface["amounts"].index(0)
-    rows = [row for row, sigma in enumerate(surface["sigmas"]) if sigma]
-    shown = {name: title for name, title in SHOWN_LINES.items() if name in surface["models"]}
+    column = noise_grid["amounts"].index(0)
+    rows = [row for row, sigma in enumerate(noise_grid["sigmas"]) if sigma]
+    shown = {name: title for name, title in SHOWN_LINES.items() if name in noise_grid["models"]}
     shown[UNIVERSAL] = MODELS[UNIVERSAL].title
-    lines = {title: [surface["models"][name]["psnr"][row][column] for row in rows] for name, title in shown.items()}
-    labels = [f"{surface['sigmas'][row] * 255:.0f}" for row in rows]
-    title = f"Gaussian noise: methods over noise levels, {surface['data']['images']} test faces"
+    lines = {title: [noise_grid["models"][name]["psnr"][row][column] for row in rows] for name, title in shown.items()}
+    labels = [f"{noise_grid['sigmas'][row] * 255:.0f}" for row in rows]
+    title = f"Gaussian noise: methods over noise levels, {noise_grid['data']['images']} test faces"
     return line_chart(title, labels, lines, "sigma, of 255 gray levels", "PSNR, dB")
 
 
@@ -206,10 +206,10 @@ def real_chart(world: dict[str, Any]) -> str:
     return dot_chart(title, rows, ["Noisy input", "Best of all others", MODELS[UNIVERSAL].title], "PSNR, dB")
 
 
-def is_whole(surface: dict[str, Any]) -> bool:
+def is_whole(noise_grid: dict[str, Any]) -> bool:
     """Whether every method was measured at every noise level: before that, the best rival is not known."""
-    rows = [row for model in surface["models"].values() for row in model["psnr"]]
-    return all(None not in row for row in [*rows, *(peer["psnr"] for peer in surface.get("peers", {}).values())])
+    rows = [row for model in noise_grid["models"].values() for row in model["psnr"]]
+    return all(None not in row for row in [*rows, *(peer["psnr"] for peer in noise_grid.get("peers", {}).values())])
 
 
 def emotion_finding(levels: list[dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fer_denoise.classical import FILTERS
 from fer_denoise.demo.numbers import fixed
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, credit
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, SIGMA_GIVEN, credit
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
@@ -35,7 +35,7 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
     return _table(["Method", "", "PSNR", "SSIM", "PSNR, there", "SSIM, there"], body)
 
 
-def surface_table(results: dict[str, Any]) -> str:
+def noise_grid_table(results: dict[str, Any]) -> str:
     """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
     models = {name: model["psnr"] for name, model in results["models"].items()}
     rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
@@ -52,7 +52,7 @@ def surface_table(results: dict[str, Any]) -> str:
             rows += f"<td style='background: {_shade(margin)}'>{cell}</td>"
         rows += "</tr>"
     return (
-        "<div class='scrolling'><table class='metrics surface'><thead><tr><th scope='col'>Sigma</th>"
+        "<div class='scrolling'><table class='metrics noise-grid'><thead><tr><th scope='col'>Sigma</th>"
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -115,7 +115,7 @@ def realism_title(row: dict[str, Any]) -> str:
         case "sharpened":
             return f"U-Net, sharpened ({row['strength']:g})"
         case "blend":
-            return f"Blend, {row['share']:.0%} PatchGAN"
+            return f"Blend, {row['alpha']:.0%} PatchGAN"
     return _title(row["method"])
 
 
@@ -127,7 +127,7 @@ def _title(model: str, record: dict[str, Any] | None = None) -> str:
         NOISY: "Noisy input",
         ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe",
         SELF_ENSEMBLE: "Universal, with its mirror image",
-        TOLD_SIGMA: "Universal, told sigma",
+        SIGMA_GIVEN: "Universal, told sigma",
     }
     return titles.get(model) or MODELS[model].title
 

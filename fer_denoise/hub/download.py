@@ -106,13 +106,13 @@ def _in_time(repo_id: str, call: Callable[[], Result], tidy: Callable[[], None] 
     """
     future: Future[Result] = Future()
 
-    def work() -> None:
+    def run() -> None:
         try:
             future.set_result(call())
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=run, daemon=True).start()
     try:
         return future.result(PATIENCE)
     except TimeoutError:

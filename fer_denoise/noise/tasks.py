@@ -28,10 +28,14 @@ class Task:
     `sigma_from_std`; for salt-and-pepper `amount` and `salt_vs_pepper`."""
 
     @property
+    def suffix(self) -> str:
+        """The end of the names of networks that are trained for it."""
+        return self.key.replace("_", "-")
+
+    @property
     def networks(self) -> tuple[str, str]:
         """Names of the two networks trained for it: truest to the pixels, and of the most natural texture."""
-        suffix = self.key.replace("_", "-")
-        return f"attention-unet-{suffix}", f"patchgan-{suffix}"
+        return f"attention-unet-{self.suffix}", f"patchgan-{self.suffix}"
 
 
 TASK_RECORDS: dict[str, Task] = {

@@ -122,23 +122,23 @@ def measure_all(
     Ends with a message where the tables would lack a method.
     """
     made_of = {name: _made_of(name) for name in restorers}
-    kept = {
+    unchanged = {
         name: made
         for name, made in before.get("made_of", {}).items()
         if name not in restorers and made == _made_of(name)
     }
     needed = [UNIVERSAL, *(specialists(task)[0] for task in TASKS), "median"]
-    if missing := [name for name in needed if name not in {**made_of, **kept}]:
+    if missing := [name for name in needed if name not in {**made_of, **unchanged}]:
         raise SystemExit(f"this needs {', '.join(missing)} among the --models")
     with ProcessPoolExecutor(workers) as pool:
         pictures = list(tqdm(measure_pictures(restorers, seed, pool), "pictures"))
         unseen = list(tqdm(measure_unseen(clean, restorers, seed, pool), "unseen noise"))
     colour = list(measure_colour(restorers[UNIVERSAL], seed)) if UNIVERSAL in restorers else before["colour"]
     return {
-        "made_of": {**kept, **made_of},
-        "pictures": _joined(before.get("pictures", []), pictures, kept, ("task", "pictures")),
+        "made_of": {**unchanged, **made_of},
+        "pictures": _joined(before.get("pictures", []), pictures, unchanged, ("task", "pictures")),
         "colour": colour,
-        "unseen": _joined(before.get("unseen", []), unseen, kept, ("noise",)),
+        "unseen": _joined(before.get("unseen", []), unseen, unchanged, ("noise",)),
     }
 
 
@@ -150,13 +150,13 @@ def _made_of(name: str) -> Any:
 
 
 def _joined(
-    before: list[dict[str, Any]], rows: list[dict[str, Any]], kept: Collection[str], keys: tuple[str, ...]
+    before: list[dict[str, Any]], rows: list[dict[str, Any]], unchanged: Collection[str], keys: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """The rows with what `before` says of the same, of the methods that are `kept`, and with their best filter."""
+    """The rows with what `before` says of the same, of the methods that are `unchanged`, and with their best filter."""
     known = {tuple(row[key] for key in keys): row for row in before}
     earlier = [known.get(tuple(row[key] for key in keys), {}) for row in rows]
     return [
-        _with_best_filter({**row, **{name: old[name] for name in kept if name in old}})
+        _with_best_filter({**row, **{name: old[name] for name in unchanged if name in old}})
         for row, old in zip(rows, earlier, strict=True)
     ]
 

@@ -27,13 +27,13 @@ class Published:
 
     Attributes:
         file: its name in the authors' repository.
-        told: whether it takes the true sigma; else it is blind.
+        takes_sigma: whether it has to be given sigma; else it is blind.
         bsd68: its published PSNR on BSD68 at sigma 25/255, the noise not clipped; None where there is none.
         paper: where it is described.
     """
 
     file: str
-    told: bool
+    takes_sigma: bool
     bsd68: float | None
     year: int
     paper: str
@@ -74,7 +74,7 @@ class PublishedNetwork(nn.Module):
             layers += [layer, nn.ReLU()]
         self.layers = nn.Sequential(*layers[:-1])
         channels = convolutions[0][0].shape[1]
-        self.told = channels > 1
+        self.takes_sigma = channels > 1
         self.scale = 2 if channels == 5 else 1
 
     @property
@@ -89,7 +89,7 @@ class PublishedNetwork(nn.Module):
         Args:
             sigma: of Gaussian noise on [0, 1]; the blind ones do not use it.
         """
-        if not self.told:
+        if not self.takes_sigma:
             return noisy - self.layers(noisy)
         height, width = noisy.shape[-2:]
         padded = F.pad(noisy, (0, -width % self.scale, 0, -height % self.scale), mode="replicate")
@@ -115,17 +115,16 @@ class Peer(Method):
     def __init__(self, name: str, folder: Path, device: str | None = None) -> None:
         self.name = name
         self.published = PEERS[name]
-        self.needs = ("sigma",) if self.published.told else ()
+        self.needs = ("sigma",) if self.published.takes_sigma else ()
         self.blind = not self.needs
         file = folder / self.published.file
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.network = on_device(PublishedNetwork(read_convolutions(file)).eval(), self.device)
-        told = "sigma" if self.published.told else "nothing"
         self.record: dict[str, Any] = {
             "authors": self.published.authors,
             "year": self.published.year,
             "paper": self.published.paper,
-            "told": told,
+            "told": "sigma" if self.published.takes_sigma else "nothing",
             "weights": hashlib.sha256(file.read_bytes()).hexdigest(),
         }
 

@@ -36,8 +36,8 @@ WITH_PEERS = True
 PLACE: str | None = "PLACE"
 methods = list_models
 
-TOLD = "an estimate of sigma"
-"""What is told to a method that has to be told sigma."""
+GIVEN = "an estimate of sigma"
+"""What a method that needs sigma is given, in words."""
 Pair = tuple[np.ndarray, np.ndarray]
 """Noisy and clean."""
 
@@ -63,9 +63,9 @@ def measure_cells(pairs: list[Pair], request: Request, conditions: dict[str, Any
     networks, peers, with_bm3d = request.blind_networks, request.peers, request.has_bm3d()
     records: dict[str, dict[str, Any]] = {NOISY: {}, **{name: weights_of(name) for name in networks}}
     if with_bm3d:
-        records[BM3D] = {"told": TOLD}
+        records[BM3D] = {"told": GIVEN}
     for name, peer in peers.items():
-        records[name] = {**peer.record, **({"told": TOLD} if peer.needs else {})}
+        records[name] = {**peer.record, **({"told": GIVEN} if peer.needs else {})}
     scores = Scores(request.out / FILE, conditions, records, request.anew)
     with ProcessPoolExecutor(request.workers) as pool:
         todo = {cell: pair for cell, pair in cells(pairs) if BM3D in scores.missing(cell)} if with_bm3d else {}

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import load_fer2013, stands_in
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, TOLD_SIGMA, restore, score
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, SIGMA_GIVEN, restore, score
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
@@ -74,7 +74,7 @@ def _methods_of(task: str, request: Request) -> list[Method]:
     if request.variants:
         network = request.restorers[UNIVERSAL].model
         chosen += [Restorer(network, SELF_ENSEMBLE, self_ensemble=True)]
-        chosen += [Restorer(network, TOLD_SIGMA, needs=("sigma",))]
+        chosen += [Restorer(network, SIGMA_GIVEN, needs=("sigma",))]
     if task in request.origin_recipes:
         chosen.append(request.origin_recipes[task])
     has_sigma = bool(KnownNoise.of(TASKS[task]).sigma)
@@ -82,7 +82,7 @@ def _methods_of(task: str, request: Request) -> list[Method]:
 
 
 def _in_order(results: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    order = [NOISY, *MODELS, *PEERS, SELF_ENSEMBLE, TOLD_SIGMA, ORIGIN_RECIPE]
+    order = [NOISY, *MODELS, *PEERS, SELF_ENSEMBLE, SIGMA_GIVEN, ORIGIN_RECIPE]
     return {
         task: sorted(results[task].values(), key=lambda row: order.index(row["model"]))
         for task in TASKS

@@ -94,10 +94,10 @@ def time_command(name: str, source: Path, target: Path, processes: int) -> float
         RuntimeError: it failed; the message is its own.
     """
     command = [sys.executable, "-m", "fer_denoise", "restore", str(source), str(target), "--model", name]
-    told = [] if Restorer.from_pretrained(name, device="cpu").blind else ["--sigma", str(NOISE.sigma)]
+    given = [] if Restorer.from_pretrained(name, device="cpu").blind else ["--sigma", str(NOISE.sigma)]
     started = time.perf_counter()
     result = subprocess.run(
-        [*command, *told, "--processes", str(processes)], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, *given, "--processes", str(processes)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     seconds = time.perf_counter() - started
     if result.returncode:

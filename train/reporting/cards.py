@@ -223,10 +223,10 @@ def model_name(folder: Path) -> str:
         return UNIVERSAL_LARGE if read_config(folder)["config"] == LARGE else UNIVERSAL
     if script == "train.emotion":
         return EMOTION_IN_NOISE if training["recipe"]["noise"] else EMOTION
-    family = {"train.unet": "attention-unet", "train.gan": "patchgan"}.get(script)
-    if family is None or "task" not in training:
+    scripts, task = ("train.unet", "train.gan"), TASK_RECORDS.get(training.get("task", ""))
+    if script not in scripts or task is None:
         raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")
-    return f"{family}-{training['task'].replace('_', '-')}"
+    return task.networks[scripts.index(script)]
 
 
 def describe_recipe(recipe: dict[str, Any]) -> str:

@@ -161,7 +161,7 @@ def _realism_name(row: dict[str, Any]) -> str:
     match row:
         case {"method": "sharpened", "strength": strength}:
             return f"U-Net, sharpened (strength {strength:g})"
-        case {"method": "blend", "share": alpha}:
+        case {"method": "blend", "alpha": alpha}:
             return f"blend, {alpha:.0%} PatchGAN"
         case {"method": "noisy"}:
             return NOISY

@@ -85,7 +85,7 @@ def _by_method(results: dict[str, Any], note: str = "") -> dict[str, Line]:
 def _kind(name: str) -> str:
     """The name of a method, of a network for one task without that of the task."""
     task = MODELS[name].task if name in MODELS else None
-    return name.removesuffix("-" + task.replace("_", "-")) if task else name
+    return name.removesuffix(f"-{TASK_RECORDS[task].suffix}") if task else name
 
 
 def _label(name: str, record: dict[str, Any]) -> str:

@@ -48,8 +48,8 @@ class MovingAverage(AveragedModel):
     def update_parameters(self, model: nn.Module) -> None:
         """Take in the weights of `model` after a step; the first ones as they are."""
         count = self.n_averaged
-        kept = ((1 + count) / (10 + count)).clamp(max=self.decay) * (count > 0)
+        decay = ((1 + count) / (10 + count)).clamp(max=self.decay) * (count > 0)
         averages, values = ([part.detach() for part in each.parameters()] for each in (self.module, model))
-        torch._foreach_mul_(averages, kept)
-        torch._foreach_add_(averages, torch._foreach_mul(values, 1 - kept))
+        torch._foreach_mul_(averages, decay)
+        torch._foreach_add_(averages, torch._foreach_mul(values, 1 - decay))
         count.add_(1)

@@ -73,12 +73,12 @@ def ceilings_of(device: torch.device, dtype: torch.dtype) -> Ceilings:
     return Ceilings(operations, 2 * size / _seconds(lambda: target.copy_(source), device))
 
 
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
     """The shortest time of a few."""
 
     def once() -> float:
         started = time.perf_counter()
-        work()
+        call()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - started

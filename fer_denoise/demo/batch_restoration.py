@@ -1,4 +1,4 @@
-"""Pictures restored in turns of the queue: one, or several small ones."""
+"""Restores pictures of a batch, each time the fair queue comes to the visitor: one, or several small ones."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,10 +15,10 @@ from fer_denoise.restore import NoiseLevel
 from fer_denoise.zoo import UNIVERSAL
 
 TURN_PIXELS = 16 * FACE[0] * FACE[1]
-"""So many are restored in a turn; a larger picture has one of its own."""
+"""How many are restored in a turn of the queue; a larger picture has one of its own."""
 
 Progress = Callable[[float], None] | None
-"""Is told how much is done, in [0, 1]."""
+"""Called with how much is done, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Done:
     seen: Pair
 
 
-class Turns:
-    """Restores pictures in turns.
+class BatchRestorer:
+    """Restores pictures, as many in a turn of the queue as make it worth one.
 
     Args:
         model: the name of a restorer.

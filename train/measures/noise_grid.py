@@ -1,9 +1,9 @@
-"""The surface of the sliders: every method at every pair of noise levels, on the same noisy test faces.
+"""The noise grid: every method at every pair of the sliders' noise levels, on the same noisy test faces.
 
-`python -m train.benchmark --surface` runs it. Filters know both levels: they are told the true sigma, have parameters
+`python -m train.benchmark --surface` runs it. Filters know both levels: they are given the true sigma, have parameters
 tuned on the validation split at the nearest of a grid of levels, and, where there are impulses, stand behind a
 switching median, unless they do better alone. Networks work blind. Published networks, which know no impulses, are
-measured on Gaussian noise alone, and told sigma where they take it. What is measured is kept after every cell, so that
+measured on Gaussian noise alone, and given sigma where they take it. What is measured is kept after every cell, so that
 an interrupted run goes on.
 """
 
@@ -112,9 +112,9 @@ def measure_grid(
             if not todo:
                 continue
             noisy = mixed_noise(clean, sigma, amount, seed=conditions["seed"])
-            known = KnownNoise(sigma, amount)
+            noise = KnownNoise(sigma, amount)
             for name in todo:
-                restored = noisy if name == NOISY else restore(restorers[name], noisy, known, pool)
+                restored = noisy if name == NOISY else restore(restorers[name], noisy, noise, pool)
                 models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
                 save(file, results, indent=None)
     return results
@@ -124,8 +124,8 @@ def measure_peers(clean: np.ndarray, peers: dict[str, Peer], results: dict[str, 
     """Put into `results` what published networks reach at each sigma; written to `file` after each."""
     measured = results.setdefault("peers", {})
     for name, peer in tqdm(peers.items(), "peers"):
-        known = measured.get(name, {})
-        if {key: known.get(key) for key in peer.record} != peer.record:
+        earlier = measured.get(name, {})
+        if {key: earlier.get(key) for key in peer.record} != peer.record:
             measured[name] = {**peer.record, "psnr": [None] * len(SIGMAS)}
         values = measured[name]["psnr"]
         for row, sigma in enumerate(SIGMAS):
@@ -222,7 +222,7 @@ def _grid(cell: Callable[[int, int], str]) -> str:
 
 
 def plot(results: dict[str, Any], name: str, path: Path) -> None:
-    """Two heat maps over the sliders: PSNR of `name`, and its margin over the best rival."""
+    """Two heat maps of the grid: PSNR of `name`, and its margin over the best rival."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -248,7 +248,7 @@ def plot(results: dict[str, Any], name: str, path: Path) -> None:
             axes.text(column, row, shown, ha="center", va="center", fontsize=9, color="white" if dark else "black")
         axes.set_xticks(range(len(AMOUNTS)), [f"{amount:.0%}" for amount in AMOUNTS])
         axes.set_yticks(range(len(SIGMAS)), [f"{sigma:g}" for sigma in SIGMAS])
-        axes.set(xlabel="impulses: share of the pixels", ylabel="Gaussian noise: sigma", title=title)
+        axes.set(xlabel="impulses: fraction of the pixels", ylabel="Gaussian noise: sigma", title=title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
