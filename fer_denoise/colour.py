@@ -34,12 +34,12 @@ strongest of these."""
 SPIKE, LEAST_SPIKE = 6, 0.06
 """A spike is so many standard deviations, and at least so far, from the median around it."""
 SPIKES = 1e-3
-"""From what fraction of the pixels on spikes are taken for impulses."""
+"""The fraction of the pixels from which on spikes are taken for impulses."""
 WHITE = 1 - 1e-4
 """The mean of three white channels, but for rounding."""
 
 FOR_LUMINANCE = 0.9
-"""Of the progress."""
+"""The fraction of the progress that the luminance takes."""
 
 
 def has_colour_way(restorer: Restorer, photo: np.ndarray) -> bool:

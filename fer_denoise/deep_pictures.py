@@ -24,11 +24,11 @@ LARGEST_TILE = 2**24
 """Pixels."""
 USUAL_WHITES = {2**bits - 1 for bits in range(9, 17)}
 AVIF_BITS = {0x00: 8, 0x20: 8, 0x40: 10, 0x60: 12}
-"""By two flags: more than 8, and then 12."""
+"""The bits of an AVIF by its two flags: more than 8, and then 12."""
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
 """The markers of a JPEG behind which the bits of a sample stand."""
 LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF, 0xF7}
-"""Of these, the kinds without loss, which Pillow does not read; the last is JPEG-LS."""
+"""The markers among these of kinds without loss, which Pillow does not read; the last is JPEG-LS."""
 SAVE_DEEP = "save it as PNG, or as TIFF without compression"
 MAIN_ALONE = "of several pictures in a file, the main one was taken; others may be previews or maps of depth or gain"
 MAX_SAMPLE_VALUE = 281
@@ -118,7 +118,7 @@ def encode_png(frame: np.ndarray, info: dict[str, Any]) -> bytes:
 
 
 def _chunks(info: dict[str, Any]) -> Iterator[tuple[bytes, bytes]]:
-    """Those of a PNG that say what stands in `info`."""
+    """The chunks of a PNG that say what stands in `info`."""
     if profile := info.get("icc_profile"):
         yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)
     if dpi := info.get("dpi"):

@@ -32,10 +32,10 @@ class Row:
     psnr: float
     ssim: float
     psnr_unseen: float
-    """Over the images that do not also stand in train; so is `ssim_unseen`."""
+    """PSNR over the images that do not also stand in train; `ssim_unseen` is over them, too."""
     ssim_unseen: float
     origin_psnr: float
-    """In the origin's convention; so is `origin_ssim`."""
+    """PSNR in the origin's convention; `origin_ssim` is in it, too."""
     origin_ssim: float
 
     as_dict = asdict

@@ -14,7 +14,7 @@ AnyImages = np.ndarray | Tensor | Image.Image
 CHANNELS = (1, 3)
 """Gray and colour."""
 MODES = ("L", "RGB")
-"""Of Pillow's pictures, those whose pixels are levels of gray or of three colours, and nothing else."""
+"""Modes of Pillow's pictures whose pixels are levels of gray or of three colours, and nothing else."""
 ROUNDING = 1e-3
 """How far beyond [0, 1] floats are taken for rounded and are clipped: a quarter of a gray level out of 255."""
 _GRAY = "a grayscale image (H, W) or a batch (N, H, W)"

@@ -28,7 +28,7 @@ class KnownNoise(NamedTuple):
     sigma: float | None = None
     """Standard deviation of the Gaussian noise on [0, 1]."""
     amount: float | None = None
-    """Of impulses, as `salt_and_pepper_noise` counts them, in [0, 1]."""
+    """Amount of impulses, as `salt_and_pepper_noise` counts them, in [0, 1]."""
 
     @classmethod
     def of(cls, noise: Noise) -> Self:
@@ -45,7 +45,7 @@ class KnownNoise(NamedTuple):
         raise TypeError(f"{noise} has no one level")
 
     def checked(self) -> Self:
-        """With a sigma that is a Python float.
+        """The same, checked, with a sigma that is a Python float.
 
         Raises:
             TypeError, ValueError: what is known is no level of noise.

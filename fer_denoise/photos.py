@@ -18,7 +18,7 @@ from fer_denoise.pictures import Picture
 from fer_denoise.restore import NoiseLevel, NoiseMap, Restorer
 
 MARGIN = 0.15
-"""Of a face's box, added on each side: FER2013's faces show forehead and chin."""
+"""The fraction of a face's box that is added on each side: FER2013's faces show forehead and chin."""
 PARTS, PART = 8, 96
 """The noise of a photo of more than so many times so many pixels a side is estimated from parts of that side. They are
 two of the windows long in which it is estimated, so that none of these spans two parts."""

@@ -59,9 +59,9 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 OTHER_COLOURS = ("CMYK", "LAB", "HSV", "YCbCr")
 """Modes that become RGB, with which their profile says nothing any more."""
 SPREAD = {"L;2": 85, "L;4": 17}
-"""In gray of 2 and 4 bits: how many of 256 grays lie from one to the next."""
+"""The step from one gray of 2 and 4 bits to the next, in grays of 8 bits."""
 ROUNDING = 1e-3
-"""In 8 bits, what is nearer than this to a whole number is that number, in another depth."""
+"""The distance to a whole number, in 8 bits, below which a level is that number in another depth."""
 TRANSPARENT = "transparency was laid on white"
 SAY_WHITE = (
     "say what number is white (--white, or White in the app), such as 255 for 8 bits, 4095 for 12, 16383 for 14, "
@@ -230,7 +230,7 @@ def encode_picture(picture: Picture, suffix: str, name: str = "the picture") -> 
 
 
 def lossless_suffix(picture: Picture) -> str:
-    """Of a format that holds all of it, a PNG where it can be one."""
+    """The suffix of a format that holds all of it, a PNG where it can be one."""
     return ".tif" if picture.deep and (picture.frames[0].dtype != np.uint16 or len(picture.frames) > 1) else ".png"
 
 
@@ -277,7 +277,7 @@ def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[
 
 
 def _frame_count(picture: Image.Image) -> int:
-    """Of an animation or a stack; what else a JPEG or HEIC may hold is no frame."""
+    """The frames of an animation or a stack; what else a JPEG or HEIC may hold is no frame."""
     return getattr(picture, "n_frames", 1) if picture.format in WITH_FRAMES else 1
 
 
@@ -458,7 +458,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _bits(picture: Image.Image) -> int:
-    """Of a channel, as a TIFF or an AVIF says; what other formats hold, Pillow says by its modes."""
+    """The bits of a channel, as a TIFF or an AVIF says; what other formats hold, Pillow says by its modes."""
     if isinstance(picture, AvifImageFile) and picture.fp:
         picture.fp.seek(0)
         return avif_bits(picture.fp.read())

@@ -28,6 +28,11 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 SCRIPTS = [file for file in sorted((ROOT / "train").glob("*.py")) if "def main(" in file.read_text(encoding="utf-8")]
+NO_BEGINNING = (
+    *("Of", "By", "With", "In", "To", "For", "From", "On", "At", "Over", "Among", "Beside", "Besides", "While"),
+    *("Is", "Those", "That", "So", "But", "And", "Nothing", "Added"),
+)
+"""Words with which a docstring would only hint at what is meant."""
 APP = "http://127.0.0.1:7860"
 RUN = """
 import json, subprocess, sys
@@ -86,6 +91,14 @@ def commands(code: str) -> list[tuple[str, list[str]]]:
             elif module == "fer_denoise":
                 found.append(("fer_denoise.__main__", arguments))
     return found
+
+
+def test_a_docstring_begins_with_what_a_thing_is_or_does():
+    begun = re.compile(rf'"""({"|".join(NO_BEGINNING)}) .*')
+    sources = [file for folder in ("fer_denoise", "train") for file in sorted((ROOT / folder).rglob("*.py"))]
+    assert sources
+    found = [f"{name_of(file)}: {text[0]}" for file in sources for text in begun.finditer(file.read_text("utf-8"))]
+    assert found == []
 
 
 def test_the_readme_is_short():

@@ -68,11 +68,11 @@ MEASUREMENTS: dict[str, Measurement] = {
     "estimate": estimate,
     "real": real_noise,
 }
-"""By the name of the option; without any, `tasks`."""
+"""The measurements by the names of their options; without any, it is `tasks`."""
 RESULTS = Path("results")
 FIRST_400 = RESULTS / "first-400"
 SEED = 3
-"""Of the test noise; training, validation and tuning draw from 0, 1 and 2."""
+"""The seed of the test noise; training, validation and tuning draw from 0, 1 and 2."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -51,7 +51,7 @@ def describe_votes(fractions: np.ndarray, crowd: np.ndarray) -> str:
 
 
 def as_logits(probabilities: np.ndarray) -> torch.Tensor:
-    """Of probabilities with no temperature and no bias: logits up to a constant, which makes no difference."""
+    """Logits of probabilities with no temperature and no bias, up to a constant, which makes no difference."""
     return torch.from_numpy(probabilities).clamp(min=1e-30).log()
 
 

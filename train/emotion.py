@@ -48,7 +48,7 @@ class Recipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     mixup: float = 0.2
-    """Of the Beta distribution that the weights of two mixed faces come from (Zhang et al. 2018)."""
+    """Parameter of the Beta distribution that the weights of two mixed faces come from (Zhang et al. 2018)."""
     ema: float = 0.999
     degrees: float = 15
     """Faces are turned by up to this angle."""

@@ -45,9 +45,9 @@ CARD = "README.md"
 SHOWN = ("results/*.json", "results/realism.png")
 """What the app's tab of results reads."""
 PICTURE = re.compile(r"!\[[^]]*\]\(([\w./-]+)\)")
-"""Of the repository, on a page in Markdown."""
+"""A picture of the repository, on a page in Markdown."""
 LINK = re.compile(r"(?<![!\w])(\[[^]]*\]\()([\w.-][\w./#-]*\))")
-"""To a page of the repository, on one in Markdown."""
+"""A link to a page of the repository, on one in Markdown."""
 TORCH_OF_SPACES = "<2.12"
 """ZeroGPU runs no newer PyTorch than 2.11."""
 

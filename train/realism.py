@@ -38,7 +38,7 @@ from train.reporting.results import load_previous, save
 from train.shared import setup
 
 DETECTOR_SEED = 4
-"""Of the noise on the validation faces that the classifier is trained on."""
+"""The seed of the noise on the validation faces that the classifier is trained on."""
 
 BLENDS = (0.25, 0.5, 0.75)
 STRENGTHS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)

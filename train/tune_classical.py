@@ -35,9 +35,9 @@ LEVEL_AMOUNTS = (0, 0.02, 0.1, 0.3)
 REMAINING_SIGMAS = [0, 0.01, 0.03]
 """The sigma that such a filter is given where only impulses were, which the switching median has removed."""
 IMPULSE_THRESHOLDS = [0.02, 0.1, 0.2, 0.3, 0.5]
-"""Of the switching median that stands before a filter for Gaussian noise where there are impulses."""
+"""Thresholds of the switching median that stands before a filter for Gaussian noise where there are impulses."""
 ALONE_FROM = 0.1
-"""From this sigma up, such a filter is also tried alone: below, impulses outweigh what it is made for by far."""
+"""The sigma from which up such a filter is also tried alone: below, impulses outweigh what it is made for by far."""
 
 
 def candidates(name: str, sigmas: list[float]) -> Iterator[dict[str, Any]]:

@@ -59,7 +59,7 @@ BATCH_ON_GPU = 128
 """Smaller ones leave most of a GPU idle."""
 
 LEVELS_WEIGHT, IMPULSE_WEIGHT = 16.0, 0.5
-"""Of the squared error of the levels of a whole picture, and of the cross-entropy of impulses, beside the loss of the
+"""Weights of the squared error of a whole picture's levels, and of the cross-entropy of impulses, beside the loss of
 restored pixels and the error of the level at each."""
 
 DISTILLATION = 0.5

@@ -94,7 +94,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def chosen_models(only: list[str] | None) -> dict[str, Model]:
-    """Those that were asked for, and what they start from, in order."""
+    """The models that were asked for, and what they start from, in order."""
     models = zoo()
     wanted = set(only or models)
     wanted |= {start for name in wanted if (start := models[name].start)}

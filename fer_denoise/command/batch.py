@@ -34,9 +34,9 @@ OTHER_PICTURES = {
     ".mat", ".h5", ".hdf5", ".nii", ".fits", ".exr", ".hdr", ".czi", ".nd2", ".lif",
 }
 # fmt: on
-"""Besides those that `mimetypes` knows."""
+"""Suffixes of other pictures, besides those that `mimetypes` knows."""
 JOURNAL_FILE = ".fer-denoise.jsonl"
-"""In a folder that is being filled."""
+"""The journal in a folder that is being filled."""
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Execution:
 
     @classmethod
     def of_environment(cls, processes: int = 1, stream: bool = False) -> "Execution":
-        """With the rank that `accelerate launch` or `torchrun` gave this process."""
+        """An execution with the rank that `accelerate launch` or `torchrun` gave this process."""
         return cls(processes, stream, Rank(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))))
 
 
@@ -240,7 +240,7 @@ def _process_picture(file: Path, output: Path, row: int, job: Job, estimate: Est
 
 @contextmanager
 def _filling(target: Path, settings: dict[str, Any], rank: Rank, into: list[Path] | None = None) -> Iterator[Journal]:
-    """While a folder is filled: the journal of the tables in it. Once all is done, nothing stays that is no result.
+    """The journal of the tables in a folder, while it is filled. Once all is done, nothing stays that is no result.
 
     At first the folder is empty, or where `into` says what goes into it, holds nothing of that. Of several processes,
     each leaves its journal there, so that one which starts late knows what it finds.
@@ -277,7 +277,7 @@ def _check_free(target: Path, into: list[Path] | None) -> None:
 
 
 def _journals(target: Path) -> list[Journal]:
-    """Those of all processes that fill a folder."""
+    """The journals of all processes that fill a folder."""
     return list(map(Journal, target.glob(f"{Path(JOURNAL_FILE).stem}*")))
 
 

@@ -54,7 +54,7 @@ class Inspection:
         return known
 
     def agreement(self) -> dict[str, dict[str, Any]]:
-        """For each split with votes: how many images have a clear majority, and how many labels are that."""
+        """How many images of each split with votes have a clear majority, and how many labels are that."""
         found = {}
         for split, votes in self.votes.items():
             clear = votes.majority >= 0

@@ -22,11 +22,11 @@ from fer_denoise.restore import NoiseLevel, Restorer
 from fer_denoise.zoo import UNIVERSAL
 
 OTHER_KINDS_SEED = 1_000_000
-"""Added to the seed of kinds of noise that come after Gaussian noise and impulses."""
+"""A number added to the seed of kinds of noise that come after Gaussian noise and impulses."""
 ESTIMATED_EVERY = 16
 """The noise of one image in so many is estimated."""
 NAMED = 3
-"""Of the other files with one suffix, so many are named."""
+"""How many of the other files with one suffix are named."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Job(Protocol):
     """Something to do to images; it can be sent to other processes."""
 
     done: str
-    """In the past tense, for the report."""
+    """The job in the past tense, for the report."""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Restoration:
         return restore_pictures(self.restorer, pictures, self.sigma)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process: with the commit, without the network."""
+        """What another process needs: the commit, and not the network."""
         state = {**vars(self), "commit": self.commit}
         state.pop("restorer", None)
         return state
@@ -182,7 +182,7 @@ class Report:
     notes: Counter[str] = field(default_factory=Counter)
     """What was changed in reading pictures, and in how many of them."""
     source: str = ""
-    """Of what commit of a Hub dataset the images are."""
+    """The commit of a Hub dataset that the images are of."""
     started: float = field(default_factory=time.perf_counter)
 
     @classmethod
@@ -192,7 +192,7 @@ class Report:
         return cls(record["done"], record["skipped"], before, after, notes=Counter(record["notes"]))
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, from which a run that goes on has it."""
+        """The report as JSON takes it, from which a run that goes on has it."""
         names = ("done", "skipped", "before", "after", "notes")
         return {name: getattr(self, name) for name in names}
 
@@ -212,7 +212,7 @@ class Report:
         self.source = self.source or part.source
 
     def lines(self, job: Job) -> list[str]:
-        """For a person to read."""
+        """The report in lines for a person to read."""
         seconds = time.perf_counter() - self.started
         now = self.done - self.earlier
         rate = f", {now / seconds:.0f} images a second" if seconds > 0 and now > 1 else ""

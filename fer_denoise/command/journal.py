@@ -77,7 +77,7 @@ class Journal:
         return report and report.from_before()
 
     def reports(self) -> list[Report]:
-        """Those on all that is done, as of an earlier run."""
+        """The reports on all that is done, as of an earlier run."""
         return [report.from_before() for report in self._reports.values()]
 
     def add(self, name: str, report: Report) -> None:

@@ -38,7 +38,7 @@ REPORTED = {
     AFTER: List(Value("float64")),
 }
 PARTS_JOURNAL = "journal.jsonl"
-"""In a folder of parts."""
+"""The journal in a folder of parts."""
 ALONE = Rank()
 
 
@@ -143,7 +143,7 @@ class Worker:
     source: str
     repo: str | None = None
     one_thread: bool = False
-    """For a process beside others. It may be a fork of one in which torch has computed, and would hang with more."""
+    """Whether it runs beside others. It may be a fork of one in which torch has computed, and would hang with more."""
 
     def __call__(self, batch: dict[str, list[Any]], indices: list[int], first_row: int) -> dict[str, list[Any]]:
         if self.one_thread:

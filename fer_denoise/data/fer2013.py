@@ -44,7 +44,7 @@ HUB_DATASET = "AutumnQiu/fer2013"
 
 SIZE = FACE[0]
 ARCHIVES = {"zip", "tar", "gzip", "bz2", "xz", "zstd", "lz4"}
-"""In what an image may lie that a dataset names by its path."""
+"""Archives in which an image may lie that a dataset names by its path."""
 VALIDATION = 8
 """One in so many training images makes up the validation split where there is none, as in FER2013 itself."""
 SEED = b"0"

@@ -61,12 +61,12 @@ class Table(Protocol):
 
     @property
     def names(self) -> list[str]:
-        """Of the columns."""
+        """The names of the columns."""
         ...
 
     @property
     def column(self) -> str:
-        """Which holds the images."""
+        """The column that holds the images."""
         ...
 
     @property

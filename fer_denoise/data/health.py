@@ -62,7 +62,7 @@ def _patterns(images: np.ndarray) -> np.ndarray:
 
 
 def _pairs(patterns: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Those of `patterns` and of `others` after them that are alike."""
+    """Indices of `patterns` and of `others` after them that are alike."""
     for start in range(0, len(patterns), ROWS):
         alike = patterns[start : start + ROWS] @ others[start:].T >= ALIKE - 0.01
         for one, other in np.argwhere(np.triu(alike, 1)):

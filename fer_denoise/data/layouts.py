@@ -48,7 +48,7 @@ class Rows(Protocol):
         ...
 
     def of(self, split: str) -> Iterator[Row]:
-        """Those of a split, in order.
+        """The rows of a split, in order.
 
         Raises:
             DataError: there is no column of labels, or a label is none.

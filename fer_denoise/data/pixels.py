@@ -15,7 +15,7 @@ _SIGNS = str.maketrans(",;[]()", " " * 6)
 _NUMBER = re.compile(r"[^\s,;\[\]()]+")
 _DATA_URL = re.compile(r"\s*(data:[\w/.+-]*;base64,)?")
 _STARTS_IN_BASE64 = ("iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk", "SUkq", "TU0A", "UD")
-"""Of PNG, JPEG, GIF, WebP, BMP, TIFF and PNM."""
+"""The first letters of PNG, JPEG, GIF, WebP, BMP, TIFF and PNM."""
 
 
 def read_pixels(value: Any) -> np.ndarray:

@@ -15,12 +15,12 @@ from fer_denoise.data.columns import EMOTIONS, DataError, match_split
 from fer_denoise.data.fer2013 import Faces
 
 COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "NF")
-"""Of the file: the seven of `EMOTIONS` in their order, contempt, "I do not know", and "this is no face"."""
+"""Columns of the file: the seven of `EMOTIONS` in their order, contempt, "I do not know", and "this is no face"."""
 SEEN = len(EMOTIONS)
 """The first so many columns are emotions that FER2013 knows."""
 CONTEMPT, UNKNOWN, NO_FACE = range(SEEN, len(COLUMNS))
 OUTLIER = 1
-"""So many votes for one answer are taken for a slip, as in the paper."""
+"""How many votes for one answer are taken for a slip, as in the paper."""
 LEAST_AGREEMENT = 0.4
 """Fraction of the faces whose label is the crowd's too; in FER2013 it is two in three, in another order one in five."""
 WHERE = "fer2013new.csv of https://github.com/microsoft/FERPlus"

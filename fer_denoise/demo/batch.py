@@ -20,7 +20,7 @@ from fer_denoise.demo.uploads import read_upload
 from fer_denoise.pictures import PictureError, encode_picture, lossless_suffix
 
 SHOWN = 8
-"""Of so many pictures, the first, it is shown what became of them."""
+"""How many pictures, the first, are shown beside what became of them."""
 
 
 class Batch:

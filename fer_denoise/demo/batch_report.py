@@ -46,7 +46,7 @@ MEASURED = {
 }
 """Columns that are there where any row has something in them, and their heads."""
 NUMBER_WIDTH, TEXT_WIDTHS = 70, {"file": 150, "restored as": 150, "remark": 250}
-"""In pixels, of columns on the page."""
+"""Widths of columns on the page, in pixels."""
 
 
 def as_table(rows: list[Row]) -> dict[str, list[Any]]:
@@ -58,7 +58,7 @@ def as_table(rows: list[Row]) -> dict[str, list[Any]]:
 
 
 def column_widths(headers: list[str]) -> list[str | int]:
-    """Of the columns on the page, in pixels: text has more than numbers."""
+    """The widths of columns on the page, in pixels: text has more than numbers."""
     return [TEXT_WIDTHS.get(header, NUMBER_WIDTH) for header in headers]
 
 

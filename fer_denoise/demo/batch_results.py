@@ -7,7 +7,7 @@ from fer_denoise.demo.batch_report import Row, as_csv
 
 REPORT = "restored.csv"
 LONGEST_NAME = 240
-"""Of a file on a disk, in bytes."""
+"""The longest name of a file on a disk, in bytes."""
 
 
 class BatchResults:

@@ -15,7 +15,7 @@ from fer_denoise.demo.face_view import FaceView
 from fer_denoise.demo.links import ADDRESS
 
 STEPS = 96
-"""Of the divider: half a pixel of a face."""
+"""How many steps the divider has: each is half a pixel of a face."""
 
 SETTLED = 400
 """Milliseconds without a move after which the address follows: browsers take a new address for a new page with an icon

@@ -20,7 +20,7 @@ from fer_denoise.precision import on_cores
 from fer_denoise.zoo import MODELS, list_models
 
 RUNS = 3
-"""Of which the fastest is shown: the first prepares what later ones reuse, and another visitor may slow down any."""
+"""How often each is timed; the fastest counts. The first prepares what later ones reuse; others may slow any down."""
 
 
 @dataclass(frozen=True)

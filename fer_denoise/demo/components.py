@@ -88,7 +88,7 @@ TYPED_PICTURES = f"""
 of pictures would refuse them by that."""
 
 FAILED = "This did not work"
-"""Over the message of an error that a person can mend."""
+"""What stands over the message of an error that a person can mend."""
 
 
 class PictureInput(gr.Image):
@@ -180,7 +180,7 @@ def pixel_gallery(value: Any = None, *, columns: int, label: str | None = None, 
 
 
 def white_number() -> NamedNumber:
-    """For pictures that do not tell what number is white."""
+    """A field for what number is white, for pictures that do not tell."""
     return NamedNumber(
         0,
         label="White",

@@ -20,7 +20,7 @@ Guesses = tuple[np.ndarray, np.ndarray | None]
 
 
 def guesses(classifier: EmotionClassifier, clean: np.ndarray, others: list[np.ndarray]) -> Guesses:
-    """Of a clean face and then of others, float32 (48, 48) each, as for `EmotionClassifier`."""
+    """The guesses for a clean face and then for others, float32 (48, 48) each, as for `EmotionClassifier`."""
     # It is the same with every move of a slider.
     labels, votes = _guesses_of_one(classifier, clean.tobytes(), clean.shape)
     if not others:

@@ -17,7 +17,7 @@ COLOURS = np.array(
         (252, 255, 164),
     ]
 )
-"""From 0 to 1 in equal steps; dark to light, so that it reads without colour too."""
+"""Colours from 0 to 1 in equal steps; dark to light, so that it reads without colour too."""
 
 ERROR_LIMIT = 0.1
 """The absolute error that gets the lightest colour."""
@@ -61,7 +61,7 @@ REPAIRED, MISSED, REPAINTED = (45, 160, 90), (230, 70, 60), (70, 130, 240)
 """Impulses that were replaced, those that stayed, and true black or white that was replaced."""
 
 CHANGED = 10 / 255
-"""From this difference on, a pixel counts as replaced."""
+"""The difference from which on a pixel counts as replaced."""
 
 
 def impulse_picture(clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> Image.Image:

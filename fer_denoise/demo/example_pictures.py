@@ -49,7 +49,7 @@ EXAMPLES: dict[str, Callable[[], np.ndarray]] = {
     "Old print": old_print,
     "Scanned page": scan,
 }
-"""By what they are called."""
+"""The pictures by what they are called."""
 
 
 @cache

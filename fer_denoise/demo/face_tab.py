@@ -217,11 +217,11 @@ class FaceTab:
         return subject(face, seed, *values), plot
 
     def drop_outdated(self, *measured_and_present: Any) -> Any:
-        """Nothing in the place of comparison and curves that are of something else."""
+        """Updates that hide comparison and curves that are of something else."""
         return self.no_measurements() if is_outdated(*measured_and_present) else gr.skip()
 
     def no_measurements(self) -> tuple[None, str, gr.Gallery, gr.LinePlot]:
-        """Nothing in the place of comparison and curves."""
+        """Updates that hide comparison and curves."""
         return None, "", gr.Gallery(None, visible=False), gr.LinePlot(None, visible=False)
 
     def _nothing(self) -> tuple[Any, ...]:

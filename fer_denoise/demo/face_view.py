@@ -38,7 +38,7 @@ class FaceView(NamedTuple):
     right: Image.Image
     clean: Image.Image
     error: Image.Image
-    """Of what stands right."""
+    """The error of what stands right."""
     impulses: Image.Image | None
     """What became of them in what stands right; None where the noise has none."""
     numbers: str

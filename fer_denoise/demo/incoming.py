@@ -14,11 +14,11 @@ ACCEPTED = sorted({*SUFFIXES, *TABLES, ".zip"})
 MAX_FILES = 200
 """How many pictures and tables are taken at once, those in archives counted."""
 MAX_MEGABYTES = 30
-"""Of a file; one in an archive may have no more than one that is sent by itself."""
+"""The most that a file may have; one in an archive no more than one that is sent by itself."""
 MAX_MEMBERS = 2000
-"""Of an archive, whatever they are."""
+"""How many members an archive may have, whatever they are."""
 READ_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Those that Python unpacks no further than it is asked to."""
+"""Packings that Python unpacks no further than it is asked to."""
 
 
 @dataclass(frozen=True)

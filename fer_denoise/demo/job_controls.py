@@ -12,7 +12,7 @@ from fer_denoise.demo.components import HEAVY_JOB
 from fer_denoise.demo.fair_queue import FairQueue
 
 Updates = dict[Any, Any]
-"""By the part of the page that is updated."""
+"""New values by the part of the page that has them."""
 
 
 class JobControls:
@@ -69,7 +69,7 @@ class JobControls:
         return {**self.no_results(), **self.done(text)}
 
     def no_results(self, text: str | None = None) -> Updates:
-        """Nothing in the place of the results, and `text`, by default what `add_status` was given, on the line."""
+        """Updates that empty the place of the results, and put `text`, by default that of `add_status`, on the line."""
         nothing: Updates = {
             part: value if isinstance(part, gr.State) else gr.update(value=value, visible=False)
             for part, value in self._results.items()

@@ -72,7 +72,7 @@ class Settings:
     right: str
     seed: int
     values: tuple[Any, ...]
-    """Of the tab's controls."""
+    """The values of the tab's controls."""
     face: str | None = None
     """The title of a sample face."""
     texture: float = 1.0

@@ -12,7 +12,7 @@ from fer_denoise.noise import KINDS, Composition, Noise, kind_of
 from fer_denoise.zoo import UNIVERSAL
 
 MAX_KINDS, MAX_LENGTH = 8, 300
-"""Of a mix of one's own: how many kinds of noise, and how many letters."""
+"""How many kinds of noise, and how many letters, a mix of one's own may have."""
 
 SWEEP = 9
 """How many noise levels a curve has."""
@@ -55,7 +55,7 @@ PRESETS = {
     "webcam": Preset("Old webcam", "correlated:sigma={},width=0.8+jpeg:quality=30", "Sensor noise", (0, 0.2, 0.06)),
     "saved": Preset("Saved once too often", "jpeg:quality=50+jpeg:quality={}", "JPEG quality", (60, 1, 8)),
 }
-"""In the order of the page, the most telling first."""
+"""The choices in the order of the page, the most telling first."""
 START, OWN = next(iter(PRESETS)), "own"
 
 

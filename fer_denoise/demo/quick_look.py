@@ -13,7 +13,7 @@ from fer_denoise.restore import Restorer
 PIXELS = 64_000
 """What a network restores within a second on two busy cores."""
 LARGE = 10 * PIXELS
-"""Of all frames; of a smaller picture, the result itself is there soon."""
+"""Pixels of all frames from which on there is a quick look; of a smaller picture the result itself is there soon."""
 
 
 class QuickLook(NamedTuple):
@@ -24,7 +24,7 @@ class QuickLook(NamedTuple):
 
     @property
     def size(self) -> str:
-        """In words."""
+        """Its height and width in words."""
         height, width = self.noisy.shape[:2]
         return f"{width}x{height} pixels"
 

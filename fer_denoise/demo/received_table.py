@@ -19,9 +19,9 @@ from fer_denoise.pictures import Picture
 
 MAX_ROWS = 4000
 MAX_UNPACKED_MEGABYTES = 100
-"""Of all columns of a Parquet file, which are compressed."""
+"""The most that all columns of a Parquet file may unpack to."""
 PART_ROWS = 16
-"""So few are in memory at once that any that are allowed have room there."""
+"""How many rows are in memory at once: so few that any that are allowed have room there."""
 
 
 class ReceivedTable:

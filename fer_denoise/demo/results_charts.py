@@ -8,7 +8,7 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 44
 """Between the axes and the rim, in the units of the picture."""
 ROW = 26
 LABELS = 170
-"""Of a chart of dots: the height of a row, and the width of what stands before it."""
+"""The height of a row in a chart of dots, and the width of what stands before it."""
 
 
 def legend(names: Sequence[str]) -> str:

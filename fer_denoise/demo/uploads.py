@@ -10,7 +10,7 @@ from fer_denoise.photos import find_faces
 from fer_denoise.pictures import FACE, Picture, PictureError, picture_size, read_picture, to_face
 
 MAX_MEGAPIXELS = {"network": 12, "filter": 1}
-"""Of all frames of a file. The command line takes more."""
+"""The most that all frames of a file may have. The command line takes more."""
 SMALL = 2 * FACE[0]
 """Pixels a side of a picture that is taken for a face already, and not searched for one."""
 

@@ -38,7 +38,7 @@ OTHERS = {
     "jpeg": OtherNoise(0.3, lambda level: f"JPEG of quality about {100 * (1 - level):.0f}"),
     "quantization": OtherNoise(0.15, lambda level: f"about {2 ** (8 * (1 - level)):.0f} gray levels"),
 }
-"""By the names of `LEVELS`. Chosen on validation faces, so that few are said to have what they have not;
+"""The other noise by the names of `LEVELS`, chosen on validation faces so that few are said to have what they have not;
 `python -m train.benchmark --estimate` counts how many of those that have it are found."""
 
 

@@ -22,11 +22,11 @@ class Truth(NamedTuple):
     impulses: Tensor
     """1 where a pixel's value was lost, to an impulse or a dead line, else 0; (B, 1, H, W)."""
     width: Tensor
-    """By how many pixels the noise is blurred, 0 where it is white; (B,)."""
+    """Pixels by which the noise is blurred, 0 where it is white; (B,)."""
     stripes: Tensor
     """Standard deviation of the rows' or columns' offsets; (B,)."""
     quality: Tensor
-    """Of the JPEG, 100 where there is none; (B,)."""
+    """Quality of the JPEG, 100 where there is none; (B,)."""
     levels: Tensor
     """Gray levels that the picture was rounded to, 256 where it was not; (B,)."""
 

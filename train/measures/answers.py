@@ -74,7 +74,7 @@ def score_votes(fractions: np.ndarray, votes: Votes, draws: np.ndarray) -> dict[
 
 
 def gains_over(others: dict[str, np.ndarray], right: np.ndarray, draws: np.ndarray) -> dict[str, Any]:
-    """By how much the accuracy of what is `right` (N,) is above that of each of `others`, (N,) too.
+    """The gain in accuracy of what is `right` (N,) over each of `others`, (N,) too.
 
     Both sides are drawn together: what is common to them does not widen the interval.
     """

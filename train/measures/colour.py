@@ -34,7 +34,7 @@ PLACE: str | None = "FOLDER"
 
 SET = "Kodak24"
 SIGMAS = (0, 25)
-"""Of 255."""
+"""Noise levels, of 255."""
 EACH_CHANNEL, BY_LUMINANCE = "each channel", "luminance, chrominance"
 WAYS: dict[str, Callable[..., Any]] = {EACH_CHANNEL: Restorer.__call__, BY_LUMINANCE: restore_colour}
 

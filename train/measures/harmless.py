@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import rotate
 
 SIDE = 96
-"""Of the drawn pages, in pixels."""
+"""The side of the drawn pages, in pixels."""
 PAGES = 50
 """How many of each kind are drawn."""
 PADDING = 7

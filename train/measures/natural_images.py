@@ -34,7 +34,7 @@ methods = list_models
 
 BM3D = "bm3d"
 SIGMAS = (15, 25, 50)
-"""Of 255."""
+"""Noise levels, of 255."""
 QUALITIES = (10, 20, 30, 40)
 
 

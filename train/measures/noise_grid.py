@@ -156,7 +156,7 @@ def rivals(results: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def margin(results: dict[str, Any], name: str) -> np.ndarray:
-    """By how many dB `name` is above the best rival in each cell, (sigmas, amounts); NaN where nothing is measured."""
+    """The dB by which `name` is above the best rival in each cell, (sigmas, amounts); NaN where nothing is measured."""
     with np.errstate(invalid="ignore"):
         return _table(results, name) - np.fmax.reduce(list(rivals(results).values()))
 

@@ -34,7 +34,7 @@ def median_and_tv(noisy: np.ndarray, sigma: float, *, size: int) -> np.ndarray:
 
 
 def _levels(low: float, high: float, ratio: float) -> list[float]:
-    """From `low` to about `high`, each `ratio` times the one before; three digits."""
+    """Numbers from `low` to about `high`, each `ratio` times the one before; three digits."""
     count = 1 + round(np.log(high / low) / np.log(ratio))
     return [float(f"{low * ratio**step:.3g}") for step in range(count)]
 
@@ -110,7 +110,7 @@ def best_point(name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor |
 
 
 def climb(axes: list[list], start: Point, scores: Callable[[list[Point]], list[float]]) -> Point:
-    """From `start`, a point of the grid over `axes`, to one that no neighbour along an axis is better than."""
+    """Go from `start`, a point of the grid over `axes`, to one that no neighbour along an axis is better than."""
     known: dict[Point, float] = {}
     best = start
     while True:

@@ -71,7 +71,7 @@ KINDS = (
 FACES_OF_KINDS = 1000
 """The first so many get it: there the interval of a gain is two points to either side."""
 TUNED_ON = 100
-"""On the first so many of them, the filters have the parameters that are best there."""
+"""How many of them, the first, filters are tuned on: they have the parameters that are best there."""
 
 
 class Cell(NamedTuple):
@@ -124,7 +124,7 @@ class Answers(NamedTuple):
         return cls(*classifier.probabilities_and_votes(faces)) if with_votes else cls(classifier(faces), None)
 
     def first(self, count: int) -> "Answers":
-        """Those to the first faces."""
+        """The answers to the first faces."""
         return Answers(self.labels[:count], None if self.votes is None else self.votes[:count])
 
 
@@ -254,7 +254,7 @@ def describe(name: str, given: Answers, test: Faces, votes: Votes | None) -> dic
 
 
 def summary(rows: list[dict[str, Any]], of_crowd: bool = False) -> list[dict[str, Any]]:
-    """Of each noise the accuracies that tables and app show, by column; what is not measured is left out.
+    """The accuracies that tables and app show of each noise, by column; what is not measured is left out.
 
     Args:
         of_crowd: those by the majority of the crowd; else by the labels.

@@ -41,7 +41,7 @@ ROUNDS = 5
 LEAST_SECONDS = 0.3
 """A fast method is called this long in each round."""
 STARTS = 3
-"""So often a fresh process is started, for the median."""
+"""How often a fresh process is started, for the median."""
 NOISE = GaussianNoise(sigma=0.06)
 KNOWN = KnownNoise(NOISE.sigma)
 

@@ -34,9 +34,9 @@ PLACE: str | None = None
 
 NOISE = GaussianNoise(sigma=0.06)
 METHODS = (UNIVERSAL, "nl-means", "bm3d")
-"""Those measured where nobody chooses others."""
+"""Methods that are measured where nobody chooses others."""
 SLOW = {"bm3d": 1000}
-"""Of how many images a slow method restores only the first."""
+"""How many images, the first, a slow method restores."""
 
 
 def methods() -> list[str]:

@@ -90,7 +90,7 @@ class MiniXception(nn.Module):
 
     @torch.inference_mode()
     def probabilities(self, faces: np.ndarray) -> np.ndarray:
-        """Of each emotion, (N, 7), for faces (N, 48, 48), uint8 or float in [0, 1]."""
+        """Probabilities of each emotion, (N, 7), for faces (N, 48, 48), uint8 or float in [0, 1]."""
         batch = torch.from_numpy(to_float(faces))[:, None]
         return torch.cat([self(part) for part in batch.split(256)]).softmax(dim=1).numpy()
 

@@ -51,7 +51,7 @@ PLACE: str | None = None
 
 IMAGES = 500
 FIRST = 100
-"""Of the images, those that BM3D is measured on; of the others the mean over them is kept too."""
+"""How many images BM3D is measured on; of the other methods the mean over these is recorded too."""
 NEAR = ("near", 0.06)
 IN_8_BITS = Quantization(256)
 
@@ -196,7 +196,7 @@ def measure_cells(
 
 
 def rivals(results: dict[str, Any], cell: str) -> dict[str, float]:
-    """By how many dB each rival of `UNIVERSAL` is above it in a cell, on the images that both were measured on.
+    """The dB by which each rival of `UNIVERSAL` is above it in a cell, on the images that both were measured on.
 
     `UNIVERSAL_LARGE` is no rival, but the same network.
     """

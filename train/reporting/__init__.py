@@ -1,1 +1,1 @@
-"""From measurements to what people read: files of results, tables and plots, and model cards."""
+"""What people read of measurements: files of results, tables and plots, and model cards."""

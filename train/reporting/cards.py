@@ -36,7 +36,7 @@ HARDWARE = {
     "attention-unet-high": "two CPU cores",
     "attention-unet-salt-pepper": "two CPU cores",
 }
-"""Of bundled models whose training record does not tell."""
+"""The hardware of bundled models whose training record does not tell."""
 
 EARLIER = "the weights of an earlier run"
 _MARK = re.compile(r"\n*<!-- Generated, sha256 ([0-9a-f]{64})\. [^>]*-->\s*$")

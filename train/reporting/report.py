@@ -20,7 +20,7 @@ matplotlib.use("Agg")
 
 
 PAGES = (Path("README.md"), Path("results") / "README.md", Path("docs") / "training.md")
-"""Those that hold tables, from the folder of the repository."""
+"""Pages that hold tables, from the folder of the repository."""
 
 
 def update_pages(name: str, text: str) -> None:
@@ -169,7 +169,7 @@ def _realism_name(row: dict[str, Any]) -> str:
 
 
 LIMITS = {"spectral_distance": (0, 1.3), "detection_accuracy": (0.45, 1)}
-"""Of the axes of realism, the same for every task."""
+"""Limits of the axes of realism, the same for every task."""
 
 
 def plot_realism(results: dict[str, Any], path: Path) -> None:

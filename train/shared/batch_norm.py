@@ -13,9 +13,9 @@ from torch.utils.hooks import RemovableHandle
 
 UNIT_ROUNDOFF = torch.finfo(torch.bfloat16).eps / 2
 CALIBRATION_BATCHES = 50
-"""From which the statistics of batch norm are measured for averaged weights, which no step ran with."""
+"""How many batches tell the statistics of batch norm for averaged weights, which no step ran with."""
 SILENCING_BATCHES = 10
-"""From which the sums that batch norm normalises are measured; each has thousands of pixels."""
+"""How many batches tell the sums that batch norm normalises; each has thousands of pixels."""
 
 
 @torch.no_grad()
@@ -59,7 +59,7 @@ def silence_channels(model: nn.Module, batches: Iterable[Tensor]) -> int:
 
 
 def _sums_of_magnitudes(model: nn.Module, batches: Iterable[Tensor]) -> dict[nn.BatchNorm2d, Tensor]:
-    """For each channel of each batch norm, the mean over pixels of the sum of the magnitudes that make up its input."""
+    """The sum of the magnitudes that make up an input of batch norm, its mean over pixels for each channel of each."""
     found: dict[nn.BatchNorm2d, list[Tensor]] = {}
 
     def watch(convolution: nn.Conv2d, magnitudes: list[Tensor]) -> RemovableHandle:

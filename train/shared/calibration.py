@@ -18,7 +18,7 @@ from train.shared.classification import macro_f1
 
 TEMPERATURES = np.geomspace(0.25, 4, 241).round(4)
 STRENGTHS = np.linspace(0, 1, 11)
-"""Of the biases; 1 for those that fit best."""
+"""Strengths of the biases; 1 for those that fit best."""
 
 
 class Calibration(NamedTuple):
@@ -39,7 +39,7 @@ def lowest_loss(logits: Tensor, targets: Tensor) -> float:
 
 
 def consistent_temperature(logits: Tensor, targets: Tensor, bias: Tensor | float = 0.0) -> float:
-    """That one of `TEMPERATURES` at which the answers are as often right as they are confident, on average.
+    """The one of `TEMPERATURES` at which the answers are as often right as they are confident, on average.
 
     Args:
         logits: (N, 7).

@@ -5,7 +5,7 @@ import numpy as np
 from fer_denoise.data import EMOTIONS
 
 BINS = 15
-"""Of the confidence, for the calibration error."""
+"""How many bins of confidence the calibration error has."""
 
 
 def confusion_matrix(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def calibration_error_of_votes(fractions: np.ndarray, crowd: np.ndarray) -> floa
 
 
 def gap_of_confidence(confidence: np.ndarray, right: np.ndarray) -> float:
-    """By how much `confidence` and what is `right` of it, (N,) in [0, 1] each, differ over `BINS` bins."""
+    """The mean difference of `confidence` and what is `right` of it, (N,) in [0, 1] each, over `BINS` bins."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
     return float(np.abs(gaps).sum() / len(confidence))

@@ -13,7 +13,7 @@ from train.shared.scenes import Scenes
 
 VALIDATION_SEED = 1
 TRAIN_SEEDS = 1000
-"""Added to the seed of a training: below it lie those of the noise on faces that it must not see."""
+"""A number added to the seed of a training: below it lie those of the noise on faces that it must not see."""
 PSNR_CAP_MSE = 1e-10
 """Where the mean squared error stops to count, so that a perfect image has 100 dB."""
 

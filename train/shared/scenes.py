@@ -38,9 +38,9 @@ SCENES = {
     "rocket": data.rocket,
     "text": data.text,
 }
-"""Those that `train.measures.generalisation` measures on are not among them."""
+"""Pictures of scikit-image; those that `train.measures.generalisation` measures on are not among them."""
 SCALES = (1, 2, 3, 4)
-"""By how much each picture is reduced: the smaller, the sharper its detail."""
+"""Factors by which each picture is reduced: the smaller it gets, the sharper its detail."""
 DRAWINGS = 4000
 DRAWN, FRAMED = 0.2, 0.12
 """Fractions: of the scenes that are drawings, of the faces that are put in a frame."""

@@ -78,7 +78,7 @@ def with_naf_blocks(model: UniversalRestorer) -> UniversalRestorer:
 
 
 class OpenGate(nn.Module):
-    """In the place of an attention gate: lets everything through."""
+    """Lets everything through, in the place of an attention gate."""
 
     def forward(self, skip: Tensor, gate: Tensor) -> Tensor:
         return skip
