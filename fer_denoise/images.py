@@ -1,5 +1,6 @@
 """Pixels: the forms in which this package takes images, and how it turns them into float32 in [0, 1] and back."""
 
+from os import PathLike
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,7 +35,7 @@ class Batch:
         single: whether it is one image, and not a batch of one.
 
     Raises:
-        TypeError: another dtype.
+        TypeError: another dtype, or a path.
         ValueError: another shape or mode, no pixels, NaN or infinity, or values outside [0, 1].
     """
 
@@ -71,7 +72,7 @@ def to_float(images: AnyImages) -> np.ndarray:
         images: (H, W) or (N, H, W); uint8, or floating point in [0, 1].
 
     Raises:
-        TypeError: another dtype.
+        TypeError: another dtype, or a path.
         ValueError: another shape, no pixels, NaN or infinity, or values outside [0, 1].
     """
     array = _as_array(images)
@@ -108,6 +109,8 @@ def check_sigma(sigma: Any) -> float:
 
 
 def _as_array(images: Any) -> np.ndarray:
+    if isinstance(images, str | PathLike):
+        raise TypeError(f"expected pixels, got the path {images}; open it first, with PIL.Image.open({str(images)!r})")
     if isinstance(images, Tensor):
         images = images.detach().cpu()
         return (images.float() if images.dtype == torch.bfloat16 else images).numpy()

@@ -264,6 +264,17 @@ def test_labels_beside_pictures_are_no_failure(tmp_path, noisy, capsys):
     assert "left where they are: 1 other file\n" in said.out and "left: labels.json" in said.err
 
 
+def test_damaged_pictures_of_one_name_are_told_apart(tmp_path, noisy, capsys):
+    write(tmp_path / "in" / "happy" / "1.png", noisy[0])
+    for emotion in ("sad", "fear"):
+        (tmp_path / "in" / emotion).mkdir()
+        (tmp_path / "in" / emotion / "1.png").write_text("no picture")
+    assert run(tmp_path / "in", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    for emotion in ("sad", "fear"):
+        assert f"skipped: {tmp_path / 'in' / emotion / '1.png'} is not a picture" in said
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_list_of_labels_that_names_pictures_is_told_once_and_not_row_by_row(tmp_path, noisy, capsys, suffix):
     write(tmp_path / "in" / "a.png", noisy[0])

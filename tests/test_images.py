@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -144,6 +146,13 @@ def test_a_picture_comes_back_as_a_picture_with_what_it_says_of_itself(mode, sha
     back = batch.like_input(batch.pixels)
     assert back.mode == mode and back.getexif()[0x0112] == 6 and back.info["dpi"] == (72, 72)
     np.testing.assert_array_equal(np.asarray(back), pixels)
+
+
+@pytest.mark.parametrize("path", ["face.png", Path("face.png")])
+@pytest.mark.parametrize("convert", [to_float, Batch])
+def test_a_path_is_refused_with_how_to_open_it(convert, path):
+    with pytest.raises(TypeError, match=r"got the path face\.png; open it first, with PIL\.Image\.open\('face\.png'\)"):
+        convert(path)
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"])

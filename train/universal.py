@@ -191,8 +191,10 @@ def train(args: argparse.Namespace) -> None:
     }
     teacher = None
     if args.teacher:
-        teacher = UniversalRestorer.from_pretrained(args.teacher)
-        settings["teacher"] = {**teacher.config, "weights": weights_checksum(model_folder(args.teacher))}
+        # Once, or the checksum could be of other weights, where a branch on the Hub moves in between.
+        folder = model_folder(args.teacher)
+        teacher = UniversalRestorer.from_pretrained(folder)
+        settings["teacher"] = {**teacher.config, "weights": weights_checksum(folder)}
     objective = partial(RestoringAndEstimating, teacher=teacher)
     train_restorer(args, recipe, partial(make_model, args), NOISE, settings, objective, WorldFaces)
 

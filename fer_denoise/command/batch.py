@@ -230,7 +230,8 @@ def _process_numbered(picture: tuple[int, tuple[Path, Path]], job: Job, estimate
 
 
 def _process_picture(file: Path, output: Path, row: int, job: Job, estimate: Estimator) -> Report:
-    picture = read_picture(file, job.reading.gray, job.reading.white)
+    # By its whole path, for in folders by class many have one name.
+    picture = read_picture(file, job.reading.gray, job.reading.white, str(file))
     (changed,) = job([picture], [row])
     output.parent.mkdir(parents=True, exist_ok=True)
     write_picture(output, changed)
