@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -71,3 +72,10 @@ def test_each_channel_and_frame_gets_noise_of_its_own_and_the_first_that_of_a_gr
     assert len(set(channels)) == 6
     (again,) = corruption([colour], [7])
     assert all(np.array_equal(*pair) for pair in zip(noisy.frames, again.frames, strict=True))
+
+
+def test_work_is_sent_to_other_processes_without_its_network():
+    job = Restoration("universal", device="cpu")
+    job([Picture.of(np.zeros((9, 9), np.uint8))], [0])
+    assert "restorer" in vars(job) and "restorer" not in job.__getstate__()
+    assert len(pickle.dumps(job)) < 1000
