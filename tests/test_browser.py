@@ -26,6 +26,7 @@ from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.face_view import restore_face, title_of
 from fer_denoise.demo.links import FACE_CONTROLS, Settings, write_link
 from fer_denoise.demo.loupe import LIMIT, SIDE
+from fer_denoise.demo.own_loupe import SIDE as SIDE_OF_OWN
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.models.restoration import NetworkMethod
 from fer_denoise.noise import TASKS
@@ -577,6 +578,33 @@ def test_an_example_is_restored_at_once_faces_are_found_and_the_strength_changes
     slider.focus()
     slider.press("Home")
     here.wait_until(lambda: np.array_equal(saved(), noisy_astronaut()))
+    here.assert_quiet()
+
+
+def test_the_loupe_on_a_large_picture_of_ones_own_shows_its_own_pixels(visit, tmp_path):
+    here = visit()
+    here.open("Your own picture")
+    large = np.tile(noisy_astronaut(), (3, 4, 1))[:700, :1400]
+    Image.fromarray(large).save(tmp_path / "large.png")
+    here.unfold("Options")
+    here.panel.get_by_label("Restorer").click()
+    here.page.get_by_role("option", name=MODELS["median"].title, exact=True).click()
+    here.panel.locator("input[type=file]").first.set_input_files(tmp_path / "large.png")
+    here.panel.get_by_text("Estimated noise after:").wait_for()
+    here.unfold("Loupe")
+    loupe = here.panel.get_by_role("group", name="Loupe")
+    loupe.get_by_text("Columns 677 to 724 of 1400, rows 327 to 374 of 700").wait_for()
+    here.panel.locator(".own-result img").first.hover(position={"x": 60, "y": 60})
+    here.wait_until(lambda: "Columns 677" not in loupe.inner_text())
+    assert here.panel.locator(".own-lens").is_visible()
+    across = loupe.get_by_label("Across")
+    across.focus()
+    across.press("Home")
+    loupe.get_by_text("Columns 1 to 48 of").wait_for()
+    across.press("ArrowRight")
+    loupe.get_by_text("Columns 2 to 49 of").wait_for()
+    assert loupe.get_by_alt_text("Your picture, enlarged").evaluate("image => image.naturalWidth") == SIDE_OF_OWN
+    here.keep("own-loupe")
     here.assert_quiet()
 
 

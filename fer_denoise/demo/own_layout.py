@@ -6,6 +6,7 @@ import gradio as gr
 
 from fer_denoise.demo.components import BoundedSlider, NamedNumber, PictureInput, pixel_gallery, white_number
 from fer_denoise.demo.example_pictures import example_pictures, thumbnail
+from fer_denoise.demo.own_loupe import loupe_display
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, list_models
 
 WHOLE, FACES = "Whole picture", "Faces in it"
@@ -40,6 +41,9 @@ class Results:
     emotions: gr.HTML
     noise_part: gr.Accordion
     noise: gr.Image
+    loupe_part: gr.Accordion
+    loupe: gr.HTML
+    place: gr.JSON
 
 
 def lay_out_options() -> Options:
@@ -102,6 +106,10 @@ def lay_out_results() -> Results:
             min_width=200,
         )
         file = gr.DownloadButton("Download", visible=False, min_width=160, scale=0)
+    with gr.Accordion("Loupe", open=False, visible=False) as loupe_part:
+        loupe = loupe_display()
+        # Where it is, which the browser says.
+        place = gr.JSON(visible=False)
     faces = pixel_gallery(columns=4, label="The faces, at 48x48: noisy, then restored", visible=False)
     emotions = gr.HTML(padding=False, visible=False)
     with gr.Accordion("Where the noise is", open=False, visible=False) as noise_part:
@@ -114,7 +122,7 @@ def lay_out_results() -> Results:
             elem_classes="pixels fit",
             alt_text="Map of the estimated noise",
         )
-    return Results(last, before_after, strength, file, faces, emotions, noise_part, noise)
+    return Results(last, before_after, strength, file, faces, emotions, noise_part, noise, loupe_part, loupe, place)
 
 
 def lay_out_examples() -> gr.Gallery:

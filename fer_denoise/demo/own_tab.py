@@ -16,6 +16,7 @@ from fer_denoise.demo.job_controls import JobControls, Updates
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery
 from fer_denoise.demo.own_layout import COMPARE, FACES, INVITATION, lay_out_examples, lay_out_options, lay_out_results
+from fer_denoise.demo.own_loupe import PLACED, enlarged
 from fer_denoise.demo.own_restoration import OwnResult, Wish, restore_own
 from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.quick_look import QuickLook
@@ -61,21 +62,30 @@ class OwnTab:
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.examples.select(self.take_example, None, options.image, **hidden)
         results: Updates = {parts.last: None, parts.before_after: None, parts.strength: 1, parts.file: None}
-        results |= {parts.faces: None, parts.emotions: None, parts.noise: None}
+        results |= {parts.faces: None, parts.emotions: None, parts.noise: None, parts.loupe: ""}
         inputs = [options.image, options.model, options.part, options.colour, options.sigma, options.white]
-        self.job.listen(in_plain_words(self.restore_chosen), inputs, results, [parts.noise_part])
+        self.job.listen(in_plain_words(self.restore_chosen), inputs, results, [parts.noise_part, parts.loupe_part])
         # Not "change", which the app itself raises as well. A slider that is put back is only released.
-        gr.on(
+        changed = gr.on(
             [parts.strength.input, parts.strength.release],
             in_plain_words(self.change_strength),
             [parts.last, parts.strength],
-            [*results, parts.noise_part, self.job.status],
+            [*results, parts.noise_part, parts.loupe_part, self.job.status],
             trigger_mode="always_last",
             **hidden,
             **HEAVY_JOB,
         )
         private: dict[str, Any] = {"api_visibility": "private", **HEAVY_JOB}
         parts.noise_part.expand(in_plain_words(self.show_noise), parts.last, parts.noise, **private)
+        for event in (parts.loupe_part.expand, parts.loupe.placed, changed.success):
+            event(
+                in_plain_words(self.enlarge),
+                [parts.last, parts.strength, parts.place],
+                parts.loupe,
+                js=PLACED,
+                trigger_mode="always_last",
+                **hidden,
+            )
 
     def take_example(self, event: gr.SelectData) -> str:
         """The file of the example that was chosen."""
@@ -139,6 +149,8 @@ class OwnTab:
             parts.strength: gr.Slider(value=1, visible=True),
             parts.faces: gr.Gallery(face_gallery(result.faces), visible=has_faces),
             parts.emotions: gr.HTML(emotion_tables(result.faces, self._restorers), visible=has_faces),
+            parts.loupe_part: gr.Accordion(open=False, visible=True),
+            parts.loupe: gr.HTML("", visible=True),
             parts.noise_part: gr.Accordion(open=False, visible=result.before is not None),
             parts.noise: gr.Image(None, visible=True),
         }
@@ -160,6 +172,10 @@ class OwnTab:
             return self.job.no_results()
         # Not "visible": another run may have begun meanwhile.
         return self.mixed(*last, strength)
+
+    def enlarge(self, last: tuple[Picture, Picture, str] | None, strength: float, place: list[float]) -> str:
+        """One place of the last picture, as the loupe shows it."""
+        return "" if last is None else enlarged(*last[:2], strength, place)
 
     def show_noise(self, last: tuple[Picture, Picture, str] | None, request: gr.Request) -> Any:
         """Where the noise of the last picture is."""
