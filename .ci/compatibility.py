@@ -26,13 +26,17 @@ TOLERANCE = {"fp32": 0.25, "auto": 2.0}
 
 
 def restore_all(file: str) -> None:
-    """What every network makes of the sample faces and of a picture that is none, by precision, network and task."""
+    """What every network makes of the sample faces and, if it restores, of a picture that is none.
+
+    By precision, network and task.
+    """
     from skimage import data
 
     from fer_denoise import Restorer
+    from fer_denoise.models import EmotionClassifier
     from fer_denoise.noise import TASKS
     from fer_denoise.samples import sample_faces
-    from fer_denoise.zoo import bundled_restorers
+    from fer_denoise.zoo import CLASSIFIERS, bundled_restorers
 
     faces = np.stack(list(sample_faces().values())) / np.float32(255)
     pictures = {"faces": faces, "picture": data.camera()[100:196, 100:196] / np.float32(255)}
@@ -42,6 +46,10 @@ def restore_all(file: str) -> None:
             restorer = Restorer.from_pretrained(name, device="cpu", precision=precision)
             for (task, noise), (kind, clean) in product(TASKS.items(), pictures.items()):
                 results[f"{precision} {name} {task} {kind}"] = restorer(noise(clean, seed=0))
+    for name, (task, noise) in product(CLASSIFIERS, TASKS.items()):
+        # Probabilities, counted as gray levels are.
+        guesses = EmotionClassifier.from_pretrained(name).probabilities_and_votes(noise(faces, seed=0))
+        results[f"fp32 {name} {task} faces"] = np.stack(guesses)
     np.savez(file, **results)
 
 

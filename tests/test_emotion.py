@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,9 @@ import train.emotion
 from fer_denoise.data import Faces
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.models.emotion import VotesError
+from fer_denoise.noise import TASKS
 from fer_denoise.precision import fold_batch_norm
+from fer_denoise.zoo import CLASSIFIERS
 from train.emotion import EmotionTraining, Recipe, augment, mix
 from train.shared.calibration import TEMPERATURES, calibrate, calibrate_votes, consistent_temperature
 from train.shared.checkpoint import load_checkpoint
@@ -34,6 +37,25 @@ def rng() -> torch.Generator:
 
 def test_it_is_compact():
     assert sum(parameter.numel() for parameter in EmotionClassifier().parameters()) < 1_000_000
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_no_bundled_classifier_amplifies_what_is_rounded_whatever_it_is_given(name, samples):
+    """So that its results do not hang on the processor, which decides how sums are rounded."""
+    inputs = [*samples[:2] / 255, TASKS["salt_pepper"](samples[0], seed=0), np.indices((48, 48)).sum(axis=0) % 2]
+    faces = torch.from_numpy(np.stack(inputs).astype(np.float32)).unsqueeze(1)
+    rounded = EmotionClassifier.from_pretrained(name).eval()
+    exact = copy.deepcopy(rounded).double()
+    with torch.inference_mode():
+        for logits, expected in zip(rounded.both_logits(faces), exact.both_logits(faces.double()), strict=True):
+            torch.testing.assert_close(logits.double(), expected, rtol=0, atol=1e-4)
+
+
+def test_a_tensor_of_whole_numbers_is_not_taken_for_one_of_fractions(make_faces):
+    faces = torch.from_numpy(make_faces(2)).unsqueeze(1)
+    with pytest.raises(TypeError, match=r"torch\.uint8; divide it by 255, or ask for its probabilities"):
+        make()(faces)
+    assert make().probabilities(faces).shape == (2, 7)
 
 
 @pytest.mark.parametrize("count", [1, 5])

@@ -121,7 +121,16 @@ class EmotionClassifier(PretrainedModel):
     def __call__(self, faces: np.ndarray | Image) -> np.ndarray: ...
 
     def __call__(self, faces):
-        """Logits of a tensor, as `forward`; probabilities of an array or a Pillow picture, as `probabilities`."""
+        """Logits of a tensor of floats, as `forward`; of an array or a Pillow picture, its `probabilities`.
+
+        Raises:
+            TypeError: a tensor of whole numbers, which `probabilities` takes.
+        """
+        if isinstance(faces, Tensor) and not faces.is_floating_point():
+            raise TypeError(
+                f"logits are of floats in [0, 1], got a tensor of {faces.dtype}; divide it by 255, or ask for its "
+                "probabilities(...), which takes uint8 as well"
+            )
         return super().__call__(faces) if isinstance(faces, Tensor) else self.probabilities(faces)
 
     def forward(self, faces: Tensor) -> Tensor:
