@@ -218,6 +218,21 @@ def test_pairs_are_read_from_a_table_or_from_two_folders(pairs, tmp_path):
         read_pairs(tmp_path / "two")
 
 
+def test_a_folder_of_pictures_is_walked_as_everywhere_and_none_of_two_is_lost(pairs, tmp_path):
+    noisy, clean = pairs
+    (tmp_path / "elsewhere").mkdir()
+    Image.fromarray(noisy[1]).save(tmp_path / "elsewhere" / "2.png")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    Image.fromarray(noisy[0]).save(folder / "1.png")
+    (folder / "._1.png").write_bytes(b"left by a system")
+    (folder / "linked").symlink_to("../elsewhere")
+    np.testing.assert_array_equal(read_set(folder, colour=True), noisy)
+    Image.fromarray(clean[0]).save(folder / "1.tif")
+    with pytest.raises(DataError, match="holds 1 in two formats; remove one"):
+        read_set(folder)
+
+
 @pytest.mark.usefixtures("fake_bm3d")
 def test_real_noise_is_measured_with_an_estimate_for_those_who_need_one(run, pairs, tmp_path):
     noisy, clean = pairs

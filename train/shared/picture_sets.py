@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from fer_denoise.data import DataError
 from fer_denoise.data.fer2013 import tell_changes
+from fer_denoise.files import walk
 from fer_denoise.pictures import SUFFIXES, PictureError, read_picture
 
 
@@ -93,18 +94,21 @@ def record_of(pictures: Iterable[np.ndarray]) -> dict[str, Any]:
 
 
 def _files(folder: Path, colour: bool) -> Iterable[tuple[str, np.ndarray]]:
-    """Name and pixels of each picture in a folder."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    """Place below the folder, without its suffix, and pixels of each picture in it, in the order of the paths."""
+    files = [file for file in walk(folder).files if file.suffix.lower() in SUFFIXES]
     if not files:
         raise DataError(f"{folder}: holds no pictures; put PNG files there")
+    places = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+    if twice := [place for place, count in Counter(places).items() if count > 1]:
+        raise DataError(f"{folder}: holds {twice[0]} in two formats; remove one of them")
     changes: Counter[str] = Counter()
-    for file in files:
+    for file, place in zip(files, places, strict=True):
         try:
-            picture, changed = read_picture(file).simplified(colour)
+            picture, changed = read_picture(file, name=file.relative_to(folder).as_posix()).simplified(colour)
         except PictureError as error:
             raise DataError(f"{folder}: {error}") from error
         changes.update(changed)
-        yield file.stem, picture
+        yield place, picture
     tell_changes(changes, str(folder))
 
 
