@@ -2,9 +2,11 @@
 
 from urllib.parse import parse_qsl
 
+import gradio as gr
 import pytest
 
 from fer_denoise.demo.links import FACE_CONTROLS, Settings, read_link, write_link
+from fer_denoise.demo.page import open_link
 from fer_denoise.demo.playground_controls import PRESETS
 
 MIX = "gaussian:sigma=0.1 + jpeg:quality=10"
@@ -67,6 +69,14 @@ def test_a_wrong_link_is_ignored(wrong):
     assert read_link(right) is not None
     assert read_link({**right, **wrong}) is None
     assert read_link({}) is None
+
+
+def test_a_link_opens_each_tab_that_the_page_has_and_no_other():
+    with gr.Blocks(), gr.Tabs() as tabs:
+        for key in ("own", "new"):
+            gr.Tab(key, id=key)
+    opened = {tab: open_link({"tab": tab}, tabs, {})[tabs] for tab in ("own", "new", "results", "<script>")}
+    assert [getattr(each, "selected", None) for each in opened.values()] == ["own", "new", None, None]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

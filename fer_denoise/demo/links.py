@@ -19,7 +19,6 @@ MAX_SEED = 2**31 - 1
 PLAYGROUND = "playground"
 FACE_CONTROLS: dict[str, NoiseControls] = {PLAYGROUND: PlaygroundControls(), **CONTROLS}
 """The controls of each tab that shows a face, in the order of the tabs."""
-TABS = (*FACE_CONTROLS, "own", "results", "explain")
 
 ADDRESS = """
 (query) => {

@@ -16,7 +16,7 @@ from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
-from fer_denoise.demo.links import FACE_CONTROLS, FOLLOW_TABS, PLAYGROUND, TABS, read_link
+from fer_denoise.demo.links import FACE_CONTROLS, FOLLOW_TABS, PLAYGROUND, read_link
 from fer_denoise.demo.moves import Moves
 from fer_denoise.demo.numbers import DECIMAL_COMMA
 from fer_denoise.demo.own_tab import build_own_tab
@@ -102,7 +102,8 @@ def header() -> str:
 def open_link(query: Mapping[str, str], tabs: gr.Tabs, face_tabs: Mapping[str, FaceTab]) -> dict[Any, Any]:
     """Set what the link asks for that the page was opened with."""
     settings = read_link(query)
-    opened = {tabs: gr.Tabs(selected=query["tab"]) if query.get("tab") in TABS else gr.skip()}
+    there = [tab.id for tab in tabs.children if isinstance(tab, gr.Tab)]
+    opened = {tabs: gr.Tabs(selected=query["tab"]) if query.get("tab") in there else gr.skip()}
     return opened if settings is None else {**opened, **face_tabs[settings.tab].follow(settings)}
 
 
