@@ -361,6 +361,14 @@ def test_the_folder_of_the_challenge_is_read_from_the_table_of_all_splits(tmp_pa
         assert_same(load_fer2013(tmp_path, split), splits[split])
 
 
+def test_a_test_table_without_labels_does_not_hinder_training(tmp_path, splits):
+    write_csv(tmp_path / "train.csv", rows_of(splits["train"]), "emotion,pixels")
+    write_csv(tmp_path / "test.csv", [pixel_text(image) for image in splits["test"].images], "pixels")
+    parts = [load_fer2013(tmp_path, split) for split in ("train", "validation")]
+    assert sum(map(len, parts)) == len(splits["train"])
+    assert "test.csv: has no column label" in refusal(tmp_path, "test")
+
+
 @pytest.mark.parametrize("names", [SPLITS, ("train", "val", "test"), ("Training", "public_test", "private_test")])
 def test_csv_files_may_be_named_after_splits(tmp_path, splits, names):
     for split, name in zip(SPLITS, names, strict=True):

@@ -70,6 +70,9 @@ class TableRows:
         return {self._named(usage, place) for place, (usage,) in self._table.cells([self.usage])}
 
     def of(self, split: str) -> Iterator[Row]:
+        if self.usage is None and split != self._split:
+            # Its labels are not asked for, which the challenge's test.csv has none of.
+            return
         label_column = find_column(self._table.names, LABEL_COLUMNS, self._source)
         class_names = self._table.class_names(label_column)
         columns = [self._table.column, label_column, *([self.usage] if self.usage else [])]
