@@ -416,6 +416,17 @@ def test_an_uploaded_face_is_taken(visit, tmp_path):
     here.assert_quiet()
 
 
+def test_a_file_that_is_no_face_does_not_stay_beside_the_old_one(visit, tmp_path):
+    here = visit()
+    (tmp_path / "face.png").write_bytes(b"no picture")
+    here.unfold("Or a face of your own")
+    here.panel.locator("input[type=file]").first.set_input_files(tmp_path / "face.png")
+    here.page.get_by_text("face.png is not a picture").first.wait_for()
+    here.panel.get_by_text("Drop a picture or click").first.wait_for()
+    assert here.page.get_by_test_id("toast-body").count() == 1
+    here.assert_quiet()
+
+
 def test_all_are_compared_and_curves_are_drawn(visit):
     here = visit()
     here.open("High Gaussian noise")

@@ -114,6 +114,8 @@ class FaceTab:
         picked = picker.gallery.select(self.pick, self._offered, self._face, **self._options)
         # Not "input", which the clipboard does not raise.
         uploaded = picker.upload.change(self.pick_upload, picker.upload, self._face, **self._options)
+        # What is refused is not to stand beside the face that was there before.
+        uploaded.failure(lambda: None, None, picker.upload, queue=False, **self._options)
         # It may wait for the Hub: faces are not to wait for it. Nor does it cover them, which an error would do for
         # good.
         hub_options = {**self._options, "concurrency_id": "hub", "concurrency_limit": 4}
