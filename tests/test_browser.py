@@ -679,6 +679,29 @@ def test_of_moves_that_come_while_one_is_answered_the_newest_alone_is_asked_for(
     here.assert_quiet()
 
 
+COUNT_FRAMES = """
+window.frames_asked_for = 0;
+const ask = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (draw) => { window.frames_asked_for += 1; return ask(draw); };
+"""
+
+
+def test_a_page_at_rest_does_not_ask_to_be_drawn(visit):
+    here = visit()
+    here.page.add_init_script(COUNT_FRAMES)
+    here.page.reload()
+    here.panel.locator(".numbers").wait_for()
+
+    def frames() -> int:
+        before = here.page.evaluate("window.frames_asked_for")
+        here.page.wait_for_timeout(1000)
+        return here.page.evaluate("window.frames_asked_for") - before
+
+    # What moves while the page loads takes a few seconds to come to rest.
+    here.wait_until(lambda: frames() <= 2)
+    here.assert_quiet()
+
+
 DROP = """
 (target, [name, content]) => {
     const dataTransfer = new DataTransfer(), bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));

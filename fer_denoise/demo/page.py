@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 import fer_denoise
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.components import NAMED_PICTURES, TYPED_PICTURES, UNSEEN_PICTURES
+from fer_denoise.demo.early_script import CALM_COUNTERS, EarlyScript
 from fer_denoise.demo.endpoints import build_endpoints
 from fer_denoise.demo.explain_tab import build_explain_tab
 from fer_denoise.demo.face_tab import FaceTab
@@ -112,6 +114,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": THEME,
         "css_paths": STYLE,
+        "app_kwargs": {"middleware": [Middleware(EarlyScript, script=CALM_COUNTERS)]},
         "js": f"() => {{ {'; '.join(f'({script})()' for script in SCRIPTS)}; }}",
         "footer_links": ["api", "settings"],
         "run_history": False,
