@@ -149,7 +149,7 @@ def _lay_out_choices() -> Choices:
         label="Clean ones of the same names, if there are any",
         file_count="multiple",
         file_types=ACCEPTED,
-        height=120,
+        height=160,
         elem_id="clean",
     )
     model = gr.Dropdown([(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer")
