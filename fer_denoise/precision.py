@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -21,6 +21,23 @@ def bf16_is_fast(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+class Float32Conv2d(nn.Conv2d):
+    """A convolution that computes in float32 under autocast too, for layers that see a picture itself.
+
+    bfloat16 has 8 bits for a number; what it rounds off a pixel is as much as weak noise, and is taken for it.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """As `Conv2d`."""
+        with torch.autocast(images.device.type, enabled=False):
+            return super().forward(at_least_float32(images))
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Out of the half precision that autocast computes in; float64 stays as it is."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def on_device(network: Network, device: torch.device) -> Network:
@@ -48,7 +65,7 @@ def rounded_to_bf16(network: Network) -> Network:
     """
     network = copy.deepcopy(network)
     for part in network.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and not isinstance(part, Float32Conv2d):
             part.to(torch.bfloat16)
     return network
 

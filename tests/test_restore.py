@@ -519,6 +519,16 @@ def test_half_precision_costs_next_to_nothing(name, samples):
 
 
 @pytest.mark.slow
+def test_weak_noise_is_found_in_half_precision_too(samples):
+    """Rounded to bfloat16, a picture loses as much as this noise."""
+    noisy = mixed_noise(samples, 0.02, 0, seed=0)
+    full, half = (Restorer.from_pretrained("universal", device="cpu", precision=each) for each in ("fp32", "bf16"))
+    levels = np.array([[each.noise_level(face).sigma for face in noisy] for each in (full, half)])
+    assert abs(levels[1] - levels[0]).max() < 1e-3
+    assert np.abs(half(noisy) - full(noisy)).max() < 2 / 255
+
+
+@pytest.mark.slow
 @torch.inference_mode()
 def test_half_precision_rounds_as_autocast_does_and_leaves_the_network_alone(samples):
     # Few, for a processor that only feigns bfloat16 is ten times as slow at it.

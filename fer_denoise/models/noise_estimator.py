@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fer_denoise.precision import Float32Conv2d, at_least_float32
+
 MAX_SIGMA = 0.3
 """Sigma that stands for 1 on the scale that the estimator and the restorer count in."""
 MAX_WIDTH = 2.5
@@ -51,7 +53,7 @@ class NoiseEstimator(nn.Module):
     def __init__(self, channels: int = 2, width: int = 32, hidden: int = 64) -> None:
         super().__init__()
         self.fine = nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1),
+            Float32Conv2d(channels, width, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(inplace=True),
@@ -119,11 +121,6 @@ def streaks(features: Tensor) -> Tensor:
     """
     features = at_least_float32(features)
     return torch.cat([features.mean(dim=side).std(dim=2, correction=0) for side in (3, 2)], dim=1)
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Out of the half precision that autocast computes in; float64 stays as it is."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def estimator_inputs(images: Tensor) -> Tensor:

@@ -15,11 +15,11 @@ from fer_denoise.models.noise_estimator import (
     MAX_SIGMA,
     Estimate,
     NoiseEstimator,
-    at_least_float32,
     estimator_inputs,
     scaled,
     unscaled,
 )
+from fer_denoise.precision import Float32Conv2d, at_least_float32
 
 CONDITION = 64
 """Length of the vector that conditions the blocks on the noise level."""
@@ -122,7 +122,7 @@ class UniversalRestorer(EstimatingNetwork):
         self.condition = nn.Sequential(
             nn.Linear(len(LEVELS), CONDITION), nn.ReLU(), nn.Linear(CONDITION, CONDITION), nn.ReLU()
         )
-        self.stem = nn.Conv2d(4, widths[0], 3, padding=1)
+        self.stem = Float32Conv2d(4, widths[0], 3, padding=1)
         self.encoders = nn.ModuleList(stage(scale) for scale in scales)
         self.downsamplers = nn.ModuleList(nn.Conv2d(widths[i], widths[i + 1], 2, stride=2) for i in scales)
         self.bottleneck = stage(len(widths) - 1)
