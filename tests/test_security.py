@@ -1,5 +1,6 @@
 """What a visitor may try through the app's raw interface; SECURITY.md says what is expected of each."""
 
+import base64
 import io
 import json
 import threading
@@ -13,8 +14,12 @@ import pytest
 from PIL import Image
 
 from fer_denoise.hub.sources import BUNDLE
+from fer_denoise.noise import TASKS
 
 ROOT = Path(__file__).parents[1]
+TABS = ("playground", *TASKS)
+"""Those that show a face, in their order on the page."""
+FACE = base64.b64encode(bytes(48 * 48)).decode()
 
 
 @pytest.fixture
@@ -60,15 +65,15 @@ def call(client: httpx.Client, name: str, data: list) -> str:
     return client.get(f"/gradio_api/call/{name}/{answer.json()['event_id']}").text
 
 
-def call_private(client: httpx.Client, inputs: int, outputs: int, data: list) -> str:
-    """Call the first event of that many inputs and outputs by its number, as a forged page would."""
-    events = client.get("/config").json()["dependencies"]
-    number = next(e["id"] for e in events if (len(e["inputs"]), len(e["outputs"])) == (inputs, outputs))
-    session = uuid4().hex
-    body = {"data": data, "fn_index": number, "session_hash": session}
-    client.post("/gradio_api/queue/join", json=body).raise_for_status()
-    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
-        return next(line for line in lines.iter_lines() if "process_completed" in line)
+def move(client: httpx.Client, tab: str, *values: object, face: str | None = FACE) -> dict:
+    """What the app answers to a move in a tab, as a forged page would ask for it."""
+    components = client.get("/config").json()["components"]
+    displays = [each["id"] for each in components if "move" in each["props"].get("server_fns", ())]
+    body = {"component_id": displays[TABS.index(tab)], "fn_name": "move", "session_hash": uuid4().hex}
+    body["data"] = [face, *values]
+    answer = client.post("/gradio_api/component_server/", json=body)
+    assert "Traceback" not in answer.text and "site-packages" not in answer.text
+    return answer.raise_for_status().json()
 
 
 @pytest.mark.parametrize(
@@ -132,10 +137,6 @@ def test_parameters_beyond_their_bounds_are_refused(client, uploaded, model, sig
     assert "Traceback" not in answer and "site-packages" not in answer
 
 
-RUN_LOW, RUN_PLAYGROUND = (8, 4), (10, 4)
-"""Inputs and outputs of the events that show a face with Gaussian noise, and in the playground."""
-
-
 @pytest.mark.parametrize(
     ("left", "right", "alpha", "seed", "level"),
     [
@@ -148,15 +149,20 @@ RUN_LOW, RUN_PLAYGROUND = (8, 4), (10, 4)
     ],
 )
 def test_a_forged_page_gets_a_message(client, left, right, alpha, seed, level):
-    answer = call_private(client, *RUN_LOW, [None, None, None, left, right, alpha, seed, level])
-    assert '"success":false' in answer and "Traceback" not in answer
+    answer = move(client, "low", left, right, alpha, seed, level)
+    assert answer["said"] and "shown" not in answer
+
+
+@pytest.mark.parametrize("face", [None, "", "AAAA", "no base64!", 5, [FACE], FACE * 2])
+def test_a_forged_face_gets_a_message(client, face):
+    answer = move(client, "low", "noisy", "median", 1, 0, 0.1, face=face)
+    assert answer["said"] and "shown" not in answer
 
 
 @pytest.mark.parametrize(
     ("preset", "level", "mix"),
     [
         ("flood", 0.1, ""),
-        ("night", 0.1, ""),
         ("own", 0.1, "flood"),
         ("own", 0.1, "speckle:sigma=x"),
         ("own", 0.1, None),
@@ -165,21 +171,20 @@ def test_a_forged_page_gets_a_message(client, left, right, alpha, seed, level):
     ],
 )
 def test_forged_noise_of_the_playground_gets_a_message(client, preset, level, mix):
-    answer = call_private(client, *RUN_PLAYGROUND, [None, None, None, "noisy", "median", 1, 0, preset, level, mix])
-    assert '"success":false' in answer and "Traceback" not in answer and "NoneType" not in answer
+    answer = move(client, "playground", "noisy", "median", 1, 0, preset, level, mix)
+    assert answer["said"] and "NoneType" not in answer["said"] and "shown" not in answer
 
 
 @pytest.mark.parametrize(("level", "sigma"), [(1e9, "0.500"), (-0.1, "0.000"), (None, "0.000")])
 def test_a_forged_page_cannot_leave_the_bounds_of_the_sliders(client, level, sigma):
-    answer = call_private(client, *RUN_LOW, [None, None, None, "noisy", "patchgan-low", 1e9, 0, level])
-    assert '"success":true' in answer and f"sigma {sigma}" in answer
+    assert f"sigma {sigma}" in move(client, "low", "noisy", "patchgan-low", 1e9, 0, level)["shown"][1]
 
 
 def test_the_right_values_are_taken(client, uploaded):
     assert call(client, "restore", [uploaded, "universal", 0, 1, False, 0]).startswith("event: complete")
-    assert '"success":true' in call_private(client, *RUN_LOW, [None, None, None, "noisy", "universal", 1, 0, 0.1])
+    assert move(client, "low", "noisy", "universal", 1, 0, 0.1)["shown"]
     own = ["own", 0.1, "gaussian:sigma=0.1 + jpeg:quality=10"]
-    assert '"success":true' in call_private(client, *RUN_PLAYGROUND, [None, None, None, "clean", "median", 1, 0, *own])
+    assert move(client, "playground", "clean", "median", 1, 0, *own)["shown"]
 
 
 @pytest.mark.parametrize(
