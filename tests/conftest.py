@@ -30,9 +30,11 @@ import pytest
 from accelerate.state import AcceleratorState, GradientState
 from fake_hub import FakeHub
 from huggingface_hub import constants
+from jobs_on_tables import ROWS, write_table
 from PIL import Image
 from visiting import CHROMIUM, FAKE_CAMERA, QUIET, SCREENS, Visit
 
+from fer_denoise.command import tables
 from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
 from fer_denoise.samples import sample_faces
@@ -99,6 +101,23 @@ def save_image(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return save
+
+
+@pytest.fixture
+def faces(make_faces: Callable[..., np.ndarray]) -> np.ndarray:
+    """Those of `parquet`."""
+    return make_faces(ROWS)
+
+
+@pytest.fixture
+def parquet(tmp_path: Path, faces: np.ndarray) -> Path:
+    return write_table(tmp_path / "test.parquet", faces)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a job on `parquet` have several parts."""
+    monkeypatch.setattr(tables, "PART_ROWS", 5)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from jobs_on_tables import MEDIAN, ROWS, Broken, images_of, leftovers, median_of, write_table
+from jobs_on_tables import MEDIAN, ROWS, Broken, images_of, leftovers, median_of
 from PIL import Image
 
 from fer_denoise.__main__ import main
@@ -24,19 +24,7 @@ from fer_denoise.pictures import PictureError
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def faces(make_faces) -> np.ndarray:
-    return make_faces(ROWS)
-
-
-@pytest.fixture
-def parquet(tmp_path, faces) -> Path:
-    return write_table(tmp_path / "test.parquet", faces)
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    monkeypatch.setattr(tables, "PART_ROWS", 5)
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, publish):

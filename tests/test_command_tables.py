@@ -4,17 +4,15 @@ import io
 import shutil
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from jobs_on_tables import MEDIAN, ROWS, Broken, images_of, leftovers, median_of, write_table
+from jobs_on_tables import MEDIAN, ROWS, Broken, images_of, leftovers, median_of
 from PIL import Image
 
 from fer_denoise.__main__ import main
-from fer_denoise.command import tables
 from fer_denoise.command.batch import Execution, process_path
 from fer_denoise.command.job import Corruption, Restoration
 from fer_denoise.command.journal import JobError
@@ -22,20 +20,7 @@ from fer_denoise.command.tables import Rank
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.noise import mixed_noise
 
-
-@pytest.fixture
-def faces(make_faces) -> np.ndarray:
-    return make_faces(ROWS)
-
-
-@pytest.fixture
-def parquet(tmp_path, faces) -> Path:
-    return write_table(tmp_path / "test.parquet", faces)
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    monkeypatch.setattr(tables, "PART_ROWS", 5)
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 @pytest.mark.parametrize(
