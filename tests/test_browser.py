@@ -737,6 +737,26 @@ def test_a_file_name_is_never_taken_for_html(visit, tmp_path):
     assert here.page.evaluate("window.taken") is None
 
 
+def test_a_failure_is_told_though_another_answer_comes_late(visit, tmp_path, monkeypatch):
+    cancel_others, late = Cancellations.cancel_others, threading.Event()
+
+    def cancel_late(*inputs):
+        assert late.wait(WAIT / 1000)
+        cancel_others(*inputs)
+
+    monkeypatch.setattr(Cancellations, "cancel_others", cancel_late)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    here = visit()
+    here.open("Your own picture")
+    here.panel.locator("input[type=file]").first.set_input_files(tmp_path / "broken.png")
+    failed = here.panel.get_by_text("Nothing was restored")
+    failed.wait_for()
+    with here.page.expect_response("**/run/predict*"):
+        late.set()
+    here.page.wait_for_timeout(300)
+    assert failed.is_visible()
+
+
 def test_long_work_can_be_stopped(visit, tmp_path, monkeypatch):
     forward = NetworkMethod._forward
 

@@ -105,15 +105,19 @@ class JobControls:
             **private,
             **HEAVY_JOB,
         )
-        running.failure(lambda: self.without_results("Nothing was restored."), None, outputs, **private)
+        running.failure(self._failed, inputs[0], outputs, **private)
         unqueued: dict[str, Any] = {**private, "queue": False, "show_progress": "hidden"}
         # Results may have been on their way when something else was chosen.
         running.success(self._drop_outdated, [inputs[0], self._source], said, **unqueued)
         change(self._choose, [inputs[0], self._source], said, **unqueued)
         self.cancel.click(self._cancel, None, None, **unqueued)
 
+    def _failed(self, source: Any) -> Updates:
+        return {**self.without_results("Nothing was restored."), self._source: source}
+
     def _drop_outdated(self, chosen: Any, source: Any) -> Any:
-        return gr.skip() if chosen == source else self.no_results()
+        # Before the first job nothing can be outdated, and its failure may have been told already.
+        return gr.skip() if source in (None, chosen) else self.no_results()
 
     def _choose(self, chosen: Any, source: Any, request: gr.Request) -> Any:
         self._cancellations.cancel_others(request.session_hash, self._kind, chosen)
