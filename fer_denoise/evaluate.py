@@ -57,6 +57,18 @@ def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarra
     )
 
 
+def level_name(sigma: float, amount: float) -> str:
+    """What Gaussian noise of `sigma` with impulses of `amount` over it is called in results."""
+    return f"sigma {sigma:g}, impulses {amount:.0%}"
+
+
+def psnr_over_levels(noise_grid: dict[str, Any], method: str) -> np.ndarray:
+    """PSNR of a method in the results of the noise grid, (sigmas, amounts); NaN where it was not measured."""
+    cells = noise_grid["methods"][method]["cells"]
+    levels = [[level_name(sigma, amount) for amount in noise_grid["amounts"]] for sigma in noise_grid["sigmas"]]
+    return np.array([[cells.get(level, np.nan) for level in row] for row in levels], dtype=float)
+
+
 def credit(record: dict[str, Any]) -> str:
     """The authors and the year of a published network, and what it is given of the noise, out of its row or record."""
     given = "blind" if record["told"] == "nothing" else f"told {record['told']}"

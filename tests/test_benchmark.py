@@ -13,7 +13,7 @@ from published_networks import write_peers
 
 from fer_denoise import classical, list_models, samples
 from fer_denoise.classical import FILTERS, ClassicalFilter
-from fer_denoise.evaluate import NOISY
+from fer_denoise.evaluate import NOISY, level_name, psnr_over_levels
 from fer_denoise.hub.sources import BUNDLE, bundled_models
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
@@ -238,7 +238,7 @@ def test_the_noise_grid_sets_the_universal_restorer_against_the_best_filter(run,
     results = run_grid("universal", "switching-median")
     clean = make_faces(IMAGES, seed=5)
     noisy = mixed_noise(clean, 0.06, 0.1, seed=benchmark.SEED)
-    values = {name: np.array(row["psnr"]) for name, row in results["models"].items()}
+    values = {name: psnr_over_levels(results, name) for name in results["methods"]}
     assert set(values) == {NOISY, "universal", "switching-median"}
     assert values[NOISY][1, 1] == pytest.approx(mean_psnr(psnr(noisy, clean)), abs=1e-3)
     assert values[NOISY][0, 0] == 100
@@ -252,7 +252,7 @@ def test_the_noise_grid_sets_the_universal_restorer_against_the_best_filter(run,
     readme = (tmp_path / "results" / "README.md").read_text()
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f})" in readme
     # What is there is not measured again.
-    assert set(run_grid("median")["models"]) == {*values, "median"}
+    assert set(run_grid("median")["methods"]) == {*values, "median"}
 
 
 def test_the_estimate_is_held_against_the_truth(run, tmp_path, monkeypatch):
@@ -335,10 +335,12 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, ma
     results = json.loads(file.read_text())
     clean = make_faces(IMAGES, seed=5)
     restored = Peer("FDnCNN", peers)(mixed_noise(clean, 0.06, 0, seed=benchmark.SEED), 0.06)
-    assert results["peers"]["FDnCNN"]["psnr"][1] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)
+    of_peer, level = results["methods"]["FDnCNN"]["cells"], level_name(0.06, 0)
+    assert list(of_peer) == [level_name(0, 0), level]
+    assert of_peer[level] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)
     # One that did better would take the margin, without impulses.
-    results["peers"]["FDnCNN"]["psnr"][1] = 50.0
-    values = np.array(results["models"]["universal"]["psnr"])
+    of_peer[level] = 50.0
+    values = psnr_over_levels(results, "universal")
     assert noise_grid.margin(results, "universal")[1, 0] == pytest.approx(values[1, 0] - 50)
     assert noise_grid.margin(results, "universal")[1, 1] > 0
     table = noise_grid.peers_table(results, "universal")
@@ -347,7 +349,7 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run, tmp_path, ma
     file.write_text(json.dumps(results))
     # What is there is not measured again.
     run("--surface", "--models", *names, "--peers", str(peers))
-    assert json.loads(file.read_text())["peers"]["FDnCNN"]["psnr"][1] == 50.0
+    assert json.loads(file.read_text())["methods"]["FDnCNN"]["cells"] == of_peer
 
 
 @pytest.mark.usefixtures("small_grid")
@@ -365,6 +367,29 @@ def test_an_interrupted_noise_grid_goes_on(run, tmp_path, monkeypatch):
         with contextlib.suppress(KeyboardInterrupt):
             run("--surface", "--models", "median")
     assert seen == [(0, 0), (0, 0.1), (0.06, 0), (0.06, 0), (0.06, 0.1)]
+
+
+@pytest.mark.usefixtures("small_grid")
+def test_what_the_noise_grid_measured_of_other_weights_or_parameters_is_measured_anew(run, monkeypatch):
+    seen = []
+
+    def restore(restorer, noisy, known, pool):
+        seen.append(restorer.name)
+        return noisy
+
+    def measured() -> list[str]:
+        seen.clear()
+        run("--surface", "--models", "median", "attention-unet-low")
+        return sorted(set(seen))
+
+    monkeypatch.setattr(noise_grid, "restore", restore)
+    assert measured() == ["attention-unet-low", "median"] and len(seen) == 8
+    assert measured() == []
+    monkeypatch.setattr(noise_grid, "weights_of", lambda name: {"weights": "other"})
+    assert measured() == ["attention-unet-low"] and len(seen) == 4
+    monkeypatch.setattr(noise_grid, "level_parameters", lambda name, sigma, amount: {"size": 7 if amount else 3})
+    assert measured() == ["median"] and len(seen) == 4
+    assert measured() == []
 
 
 def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make_faces):

@@ -33,7 +33,7 @@ from fer_denoise.demo.face_view import restore_face, title_of
 from fer_denoise.demo.noise_controls import CONTROLS
 from fer_denoise.demo.numbers import fixed
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN
+from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN, level_name
 from fer_denoise.images import to_float
 from fer_denoise.metrics import PSNR_CAP, psnr
 from fer_denoise.models import EmotionClassifier
@@ -254,27 +254,29 @@ def test_a_sweep_goes_from_weak_to_strong_within_its_axis(controls):
 
 
 def test_the_noise_grid_shows_the_margin_over_the_best_rival():
-    results = {
-        "sigmas": [0, 0.1],
-        "amounts": [0, 0.2],
-        "models": {
-            "noisy": {"psnr": [[100, 10], [20, 9]]},
-            "universal": {"psnr": [[70, 40], [30, 28]]},
-            "bm3d": {"psnr": [[90, 35.5], [19, 27]]},
-            "attention-unet-low": {"psnr": [[99, 99], [99, 99]]},
-        },
+    sigmas, amounts = [0, 0.1], [0, 0.2]
+    measured = {
+        "noisy": [100, 10, 20, 9],
+        "universal": [70, 40, 30, 28],
+        "bm3d": [90, 35.5, 19, 27],
+        "attention-unet-low": [99, 99, 99, 99],
     }
+    levels = [level_name(sigma, amount) for sigma in sigmas for amount in amounts]
+    methods = {name: {"cells": dict(zip(levels, values, strict=True))} for name, values in measured.items()}
+    results = {"sigmas": sigmas, "amounts": amounts, "methods": methods}
     table = results_tables.noise_grid_table(results)
     for cell in ("70.0<small>-30.0", "40.0<small>+4.5", "30.0<small>+10.0", "28.0<small>+1.0"):
         assert cell in table
     assert results_tab.is_whole(results)
     # A published network knows no impulses.
-    results["peers"] = {"DnCNN-B": {"psnr": [90, 29]}}
+    methods["DnCNN-B"] = {"paper": "https://arxiv.org/abs/1", "cells": {levels[0]: 90, levels[2]: 29}}
     assert results_tab.is_whole(results)
     table = results_tables.noise_grid_table(results)
     assert "30.0<small>+1.0" in table and "28.0<small>+1.0" in table and "40.0<small>+4.5" in table
-    results["models"]["bm3d"]["psnr"][1][0] = None
-    assert not results_tab.is_whole(results)
+    for name in ("bm3d", "DnCNN-B"):
+        value = methods[name]["cells"].pop(levels[2])
+        assert not results_tab.is_whole(results)
+        methods[name]["cells"][levels[2]] = value
 
 
 def test_what_is_not_above_the_others_has_no_colour():

@@ -4,10 +4,9 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from fer_denoise.evaluate import NOISY
+from fer_denoise.evaluate import NOISY, level_name
 from train import benchmark, tables
 from train.measures import generalisation, noise_grid, world
 from train.reporting.report import PAGES, fill, update_pages
@@ -137,12 +136,17 @@ def test_the_large_version_stands_beside_the_small_one_and_is_no_rival_of_it():
     assert "| noisy | `universal` | `universal-large` |" in world.markdown_table(of_world)
     assert "| 30.00 | **31.00** |" in world.markdown_table(of_world)
 
-    grid = [[1.0] * len(noise_grid.AMOUNTS) for _ in noise_grid.SIGMAS]
-    models = {name: {"psnr": np.multiply(value, grid).tolist()} for name, value in values.items()}
-    shown = noise_grid.tables({"data": {"images": 1}, "models": models})
+    levels = [level_name(*levels) for levels in noise_grid.cells()]
+    of_grid = {
+        "data": {"images": 1},
+        "sigmas": noise_grid.SIGMAS,
+        "amounts": noise_grid.AMOUNTS,
+        "methods": {name: {"cells": dict.fromkeys(levels, value)} for name, value in values.items()},
+    }
+    shown = noise_grid.tables(of_grid)
     assert "30.00 (+5.00)" in shown["surface"] and "31.00 (+1.00)" in shown["surface-large"]
-    del models["universal-large"]
-    assert "surface-large" not in noise_grid.tables({"data": {"images": 1}, "models": models})
+    del of_grid["methods"]["universal-large"]
+    assert "surface-large" not in noise_grid.tables(of_grid)
 
     rows = {"noise": "stripes", **values, "attention-unet-high": 29.0, "best filter": ["median", 25.0]}
     alone = {name: value for name, value in rows.items() if name != "universal-large"}

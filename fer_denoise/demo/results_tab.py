@@ -18,7 +18,7 @@ from fer_denoise.demo.results_tables import (
     realism_table,
     records_link,
 )
-from fer_denoise.evaluate import NOISY, credit
+from fer_denoise.evaluate import NOISY, credit, level_name, psnr_over_levels
 from fer_denoise.metrics import PSNR_CAP
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.origin import PATCHGAN_OFFSET
@@ -115,17 +115,17 @@ def build_results_tab() -> None:
 
 def build_noise_grid(noise_grid: dict[str, Any]) -> None:
     """The grid of all noise levels, folded."""
-    peers = ", ".join(f"{name} ({credit(peer)})" for name, peer in noise_grid.get("peers", {}).items())
+    methods = noise_grid["methods"]
+    peers = ", ".join(f"{name} ({credit(record)})" for name, record in methods.items() if "paper" in record)
     rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
-    of_models = {name: model["psnr"] for name, model in noise_grid["models"].items()}
     rows = [
-        [sigma, amount, *(of_models[name][row][column] for name in of_models)]
-        for row, sigma in enumerate(noise_grid["sigmas"])
-        for column, amount in enumerate(noise_grid["amounts"])
+        [sigma, amount, *(method["cells"].get(level_name(sigma, amount), "") for method in methods.values())]
+        for sigma in noise_grid["sigmas"]
+        for amount in noise_grid["amounts"]
     ]
     with gr.Accordion("Every noise level", open=False):
         gr.Markdown(NOISE_GRID.format(images=noise_grid["data"]["images"], peers=rivals))
-        link = csv_link("noise-levels.csv", ["sigma", "amount", *of_models], rows)
+        link = csv_link("noise-levels.csv", ["sigma", "amount", *methods], rows)
         gr.HTML(noise_grid_table(noise_grid) + link, padding=False)
 
 
@@ -157,10 +157,11 @@ def findings(
         gains.append(f"{title[0].lower()}{title[1:]} from {of[NOISY]:.1f} to **{of[UNIVERSAL]:.1f} dB**")
     sentences = [f"On {benchmark['data']['images']:,} test faces, *Universal* brings {', '.join(gains)}."]
     if noise_grid:
-        of_models = {name: np.array(model["psnr"]) for name, model in noise_grid["models"].items()}
-        filters = np.max([of_models[name] for name in FILTERS if name in of_models], axis=0)
+        filters = np.max(
+            [psnr_over_levels(noise_grid, name) for name in FILTERS if name in noise_grid["methods"]], axis=0
+        )
         # Without noise there is nothing to gain.
-        margins = (of_models[UNIVERSAL] - filters).ravel()[1:]
+        margins = (psnr_over_levels(noise_grid, UNIVERSAL) - filters).ravel()[1:]
         sentences.append(
             f"Told nothing of the noise, it is above the best of the classical filters, which are told it, at "
             f"{(margins > 0).sum()} of {margins.size} levels of Gaussian noise and impulses, by {margins.mean():.1f} "
@@ -183,12 +184,12 @@ def findings(
 
 def levels_chart(noise_grid: dict[str, Any]) -> str:
     """PSNR of a few methods over the levels of Gaussian noise alone."""
-    column = noise_grid["amounts"].index(0)
-    rows = [row for row, sigma in enumerate(noise_grid["sigmas"]) if sigma]
-    shown = {name: title for name, title in SHOWN_LINES.items() if name in noise_grid["models"]}
+    sigmas = [sigma for sigma in noise_grid["sigmas"] if sigma]
+    cells = {name: method["cells"] for name, method in noise_grid["methods"].items()}
+    shown = {name: title for name, title in SHOWN_LINES.items() if name in cells}
     shown[UNIVERSAL] = MODELS[UNIVERSAL].title
-    lines = {title: [noise_grid["models"][name]["psnr"][row][column] for row in rows] for name, title in shown.items()}
-    labels = [f"{noise_grid['sigmas'][row] * 255:.0f}" for row in rows]
+    lines = {title: [cells[name][level_name(sigma, 0)] for sigma in sigmas] for name, title in shown.items()}
+    labels = [f"{sigma * 255:.0f}" for sigma in sigmas]
     title = f"Gaussian noise: methods over noise levels, {noise_grid['data']['images']} test faces"
     return line_chart(title, labels, lines, "sigma, of 255 gray levels", "PSNR, dB")
 
@@ -207,9 +208,16 @@ def real_chart(world: dict[str, Any]) -> str:
 
 
 def is_whole(noise_grid: dict[str, Any]) -> bool:
-    """Whether every method was measured at every noise level: before that, the best rival is not known."""
-    rows = [row for model in noise_grid["models"].values() for row in model["psnr"]]
-    return all(None not in row for row in [*rows, *(peer["psnr"] for peer in noise_grid.get("peers", {}).values())])
+    """Whether every method was measured at every noise level: before that, the best rival is not known.
+
+    Published networks know no impulses.
+    """
+    sigmas, amounts = noise_grid["sigmas"], noise_grid["amounts"]
+    everywhere, alone = ({level_name(sigma, each) for sigma in sigmas for each in some} for some in (amounts, [0]))
+    return all(
+        method["cells"].keys() >= (alone if "paper" in method else everywhere)
+        for method in noise_grid["methods"].values()
+    )
 
 
 def emotion_finding(levels: list[dict[str, Any]]) -> str:

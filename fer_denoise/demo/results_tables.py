@@ -7,9 +7,11 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from fer_denoise.classical import FILTERS
 from fer_denoise.demo.numbers import fixed
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, SIGMA_GIVEN, credit
+from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, SIGMA_GIVEN, credit, psnr_over_levels
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
@@ -37,18 +39,16 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
 
 def noise_grid_table(results: dict[str, Any]) -> str:
     """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
-    models = {name: model["psnr"] for name, model in results["models"].items()}
-    rivals = [models[name] for name in (NOISY, *FILTERS) if name in models]
-    peers = [model["psnr"] for model in results.get("peers", {}).values()]
+    rivals = [name for name, record in results["methods"].items() if name in (NOISY, *FILTERS) or "paper" in record]
+    values = psnr_over_levels(results, UNIVERSAL)
+    margins = values - np.fmax.reduce([psnr_over_levels(results, name) for name in rivals])
     heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
     rows = ""
     for row, sigma in enumerate(results["sigmas"]):
         rows += f"<tr><th scope='row'>{sigma:g}</th>"
         for column in range(len(results["amounts"])):
-            value = models[UNIVERSAL][row][column]
-            of_peers = [peer[row] for peer in peers] if results["amounts"][column] == 0 else []
-            margin = value - max([*(rival[row][column] for rival in rivals), *of_peers])
-            cell = f"{value:.1f}<small>{fixed(margin, 1, signed=True)}</small>"
+            margin = float(margins[row, column])
+            cell = f"{values[row, column]:.1f}<small>{fixed(margin, 1, signed=True)}</small>"
             rows += f"<td style='background: {_shade(margin)}'>{cell}</td>"
         rows += "</tr>"
     return (

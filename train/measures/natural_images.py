@@ -122,12 +122,11 @@ def measure_cells(sets: dict[str, list[np.ndarray]], request: Request, condition
     if with_bm3d:
         records[BM3D] = {"told": "sigma"}
     records |= {name: peer.record for name, peer in peers.items()}
+    told_sigma = [name for name, made_of in records.items() if made_of.get("told") == "sigma"]
     scores = Scores(request.out / FILE, conditions, records, request.anew)
     with ProcessPoolExecutor(request.workers) as pool:
         for cell in tqdm(cells(sets, conditions["seed"]), "cells"):
-            for name in scores.missing(cell.name):
-                if records[name].get("told") == "sigma" and cell.sigma is None:
-                    continue
+            for name in scores.missing(cell.name, told_sigma if cell.sigma is None else ()):
                 if name == NOISY:
                     restored = cell.noisy
                 elif name == BM3D:

@@ -4,7 +4,7 @@
 tuned on the validation split at the nearest of a grid of levels, and, where there are impulses, stand behind a
 switching median, unless they do better alone. Networks work blind. Published networks, which know no impulses, are
 measured on Gaussian noise alone, and given sigma where they take it. What is measured is kept after every cell, so that
-an interrupted run goes on.
+an interrupted run goes on. A filter whose parameters have changed at one level is measured anew at all of them.
 """
 
 import math
@@ -18,17 +18,16 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, level_parameters
-from fer_denoise.evaluate import NOISY, restore
-from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
-from fer_denoise.method import KnownNoise
+from fer_denoise.evaluate import NOISY, level_name, psnr_over_levels, restore
+from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import gaussian_noise, mixed_noise
+from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import UNIVERSAL, UNIVERSAL_LARGE
 from train.measures.peers import Peer
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.report import by_method
-from train.reporting.results import load_previous, save
+from train.reporting.results import Scores, save, weights_of
 
 SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -55,7 +54,7 @@ def measure(request: Request) -> dict[str, Any]:
     if UNIVERSAL in request.restorers:
         results["noise_level"] = measure_noise_level(clean, request.restorers[UNIVERSAL], request.seed)
         save(file, results, indent=None)
-    if UNIVERSAL in results["models"]:
+    if UNIVERSAL in results["methods"]:
         print_tables(results, UNIVERSAL)
         plot(results, UNIVERSAL, request.out / "surface.png")
     return results
@@ -63,10 +62,10 @@ def measure(request: Request) -> dict[str, Any]:
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     """PSNR of `UNIVERSAL` over the grid, beside published networks, and the errors of its estimate."""
-    if UNIVERSAL not in results["models"]:
+    if UNIVERSAL not in results["methods"]:
         return {}
     shown = {"surface": markdown_table(results, UNIVERSAL), "peers": peers_table(results, UNIVERSAL)}
-    if UNIVERSAL_LARGE in results["models"]:
+    if UNIVERSAL_LARGE in results["methods"]:
         shown["surface-large"] = large_table(results)
     if "noise_level" in results:
         shown["noise-level"] = noise_level_table(results)
@@ -81,58 +80,38 @@ def measure_grid(
     conditions: dict[str, Any],
     workers: int | None,
 ) -> dict[str, Any]:
-    """Mean PSNR of `restorers` and of the noisy input in each cell; written to `file`, beside what it holds already.
-
-    Under "peers" stands that of `peers`, for each sigma without impulses.
+    """Mean PSNR of all methods and of the noisy input in each cell; written to `file`, beside what it holds already.
 
     Args:
         clean: uint8 (N, H, W).
-        conditions: what the figures depend on besides the method: "seed" is that of the noise. What `file` holds of
-            other weights or parameters is dropped; where it is of other conditions, this ends with a message.
+        peers: measured where there are no impulses.
+        conditions: what the figures depend on besides the methods: "seed" is that of the noise.
     """
     conditions = {**conditions, "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
-    results = load_previous(file, conditions) or {**conditions, "models": {}}
-    models = results["models"]
-    for name in (NOISY, *restorers):
-        weights = weights_checksum(model_folder(name)) if name in bundled_models() else None
-        if name not in models or models[name].get("weights") != weights:
-            models[name] = {"weights": weights} if weights else {}
-            models[name]["psnr"] = _empty()
-    measure_peers(clean, peers, results, file)
+    methods: dict[str, Method] = {**restorers, **peers}
+    records: dict[str, dict[str, Any]] = {NOISY: {}}
+    records |= {name: made_of(name, restorer) for name, restorer in restorers.items()}
+    records |= {name: peer.record for name, peer in peers.items()}
+    scores = Scores(file, conditions, records)
     with ProcessPoolExecutor(workers) as pool:
         for sigma, amount in tqdm(list(cells()), "cells"):
-            row, column = SIGMAS.index(sigma), AMOUNTS.index(amount)
-            informed = [name for name, restorer in restorers.items() if not restorer.blind]
-            parameters = {name: level_parameters(name, sigma, amount) for name in informed}
-            for name, chosen in parameters.items():
-                measured_with = models[name].setdefault("parameters", _empty())[row]
-                if measured_with[column] != chosen:
-                    measured_with[column], models[name]["psnr"][row][column] = chosen, None
-            todo = [name for name in (NOISY, *restorers) if models[name]["psnr"][row][column] is None]
+            cell = level_name(sigma, amount)
+            todo = scores.missing(cell, peers if amount else ())
             if not todo:
                 continue
             noisy = mixed_noise(clean, sigma, amount, seed=conditions["seed"])
             noise = KnownNoise(sigma, amount)
             for name in todo:
-                restored = noisy if name == NOISY else restore(restorers[name], noisy, noise, pool)
-                models[name]["psnr"][row][column] = round(mean_psnr(psnr(restored, clean)), 4)
-                save(file, results, indent=None)
-    return results
+                restored = noisy if name == NOISY else restore(methods[name], noisy, noise, pool)
+                scores.put(name, cell, round(mean_psnr(psnr(restored, clean)), 4))
+    return scores.results
 
 
-def measure_peers(clean: np.ndarray, peers: dict[str, Peer], results: dict[str, Any], file: Path) -> None:
-    """Put into `results` what published networks reach at each sigma; written to `file` after each."""
-    measured = results.setdefault("peers", {})
-    for name, peer in tqdm(peers.items(), "peers"):
-        earlier = measured.get(name, {})
-        if {key: earlier.get(key) for key in peer.record} != peer.record:
-            measured[name] = {**peer.record, "psnr": [None] * len(SIGMAS)}
-        values = measured[name]["psnr"]
-        for row, sigma in enumerate(SIGMAS):
-            if values[row] is None:
-                restored = peer(gaussian_noise(clean, sigma, seed=results["seed"]), sigma)
-                values[row] = round(mean_psnr(psnr(restored, clean)), 4)
-                save(file, results, indent=None)
+def made_of(name: str, restorer: Restorer) -> dict[str, Any]:
+    """What decides how a method of this package restores: weights, or parameters by the name of the cell."""
+    if restorer.blind:
+        return weights_of(name)
+    return {"parameters": {level_name(*levels): level_parameters(name, *levels) for levels in cells()}}
 
 
 def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dict[str, list[list[float]]]:
@@ -148,23 +127,23 @@ def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dic
 
 def rivals(results: dict[str, Any]) -> dict[str, np.ndarray]:
     """PSNR of the noisy input, the filters and the published networks, (sigmas, amounts) each; NaN where unmeasured."""
-    tables = {name: _table(results, name) for name in results["models"] if name in (NOISY, *FILTERS)}
-    for name, record in results.get("peers", {}).items():
-        tables[name] = np.full((len(SIGMAS), len(AMOUNTS)), np.nan)
-        tables[name][:, AMOUNTS.index(0)] = np.array(record["psnr"], dtype=float)
-    return tables
+    return {
+        name: psnr_over_levels(results, name)
+        for name, record in results["methods"].items()
+        if name in (NOISY, *FILTERS) or "paper" in record
+    }
 
 
 def margin(results: dict[str, Any], name: str) -> np.ndarray:
     """The dB by which `name` is above the best rival in each cell, (sigmas, amounts); NaN where nothing is measured."""
     with np.errstate(invalid="ignore"):
-        return _table(results, name) - np.fmax.reduce(list(rivals(results).values()))
+        return psnr_over_levels(results, name) - np.fmax.reduce(list(rivals(results).values()))
 
 
 def print_tables(results: dict[str, Any], name: str) -> None:
     """PSNR of `name`, and its margin over the best rival, with that rival's name."""
     of_rivals = rivals(results)
-    gains = margin(results, name)
+    reached, gains = psnr_over_levels(results, name), margin(results, name)
     print(f"{name}: PSNR in dB (margin over the best of {', '.join(of_rivals)}) on {results['data']['images']} faces")
     print("sigma \\ amount" + "".join(f"{amount:>24g}" for amount in AMOUNTS))
     for row, sigma in enumerate(SIGMAS):
@@ -172,40 +151,35 @@ def print_tables(results: dict[str, Any], name: str) -> None:
         for column in range(len(AMOUNTS)):
             values = {rival: table[row, column] for rival, table in of_rivals.items()}
             best = max(values, key=lambda rival: -math.inf if math.isnan(values[rival]) else values[rival])
-            cell = f"{_table(results, name)[row, column]:.2f} ({gains[row, column]:+.2f} {best})"
+            cell = f"{reached[row, column]:.2f} ({gains[row, column]:+.2f} {best})"
             line += f"{cell:>24}"
         print(line)
 
 
 def markdown_table(results: dict[str, Any], name: str) -> str:
     """PSNR of `name` in each cell, with its margin over the best rival, as a table."""
-    values, gains = _table(results, name), margin(results, name)
+    values, gains = psnr_over_levels(results, name), margin(results, name)
     return _grid(lambda row, column: f"{values[row, column]:.2f} ({gains[row, column]:+.2f})")
 
 
 def large_table(results: dict[str, Any]) -> str:
     """PSNR of `UNIVERSAL_LARGE` in each cell, with its margin over `UNIVERSAL`, as a table."""
-    values, small = (_table(results, name) for name in (UNIVERSAL_LARGE, UNIVERSAL))
+    values, small = (psnr_over_levels(results, name) for name in (UNIVERSAL_LARGE, UNIVERSAL))
     return _grid(lambda row, column: f"{values[row, column]:.2f} ({values[row, column] - small[row, column]:+.2f})")
 
 
 def peers_table(results: dict[str, Any], name: str) -> str:
     """PSNR at each sigma without impulses: the noisy input, the best filter, the published networks, and `name`."""
-    column = AMOUNTS.index(0)
-    models = {model: {"cells": _by_sigma(_table(results, model)[:, column])} for model in (NOISY, name)}
-    filters = [_table(results, model)[:, column] for model in results["models"] if model in FILTERS]
-    if filters:
-        models["best filter, told sigma"] = {"cells": _by_sigma(np.fmax.reduce(filters))}
-    models |= {
-        peer: {**record, "cells": _by_sigma(np.array(record["psnr"], dtype=float))}
-        for peer, record in results.get("peers", {}).items()
-    }
-    return by_method(("sigma",), {(f"{sigma:g}",): f"{sigma:g}" for sigma in SIGMAS}, models)
-
-
-def _by_sigma(values: np.ndarray) -> dict[str, float]:
-    """The values that are measured, by their sigma."""
-    return {f"{sigma:g}": float(value) for sigma, value in zip(SIGMAS, values, strict=True) if not np.isnan(value)}
+    levels: dict[tuple[str, ...], str] = {(f"{sigma:g}",): level_name(sigma, 0) for sigma in SIGMAS}
+    methods = results["methods"]
+    shown = {method: {"cells": methods[method]["cells"]} for method in (NOISY, name)}
+    if filters := [methods[method]["cells"] for method in methods if method in FILTERS]:
+        best = {
+            level: max((cells[level] for cells in filters if level in cells), default=None) for level in levels.values()
+        }
+        shown["best filter, told sigma"] = {"cells": best}
+    shown |= {method: record for method, record in methods.items() if "paper" in record}
+    return by_method(("sigma",), levels, shown)
 
 
 def noise_level_table(results: dict[str, Any]) -> str:
@@ -229,7 +203,7 @@ def plot(results: dict[str, Any], name: str, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     panels = (
-        (_table(results, name), f"{name}: PSNR, dB", "viridis", None),
+        (psnr_over_levels(results, name), f"{name}: PSNR, dB", "viridis", None),
         (margin(results, name), "above the best rival, dB", "RdYlGn", 3.0),
     )
     figure, grid = plt.subplots(1, 2, figsize=(13, 5.2), layout="constrained")
@@ -252,12 +226,3 @@ def plot(results: dict[str, Any], name: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
-
-
-def _empty() -> list[list[Any]]:
-    """A grid with nothing in its cells."""
-    return [[None] * len(AMOUNTS) for _ in SIGMAS]
-
-
-def _table(results: dict[str, Any], name: str) -> np.ndarray:
-    return np.array(results["models"][name]["psnr"], dtype=float)

@@ -17,7 +17,7 @@ from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS
 from fer_denoise.data import EMOTIONS, Faces
 from fer_denoise.data.votes import Votes
-from fer_denoise.evaluate import NOISY, restore
+from fer_denoise.evaluate import NOISY, level_name, restore
 from fer_denoise.images import to_float
 from fer_denoise.method import KnownNoise
 from fer_denoise.models import EmotionClassifier
@@ -83,7 +83,7 @@ class Cell(NamedTuple):
     @property
     def name(self) -> str:
         """What it is called in the results."""
-        return "sigma {:g}, impulses {:.0%}".format(*self.level) if self.level else ": ".join(self.kind)
+        return level_name(*self.level) if self.level else ": ".join(self.kind)
 
     @property
     def task(self) -> str | None:

@@ -41,7 +41,7 @@ class Scores:
         file: where they are kept, beside `conditions`, which are its other entries.
         conditions: as for `load_previous`.
         methods: what decides how each method to be measured restores, as for JSON. What the file holds of one that was
-            made of something else is dropped; what it holds of others stays.
+            made of something else is dropped in all cells; what it holds of others stays.
         anew: methods that are measured once more though nothing has changed.
     """
 
@@ -56,9 +56,10 @@ class Scores:
             if known is None or name in anew or {key: known[key] for key in known if key != "cells"} != made_of:
                 self.results["methods"][name] = {**made_of, "cells": {}}
 
-    def missing(self, cell: str) -> list[str]:
-        """The methods that are still to be measured there."""
-        return [name for name in self._names if cell not in self.results["methods"][name]["cells"]]
+    def missing(self, cell: str, without: Collection[str] = ()) -> list[str]:
+        """The methods that are still to be measured there; those in `without` have no part in it."""
+        methods = self.results["methods"]
+        return [name for name in self._names if name not in without and cell not in methods[name]["cells"]]
 
     def put(self, name: str, cell: str, value: Any) -> None:
         """Keep what a method reaches."""
