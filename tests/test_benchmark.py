@@ -159,9 +159,11 @@ def test_a_part_of_what_was_measured_does_not_take_its_place(run, tmp_path, monk
     run("--emotion", "--models", "median", "switching-median")
     file = tmp_path / "results" / recognition.FILE
     whole = file.read_bytes()
-    for part in (("--models", "median"), ("--models", "median", "switching-median", "--images", "3")):
-        with pytest.raises(SystemExit, match="choose another --out"):
-            run("--emotion", *part)
+    with pytest.raises(SystemExit, match="choose another --out"):
+        run("--emotion", "--models", "median")
+    for otherwise in (("--images", "3"), ("--seed", "8")):
+        with pytest.raises(SystemExit, match="measured otherwise"):
+            run("--emotion", "--models", "median", "switching-median", *otherwise)
     assert file.read_bytes() == whole
     run("--emotion", "--models", "median", "switching-median", "tv")
     assert file.read_bytes() != whole
@@ -272,6 +274,9 @@ def test_the_estimate_is_held_against_the_truth(run, tmp_path, monkeypatch):
     assert {"true_sigma", "lost"}.isdisjoint(mixed) and mixed["amount"] > 0.02
     shown = f"| Gaussian | sigma 0.1 | {gaussian['true_sigma']:.3f} |"
     assert shown in (tmp_path / "results" / "README.md").read_text()
+    for otherwise in (("--images", "3"), ("--seed", "8")):
+        with pytest.raises(SystemExit, match="measured otherwise"):
+            run("--estimate", *otherwise)
     with pytest.raises(SystemExit, match="only universal estimates noise"):
         run("--estimate", "--models", "median")
 

@@ -189,6 +189,8 @@ def test_both_ways_of_restoring_colour_are_measured_on_the_same_noise(run, make_
     assert (
         "1 pictures of Kodak24, in seconds of one core, measured on" in (tmp_path / "results" / "README.md").read_text()
     )
+    with pytest.raises(SystemExit, match="measured otherwise"):
+        run("colour", str(tmp_path))
 
 
 @pytest.fixture

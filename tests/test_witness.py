@@ -74,5 +74,8 @@ def test_noisy_and_restored_faces_are_shown_to_it(tmp_path, file, make_faces, mo
     right = witness.load_witness(file).probabilities(restored).argmax(axis=1) == LABELS
     assert noisy["universal"]["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
     assert f"| 0.1 | 0% | {noisy['noisy']['accuracy']:.1%} |" in witness.tables(results)["witness"]
+    for models, seed, message in ((["universal"], 4, "measured otherwise"), (["universal-large"], 3, "holds more")):
+        with pytest.raises(SystemExit, match=message):
+            witness.measure(Request(models, tmp_path, "", None, seed, place=file))
     with pytest.raises(SystemExit, match="blind networks"):
         witness.measure(Request(["median"], tmp_path, "", None, 3, place=file))

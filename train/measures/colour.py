@@ -24,7 +24,7 @@ from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.measures.speed import machine
 from train.reporting import markdown
 from train.reporting.report import bold_best
-from train.reporting.results import save
+from train.reporting.results import load_previous, save
 from train.shared.picture_sets import find_set, read_set, record_of
 
 FILE = "colour.json"
@@ -49,9 +49,10 @@ def measure(request: Request) -> dict[str, Any]:
     if UNIVERSAL not in request.restorers:
         raise SystemExit(NOTHING_TO_MEASURE)
     clean = read_set(find_set(cast(Path, request.place), SET), colour=True)[: request.images]
+    conditions = {"data": {SET: record_of(clean), "pictures": len(clean)}, "seed": request.seed}
+    load_previous(request.out / FILE, conditions)
     rows = measure_rows(clean, request.restorers[UNIVERSAL], request.seed)
-    data = {SET: record_of(clean), "pictures": len(clean)}
-    results = {"data": data, "seed": request.seed, "machine": machine(), "rows": rows}
+    results = {**conditions, "machine": machine(), "rows": rows}
     save(request.out / FILE, results)
     return results
 

@@ -17,7 +17,7 @@ from fer_denoise.zoo import UNIVERSAL
 from train.measures import world
 from train.measures.request import Request
 from train.reporting import markdown
-from train.reporting.results import save, weights_of
+from train.reporting.results import load_previous, save, weights_of
 
 FILE = "estimate.json"
 HELP = "what `universal` says of the noise of each kind, on 100 faces"
@@ -42,13 +42,15 @@ def measure(request: Request) -> dict[str, Any]:
     if request.models != methods():
         raise SystemExit(f"only {UNIVERSAL} estimates noise: leave out --models")
     clean = request.faces(most=IMAGES).images
+    file, conditions = request.out / FILE, request.conditions(clean)
+    load_previous(file, conditions)
     rows = []
     for kind, levels in tqdm(world.KINDS.items(), "kinds"):
         for level, noise in levels.items():
             noisy = noise(clean, seed=request.seed)
             rows.append({"kind": kind, "level": level, **describe(request.restorers[UNIVERSAL], kind, noisy, clean)})
-    results = {**request.conditions(clean), **weights_of(UNIVERSAL), "rows": rows}
-    save(request.out / FILE, results)
+    results = {**conditions, **weights_of(UNIVERSAL), "rows": rows}
+    save(file, results)
     return results
 
 

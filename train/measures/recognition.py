@@ -6,7 +6,6 @@ classifier trained on noisy faces too, which needs no restorer, and clean faces 
 shows what harm a restorer does. What is measured is kept after every noise, so that an interrupted run goes on.
 """
 
-import json
 from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIV
 from train.measures import answers, oracle, world
 from train.measures.request import Request
 from train.reporting import markdown
-from train.reporting.results import save, weights_of
+from train.reporting.results import load_previous, save, weights_of
 
 FILE = "emotion.json"
 HELP = "how well emotions are recognised in noisy and in restored faces"
@@ -164,22 +163,26 @@ def measure(request: Request) -> dict[str, Any]:
     """
     faces, votes = request.faces_and_votes()
     file = request.out / FILE
-    request.lose_nothing(file, len(faces.images))
+    request.lose_nothing(file)
+    conditions = request.conditions(faces.images)
+    previous = load_previous(file, conditions)
     classifiers = {name: fold_batch_norm(EmotionClassifier.from_pretrained(name)) for name in CLASSIFIERS}
     if votes and (blind := [name for name, each in classifiers.items() if each.votes_head is None]):
         raise VotesError(f"{', '.join(blind)} learned from labels alone: leave out --votes")
-    results: dict[str, Any] = request.conditions(faces.images)
-    results["made_of"] = {
+    made_of = {
         "restorers": {name: weights_of(name) for name in request.restorers},
         "classifiers": {name: {**weights_of(name), "config": each.config} for name, each in classifiers.items()},
         "votes": votes is not None,
     }
-    previous = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    same = {name: previous.get(name) for name in results} == results
+    same = previous.get("made_of") == made_of
     on_clean = {name: Answers.of(each, faces.images, votes is not None) for name, each in classifiers.items()}
-    results["classifiers"] = {name: describe(name, given, faces, votes) for name, given in on_clean.items()}
-    results["rows"] = previous["rows"] if same else []
-    results["levels"] = previous["levels"] if same else []
+    results: dict[str, Any] = {
+        **conditions,
+        "made_of": made_of,
+        "classifiers": {name: describe(name, given, faces, votes) for name, given in on_clean.items()},
+        "rows": previous["rows"] if same else [],
+        "levels": previous["levels"] if same else [],
+    }
     save(file, results)
     done = {row["noise"] for row in results["rows"]}
     with ProcessPoolExecutor(request.workers) as pool:

@@ -103,16 +103,14 @@ class Request:
         return "bm3d" in self.models
 
     def lose_nothing(self, file: Path, images: int | None = None) -> None:
-        """End with a message where `file` holds rows of other methods or of more images, for they would be lost."""
+        """End with a message where `file` holds other methods or rows of more images, for they would be lost."""
         if not file.exists():
             return
         results = json.loads(file.read_text(encoding="utf-8"))
         rows = results["rows"] if "rows" in results else results["models"]
-        names = {row.get("method") or row.get("model") for row in rows}
+        names = {row.get("method") or row.get("model") for row in rows}.union(results.get("methods", ()))
         lost = [name for name in (*MODELS, *PEERS) if name in names and name not in self.models]
-        before = (
-            results["data"]["images"] if "data" in results else max((row.get("images", 0) for row in rows), default=0)
-        )
+        before = max((row.get("images", 0) for row in rows), default=0)
         if lost or (images is not None and images < before):
             more = ", ".join(lost) or f"{before} images"
             raise SystemExit(f"{file} holds more, namely {more}: measure that too, or choose another --out")

@@ -28,7 +28,7 @@ from train.measures import answers
 from train.measures.recognition import LEVELS
 from train.measures.request import Request
 from train.reporting import markdown
-from train.reporting.results import save, weights_of
+from train.reporting.results import load_previous, save, weights_of
 
 FILE = "witness.json"
 HELP = "how well a classifier that others trained recognises emotions, before and after; FILE is that of `fer` 25.10"
@@ -133,8 +133,11 @@ def measure(request: Request) -> dict[str, Any]:
     networks = request.blind_networks
     if not networks:
         raise SystemExit("the witness sees what blind networks restored: name one with --models, or leave it out")
+    file, conditions = request.out / FILE, request.conditions(faces.images)
+    load_previous(file, conditions)
+    request.lose_nothing(file)
     results: dict[str, Any] = {
-        **request.conditions(faces.images),
+        **conditions,
         "witness": SHA256,
         "methods": {name: weights_of(name) for name in networks},
         "rows": [],
@@ -155,7 +158,7 @@ def measure(request: Request) -> dict[str, Any]:
             row[name] = answers.score(after, on_clean, faces.labels, draws)
             row[name] |= answers.gains_over({"noisy": right}, after.argmax(axis=1) == faces.labels, draws)
         results["rows"].append(row)
-    save(request.out / FILE, results)
+    save(file, results)
     return results
 
 
