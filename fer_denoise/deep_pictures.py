@@ -1,6 +1,7 @@
-"""Pictures of more than 8 bits that Pillow would round to 8: TIFF, PNG in colour and PNM, in and out, and HEIC, in."""
+"""Pictures whose depth or scale Pillow would change: TIFF, PNG in colour and PNM, in and out, and HEIC, in."""
 
 import io
+import math
 import re
 import struct
 import zlib
@@ -31,13 +32,14 @@ LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF, 0xF7}
 """The markers among these of kinds without loss, which Pillow does not read; the last is JPEG-LS."""
 SAVE_DEEP = "save it as PNG, or as TIFF without compression"
 MAIN_ALONE = "of several pictures in a file, the main one was taken; others may be previews or maps of depth or gain"
+FIRST_ALONE = "of several pictures in a file, the first was taken"
 MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
 
 
 @dataclass(frozen=True)
 class DeepPicture:
-    """A picture of more than 8 bits, not yet decoded.
+    """A picture that Pillow is not to read, not yet decoded.
 
     Attributes:
         sizes: width and height of each frame.
@@ -126,10 +128,17 @@ def _chunks(info: dict[str, Any]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def encode_pnm(frame: np.ndarray, white: float) -> bytes:
-    """uint16 (H, W) or (H, W, 3) as a binary PGM or PPM."""
+    """uint8 or uint16 (H, W) or (H, W, 3), with white from 1 to 65535, as a binary PGM or PPM."""
     height, width = frame.shape[:2]
-    kind = "P5" if frame.ndim == 2 else "P6"
-    return f"{kind}\n{width} {height}\n{int(white)}\n".encode() + frame.astype(">u2").tobytes()
+    kind, numbers = "P5" if frame.ndim == 2 else "P6", ">u2" if white > 255 else "u1"
+    return f"{kind}\n{width} {height}\n{int(white)}\n".encode() + frame.clip(0, int(white)).astype(numbers).tobytes()
+
+
+def encode_pfm(frame: np.ndarray, info: dict[str, Any]) -> bytes:
+    """float32 (H, W) as a PFM, with the scale in `info`."""
+    height, width = frame.shape
+    # Rows are from the bottom up. That the scale is negative says that numbers begin with their low byte.
+    return f"Pf\n{width} {height}\n{-info.get('scale', 1.0)}\n".encode() + frame[::-1].astype("<f4").tobytes()
 
 
 def with_opacity(pixels: np.ndarray, key_colour: int | tuple[int, ...]) -> np.ndarray:
@@ -147,9 +156,13 @@ def _tiff(file: BinaryIO) -> DeepPicture | None:
         return None
     finally:
         file.seek(0)
-    if not any(page.dtype is not None and (page.dtype.itemsize > 1 or page.bitspersample > 8) for page in pages):
+    # Pillow takes signed numbers of 8 bits for unsigned ones.
+    signed = any(page.dtype == np.int8 for page in pages)
+    if not signed and not any(page.dtype is not None and page.dtype.itemsize > 1 for page in pages):
         return None
     if not all(map(_is_readable, pages)):
+        if signed:
+            raise ValueError(f"it holds signed numbers, compressed in a way that is not read; {SAVE_DEEP}")
         return None
     first = pages[0]
     if any(page.dtype != first.dtype for page in pages):
@@ -157,7 +170,9 @@ def _tiff(file: BinaryIO) -> DeepPicture | None:
     for page in pages:
         _check_page(page)
     tags = {name: first.tags[name].value for name in ("MaxSampleValue", "Orientation") if name in first.tags}
-    white = tags.get("MaxSampleValue")
+    # One number, or one for each channel.
+    whites = {*np.ravel(tags.get("MaxSampleValue", 0)).tolist()}
+    white = whites.pop() if len(whites) == 1 else None
     info: dict[str, Any] = {"icc_profile": first.iccprofile, "description": first.description}
     if "XResolution" in first.tags:
         info["x_resolution"], info["y_resolution"] = first.get_resolution()
@@ -238,25 +253,41 @@ def _check_jpeg(file: BinaryIO) -> None:
 
 
 def _pnm(file: BinaryIO) -> DeepPicture | None:
-    """A PGM or PPM of more than 8 bits, plain or binary."""
+    """A PGM or PPM, plain or binary."""
     content = file.read()
     file.seek(0)
     between = rb"(?:\s|#[^\r\n]*[\r\n])+"
-    head = re.match(rb"P([2356])" + 3 * (between + rb"(\d{1,9})"), content)
-    if head is None or not 255 < int(head[4]) < 65536:
+    head = re.match(rb"P([2356])" + 3 * (between + rb"(\d{1,9})") + rb"(?:#[^\r\n]*)?\s", content)
+    if head is None or not 0 < int(head[4]) < 65536:
+        # Pillow knows what to say of it.
         return None
     width, height, white = map(int, head.groups()[1:])
     shape = (height, width) if content[1] in b"25" else (height, width, 3)
+    dtype = np.dtype("u1" if white < 256 else "u2")
+    plain, start = content[1] in b"23", head.end()
+    end = len(content) if plain else start + math.prod(shape) * dtype.itemsize
 
     def decode() -> list[np.ndarray]:
-        body = content[head.end() :]
-        if content[1] in b"23":
-            pixels = np.array(re.sub(rb"#[^\r\n]*", b"", body).split(), np.uint16)
+        if plain:
+            numbers = _plain_numbers(content[start:])[: math.prod(shape)].clip(0, 2 ** (8 * dtype.itemsize) - 1)
         else:
-            pixels = np.frombuffer(body, ">u2", int(np.prod(shape)), offset=1).astype(np.uint16)
-        return [pixels.reshape(shape)]
+            numbers = np.frombuffer(content[start:end], dtype.newbyteorder(">"))
+        return [numbers.astype(dtype).reshape(shape)]
 
-    return DeepPicture([(width, height)], decode, white)
+    others = re.match(rb"\s*P[1-7]\s", content[end : end + 99])
+    return DeepPicture([(width, height)], decode, white, notes=(FIRST_ALONE,) if others else ())
+
+
+def _plain_numbers(text: bytes) -> np.ndarray:
+    """The whole numbers of a plain PGM or PPM.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    text = re.sub(rb"#[^\r\n]*", b"", text).strip()
+    if not re.fullmatch(rb"[\d\s]*", text):
+        raise ValueError("it holds what is no whole number")
+    return np.fromstring(text.decode(), np.int64, sep=" ")
 
 
 def _heic(file: BinaryIO) -> DeepPicture | None:

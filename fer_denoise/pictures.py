@@ -22,6 +22,7 @@ from fer_denoise.deep_pictures import (
     DeepPicture,
     avif_bits,
     deep_picture,
+    encode_pfm,
     encode_png,
     encode_pnm,
     encode_tiff,
@@ -58,8 +59,6 @@ OVERSHOOT = 0.5
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 OTHER_COLOURS = ("CMYK", "LAB", "HSV", "YCbCr")
 """Modes that become RGB, with which their profile says nothing any more."""
-SPREAD = {"L;2": 85, "L;4": 17}
-"""The step from one gray of 2 and 4 bits to the next, in grays of 8 bits."""
 ROUNDING = 1e-3
 """The distance to a whole number, in 8 bits, below which a level is that number in another depth."""
 TRANSPARENT = "transparency was laid on white"
@@ -73,6 +72,9 @@ class PictureError(ValueError):
     """A file is no usable picture, or cannot be written; the message says what to do."""
 
 
+CORRECT_WHITE = "correct what its head says is white, or save it as PNG"
+
+
 @dataclass(frozen=True)
 class Picture:
     """What a picture file holds, in the numbers that it holds.
@@ -81,6 +83,7 @@ class Picture:
         frames: one, or those of an animation or a stack; (H, W), or (H, W, 3) where there is colour. All of one dtype:
             uint8, or of deeper pictures uint16, float32 or whatever the file has.
         white: the number that stands for white; black is 0.
+        says_white: the file says itself that it is this one, and is to do so again.
         as_rgb: it is gray, but was stored as RGB, and so is to be written.
         info: what else goes into the file again, in the words of Pillow: durations, resolution, colour profile.
         notes: what was changed in reading, for a person to read.
@@ -88,6 +91,7 @@ class Picture:
 
     frames: tuple[np.ndarray, ...]
     white: float = 255
+    says_white: bool = False
     as_rgb: bool = False
     info: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -103,15 +107,20 @@ class Picture:
         return self.frames[0].dtype != np.uint8
 
     @property
+    def usual(self) -> bool:
+        """Whether it has 8 bits, and all of them: black is 0, and white is 255."""
+        return not self.deep and self.white == 255
+
+    @property
     def images(self) -> list[np.ndarray]:
-        """The frames as restorers take them: uint8 as they are, all others as float32 in [0, 1]."""
-        if not self.deep:
+        """The frames as restorers take them: of a usual picture as they are, of others as float32 in [0, 1]."""
+        if self.usual:
             return list(self.frames)
         return [np.clip(frame.astype(np.float64) / self.white, 0, 1).astype(np.float32) for frame in self.frames]
 
     def with_images(self, images: Sequence[np.ndarray]) -> Self:
         """The same with other pixels, which are as those of `images`."""
-        if not self.deep:
+        if self.usual:
             return replace(self, frames=tuple(images))
         dtype = self.frames[0].dtype
         scaled = [image.astype(np.float64) * self.white for image in images]
@@ -139,8 +148,9 @@ class Picture:
             frame = _as_gray(frame, gray=True)
         alone = replace(self, frames=(frame,))
         image = alone.in_8_bits()
-        if self.deep and np.abs(255 * alone.images[0] - image).max() > ROUNDING:
-            changes.append(f"{8 * frame.dtype.itemsize} bits became 8")
+        if not self.usual and np.abs(255 * alone.images[0] - image).max() > ROUNDING:
+            bits = 8 * frame.dtype.itemsize
+            changes.append(f"{bits} bits became 8" if self.deep else f"white became 255, and was {self.white:g}")
         return image, changes
 
 
@@ -149,8 +159,9 @@ def read_picture(
 ) -> Picture:
     """Read a picture, a path or an open file, with all its frames, in the depth that it is stored in.
 
-    Transparency is laid on white, palettes and CMYK become RGB, and EXIF rotation is applied. White is 255 in 8 bits,
-    65535 in 16, and 1 in floats. Where the pixels speak against it, `white` has to be given.
+    Transparency is laid on white, palettes and CMYK become RGB, and EXIF rotation is applied. White is what the file
+    says, as PGM and PPM do, or else 255 in 8 bits, 65535 in 16, and 1 in floats. Where the pixels speak against it,
+    `white` has to be given.
 
     Args:
         gray: take the luminance (ITU-R 601) of what has colour.
@@ -185,7 +196,7 @@ def write_picture(path: str | Path, picture: Picture | np.ndarray) -> None:
     The file appears once it is whole.
 
     Raises:
-        PictureError: the place cannot be written to, or the format cannot hold the frames, depth or colours.
+        PictureError: the place cannot be written to, or the format cannot hold the frames, depth, scale or colours.
         OSError: the disk is full.
     """
     path = Path(path)
@@ -205,7 +216,7 @@ def encode_picture(picture: Picture, suffix: str, name: str = "the picture") -> 
     """The content of a file with such a suffix.
 
     Raises:
-        PictureError: no such format, or it cannot hold the frames, depth or colours.
+        PictureError: no such format, or it cannot hold the frames, depth, scale or colours.
     """
     suffix = suffix.lower()
     kind = Image.registered_extensions().get(suffix)
@@ -216,22 +227,45 @@ def encode_picture(picture: Picture, suffix: str, name: str = "the picture") -> 
         raise PictureError(f"{name}: cannot be written, for it would lose all frames but one; choose .tif")
     if suffix in (".pgm", ".pbm") and frames[0].ndim == 3:
         raise PictureError(f"{name}: cannot be written, for it would lose the colours; choose .png or .ppm")
-    if not picture.deep:
+    if picture.usual:
         return _encode_with_pillow(frames, kind, info, name)
+    if kind == "PPM" and suffix not in (".pbm", ".pfm") and _fits_pnm(picture):
+        return encode_pnm(frames[0], picture.white)
+    if not picture.deep or (kind == "PNG" and _has_white_to_say(picture)):
+        choice = lossless_suffix(picture)
+        raise PictureError(
+            f"{name}: cannot be written, for white would no longer be {picture.white:g}; choose {choice}"
+        )
     if kind == "TIFF":
         return encode_tiff(frames, picture.white, info)
     if frames[0].dtype == np.uint16 and kind == "PNG":
         return _encode_with_pillow(frames, kind, info, name) if frames[0].ndim == 2 else encode_png(frames[0], info)
-    if frames[0].dtype == np.uint16 and kind == "PPM" and suffix != ".pbm":
-        return encode_pnm(frames[0], picture.white)
     if frames[0].dtype == np.float32 and suffix == ".pfm" and frames[0].ndim == 2:
-        return _encode_with_pillow(frames, kind, info, name)
+        return encode_pfm(frames[0], info)
     raise PictureError(f"{name}: cannot be written, for it would be rounded to fewer bits; choose .tif")
 
 
 def lossless_suffix(picture: Picture) -> str:
-    """The suffix of a format that holds all of it, a PNG where it can be one."""
-    return ".tif" if picture.deep and (picture.frames[0].dtype != np.uint16 or len(picture.frames) > 1) else ".png"
+    """The suffix of a format that holds all of it: a PNG where it can be one, else a TIFF, a PGM or a PPM."""
+    if _has_white_to_say(picture) and _fits_pnm(picture) and not picture.info:
+        return ".ppm" if picture.as_rgb or picture.frames[0].ndim == 3 else ".pgm"
+    of_16_bits = picture.frames[0].dtype == np.uint16 and len(picture.frames) == 1 and not _has_white_to_say(picture)
+    return ".png" if picture.usual or of_16_bits else ".tif"
+
+
+def _has_white_to_say(picture: Picture) -> bool:
+    """Whether white is not the largest number that its pixels could have, and that has to stand in the file."""
+    dtype = picture.frames[0].dtype
+    return (
+        (picture.says_white or not picture.deep)
+        and np.issubdtype(dtype, np.integer)
+        and picture.white < np.iinfo(dtype).max
+    )
+
+
+def _fits_pnm(picture: Picture) -> bool:
+    """Whether a PGM or PPM can hold its pixels, which says itself what number is white."""
+    return picture.frames[0].dtype in (np.uint8, np.uint16) and len(picture.frames) == 1 and 1 <= picture.white <= 65535
 
 
 def to_face(picture: np.ndarray) -> np.ndarray:
@@ -315,6 +349,8 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
             f"{name} has more than 8 bits in several channels, compressed in a way that is not read; save it without "
             "compression, or with deflate (zlib)"
         )
+    if abs(opened.info.get("scale", 1)) != 1 and not white:
+        raise PictureError(f"{name} states a scale of {opened.info['scale']:g}, which may mean two things; {SAY_WHITE}")
     info = _kept_info(opened)
     if "icc_profile" not in opened.info and opened.mode in ("RGB", "RGBA"):
         profile, lost = described(_codes(opened))
@@ -331,6 +367,8 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
         frames.append(pixels)
         notes |= {note} if note else set()
         durations.append(opened.info.get("duration", 0))
+    if bits < 8 and opened.mode != "P":
+        notes.add("1 bit became 8" if bits == 1 else f"{bits} bits became 8")
     if any(durations) and len(frames) > 1:
         info["duration"] = durations
     if opened.format not in WITH_FRAMES and getattr(opened, "n_frames", 1) > 1:
@@ -353,20 +391,23 @@ def _finished(
     """Frames (H, W) or (H, W, 3) of any dtype as the picture that was asked for; `own_white` is white by the file."""
     if any(frame.dtype != frames[0].dtype for frame in frames):
         raise PictureError(f"{name} holds frames of different depths; save each as a file of its own")
-    deep = frames[0].dtype != np.uint8
-    white = _check_range(frames, white or own_white, name) if deep else 255
-    if deep and any(frame.min() < 0 or frame.max() > white for frame in frames):
+    if frames[0].dtype == np.uint8:
+        # What is told of deeper pictures says nothing of this one.
+        white, own_white = None, own_white or 255
+    says_white = own_white is not None and not white
+    white = _check_range(frames, white or own_white, name)
+    if any(frame.min() < 0 or frame.max() > white for frame in frames):
         notes = notes | {"pixels beyond black or white were taken for them"}
     had_colour = frames[0].ndim == 3
     frames = [_as_gray(frame, gray) for frame in frames]
     if had_colour != (frames[0].ndim == 3 or (as_rgb and not gray)):
         # A profile of colours says nothing of gray.
         info = {key: value for key, value in info.items() if key != "icc_profile"}
-    return Picture(tuple(frames), white, as_rgb and not gray, info, tuple(sorted(notes)))
+    return Picture(tuple(frames), white, says_white, as_rgb and not gray, info, tuple(sorted(notes)))
 
 
 def _check_range(frames: list[np.ndarray], white: float | None, name: str) -> float:
-    """The number that is white in frames of more than 8 bits.
+    """The number that is white.
 
     Raises:
         PictureError: nothing says which it is, or there are pixels far beyond it.
@@ -387,7 +428,8 @@ def _check_range(frames: list[np.ndarray], white: float | None, name: str) -> fl
                 f"{name} has {dtype} pixels from {low:g} to {high:g}, which may be of many scales; {SAY_WHITE}"
             )
     if low < -OVERSHOOT * white or high > (1 + OVERSHOOT) * white:
-        raise PictureError(f"{name} has pixels from {low:g} to {high:g}, too far from 0 to {white:g}; {SAY_WHITE}")
+        remedy = CORRECT_WHITE if dtype == np.uint8 else SAY_WHITE
+        raise PictureError(f"{name} has pixels from {low:g} to {high:g}, too far from 0 to {white:g}; {remedy}")
     return white
 
 
@@ -444,8 +486,8 @@ def _on_white(pixels: np.ndarray, white: float | None, name: str) -> tuple[np.nd
 
 def _spread_key_colour(picture: Image.Image) -> None:
     """Pillow spreads gray of 2 and 4 bits over 8, but not the gray that a PNG says is transparent."""
-    if isinstance(picture, PngImageFile) and picture.tile and picture.tile[0].args in SPREAD:
-        picture.info["transparency"] *= SPREAD[picture.tile[0].args]
+    if isinstance(picture, PngImageFile) and _gray_bits(picture) in (2, 4) and "transparency" in picture.info:
+        picture.info["transparency"] *= 255 // (2 ** _gray_bits(picture) - 1)
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -458,11 +500,19 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _bits(picture: Image.Image) -> int:
-    """The bits of a channel, as a TIFF or an AVIF says; what other formats hold, Pillow says by its modes."""
+    """The bits of a channel, as far as Pillow's modes do not say them."""
     if isinstance(picture, AvifImageFile) and picture.fp:
         picture.fp.seek(0)
         return avif_bits(picture.fp.read())
-    return max(picture.tag_v2.get(258, (8,))) if isinstance(picture, TiffImageFile) else 8
+    if isinstance(picture, TiffImageFile) and picture.mode != "1":
+        return max(picture.tag_v2.get(258, (8,)))
+    return _gray_bits(picture)
+
+
+def _gray_bits(picture: Image.Image) -> int:
+    """The bits of a gray as the file has them, where Pillow spreads fewer over 8; else 8."""
+    stored = picture.tile[0].args if isinstance(picture, PngImageFile) and picture.tile else ""
+    return {"L;2": 2, "L;4": 4}.get(str(stored), 1 if picture.mode == "1" else 8)
 
 
 def _codes(picture: Image.Image) -> tuple[int, int] | None:
@@ -475,7 +525,9 @@ def _codes(picture: Image.Image) -> tuple[int, int] | None:
 
 def _kept_info(picture: Image.Image) -> dict[str, Any]:
     """What is written again as it was."""
-    info = {key: picture.info[key] for key in ("icc_profile", "loop", "default_image") if picture.info.get(key)}
+    info = {
+        key: picture.info[key] for key in ("icc_profile", "loop", "default_image", "scale") if picture.info.get(key)
+    }
     if picture.mode in OTHER_COLOURS:
         info.pop("icc_profile", None)
     if isinstance(picture, TiffImageFile):

@@ -15,6 +15,7 @@ from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASKS, Composition, JpegCompression, SpeckleNoise, mixed_noise
 from fer_denoise.photos import photo_noise_level, restore_photo
+from fer_denoise.pictures import read_picture
 from fer_denoise.samples import sample_faces
 
 
@@ -208,6 +209,21 @@ def test_16_bits_are_kept_in_files_and_parquet(tmp_path, noisy, name):
     for picture in (read(tmp_path / f"out-{name}"), read(io.BytesIO(row["image"]["bytes"]))):
         assert picture.dtype == np.uint16
         np.testing.assert_allclose(picture.astype(float), expected, atol=1)
+
+
+def test_a_pgm_keeps_its_maximum_in_files_folders_and_parquet(tmp_path, noisy, clean):
+    (tmp_path / "in").mkdir()
+    levels = np.rint(noisy[0] / 255 * 100).astype(np.uint8)
+    source = tmp_path / "in" / "a.pgm"
+    source.write_bytes(b"P5 48 48 100\n" + levels.tobytes())
+    datasets.Dataset.from_dict({"image": [source.read_bytes()]}).to_parquet(tmp_path / "in" / "t.parquet")
+    assert run(tmp_path / "in", tmp_path / "out") == run(source, tmp_path / "b.pgm") == 0
+    (row,) = datasets.Dataset.from_parquet(str(tmp_path / "out" / "t.parquet"))
+    for file in (tmp_path / "b.pgm", tmp_path / "out" / "a.pgm", io.BytesIO(row["image"])):
+        picture = read_picture(file)
+        assert picture.white == 100 and picture.frames[0].dtype == np.uint8
+        assert psnr(picture.images[0], clean[0]) > psnr(noisy[0], clean[0]) + 6
+    assert run(source, tmp_path / "b.png") == 2
 
 
 def test_all_frames_are_restored(tmp_path, noisy):

@@ -131,7 +131,9 @@ def test_depth_and_frames_are_kept(tmp_path):
     for name, dtype, frames in (("12.png", "u2", 1), ("film.png", "u1", 2)):
         with Image.open(io.BytesIO(answer.archive[name])) as picture:
             assert np.asarray(picture).dtype == np.dtype(dtype) and getattr(picture, "n_frames", 1) == frames
-    answer = restore(tmp_path / "12.png", tmp_path / "float.tif")
+    (tmp_path / "100.pgm").write_bytes(b"P5 60 40 100\n" + (PHOTO[..., 0] // 3).tobytes())
+    answer = restore(tmp_path / "12.png", tmp_path / "float.tif", tmp_path / "100.pgm")
+    assert answer.archive["100.pgm"].startswith(b"P5\n60 40\n100\n")
     assert pixels_of(answer.archive["float.tif"]).dtype == np.float32
     assert "say what number is white" in answer.report[0]["remark"]
 

@@ -18,6 +18,8 @@ from unvisited import unvisited_page
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces, quick_look
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
+from fer_denoise.demo.components import picture_file
+from fer_denoise.demo.endpoints import Endpoints
 from fer_denoise.demo.example_pictures import EXAMPLES, example_pictures, noisy_astronaut, thumbnail
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
@@ -31,7 +33,7 @@ from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face, read_upload
 from fer_denoise.photos import Box, find_faces, restore_picture
-from fer_denoise.pictures import Picture, PictureError, to_face
+from fer_denoise.pictures import Picture, PictureError, read_picture, to_face
 from fer_denoise.restore import NoiseLevel
 
 
@@ -225,6 +227,23 @@ def test_colour_is_kept_where_there_is_some(tmp_path):
     np.testing.assert_array_equal(read_upload(path, "median").frames[0], colour)
     assert read_upload(path, "median", gray=True).frames[0].shape == (9, 9)
     assert read_upload(gray, "median").frames[0].shape == (9, 9)
+
+
+def test_a_pgm_keeps_its_maximum_in_the_app_and_its_endpoint(tmp_path, make_faces):
+    path, restorers = str(tmp_path / "a.pgm"), Restorers()
+    Path(path).write_bytes(b"P5 48 48 100\n" + (make_faces(1)[0] // 3).tobytes())
+    endpoint = Endpoints(restorers, FairQueue())
+    picture = read_upload(path, "median")
+    expected = restore_picture(restorers.get("median"), picture)
+    assert "8 bits, white is 100" in describe(picture, None)
+    for handed_out in (
+        picture_file(expected, path),
+        endpoint.restore(path, "median", 0, 1, True, 0, SimpleNamespace(client=None, session_hash="me")),
+    ):
+        assert Path(handed_out).name == "a_restored.pgm"
+        again = read_picture(handed_out)
+        assert again.white == 100
+        np.testing.assert_array_equal(again.frames[0], expected.frames[0])
 
 
 def test_a_film_and_its_faces_are_told():

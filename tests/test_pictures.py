@@ -315,6 +315,113 @@ def test_a_ppm_of_12_bits_tells_its_white(tmp_path, text, comment):
     np.testing.assert_array_equal(picture.frames[0], pixels)
 
 
+@pytest.mark.parametrize("white", [1, 15, 100, 254, 1000, 4095])
+@pytest.mark.parametrize("kind", ["P2", "P3", "P5", "P6"])
+def test_a_pgm_or_ppm_keeps_its_own_maximum(tmp_path, kind, white):
+    path = tmp_path / ("a.pgm" if kind in ("P2", "P5") else "a.ppm")
+    pixels = np.random.default_rng(0).integers(0, white + 1, (8, 9, 3))[..., : 1 if path.suffix == ".pgm" else 3]
+    dtype = ">u2" if white > 255 else "u1"
+    plain = " ".join(map(str, pixels.ravel())).encode()
+    body = plain if kind in ("P2", "P3") else pixels.astype(dtype).tobytes()
+    path.write_bytes(f"{kind} 9 8 {white}\n".encode() + body)
+    # What is told of deeper pictures of a folder says nothing of 8 bits.
+    picture = read_picture(path, white=4095 if white < 256 else None)
+    assert picture.white == white and picture.notes == () and picture_size(path) == (9, 8, 1)
+    np.testing.assert_array_equal(picture.frames[0], pixels.squeeze())
+    np.testing.assert_allclose(picture.images[0], pixels.squeeze() / white, atol=1e-6)
+    np.testing.assert_array_equal(picture.in_8_bits(), np.rint(pixels.squeeze() / white * 255))
+    assert lossless_suffix(picture) == path.suffix
+    write_picture(path, picture.with_images(picture.images))
+    again = read_picture(path)
+    assert again.white == white and again.frames[0].dtype == picture.frames[0].dtype
+    np.testing.assert_array_equal(again.frames[0], picture.frames[0])
+    for suffix in (".png", ".bmp", ".jpg") + ((".tif",) if white < 256 else ()):
+        with pytest.raises(PictureError, match=r"cannot be written, .*; choose \."):
+            write_picture(path.with_suffix(suffix), picture)
+
+
+def test_a_small_maximum_that_is_taken_for_255_is_said_where_a_face_is_taken(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 8 8 100\n" + bytes(range(64)))
+    face, changes = read_picture(tmp_path / "a.pgm").simplified()
+    assert face[0, 1] == 3 and changes == ["white became 255, and was 100"]
+
+
+def test_a_pgm_whose_pixels_speak_against_its_maximum_is_clipped_with_words_or_refused(tmp_path):
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5 8 8 100\n" + bytes([100] * 63 + [101]))
+    assert read_picture(path).notes == ("pixels beyond black or white were taken for them",)
+    for head, body in ((b"P5 8 8 100\n", bytes([200] * 64)), (b"P2 8 8 100\n", b"300 " * 64)):
+        path.write_bytes(head + body)
+        assert "correct what its head says is white" in refusal(path)
+    for broken in (b"P2 8 8 100 " + b"1 " * 63, b"P2 8 8 100 " + b"1 " * 63 + b"-1", b"P5 8 8 100\n" + bytes(63)):
+        path.write_bytes(broken)
+        assert "damaged" in refusal(path)
+
+
+def test_of_several_pictures_in_a_pnm_the_first_is_taken_and_that_is_said(tmp_path):
+    for white in (100, 255):
+        content = f"P5 8 8 {white}\n".encode() + bytes(64)
+        (tmp_path / "a.pgm").write_bytes(content)
+        assert read_picture(tmp_path / "a.pgm").notes == ()
+        (tmp_path / "a.pgm").write_bytes(2 * content)
+        assert read_picture(tmp_path / "a.pgm").notes == ("of several pictures in a file, the first was taken",)
+
+
+def test_a_pfm_keeps_its_scale_and_one_that_may_mean_two_things_needs_white(tmp_path):
+    pixels = np.linspace(0, 255, 64, dtype="<f4").reshape(8, 8)
+    (tmp_path / "a.pfm").write_bytes(b"Pf\n8 8\n-255.0\n" + pixels.tobytes())
+    assert "scale of 255" in refusal(tmp_path / "a.pfm")
+    picture = read_picture(tmp_path / "a.pfm", white=255)
+    np.testing.assert_array_equal(picture.frames[0], pixels[::-1])
+    write_picture(tmp_path / "again.pfm", picture)
+    assert (tmp_path / "again.pfm").read_bytes() == (tmp_path / "a.pfm").read_bytes()
+
+
+@pytest.mark.parametrize("whites", [32767, (32767, 32767, 32767)])
+def test_a_tiff_of_15_bits_tells_its_white_once_or_for_each_channel(tmp_path, whites):
+    pixels = np.rint(np.stack([DEEP, DEEP[::-1], DEEP], axis=-1) / 2).clip(0, 32767).astype(np.uint16)
+    tag = (281, "H", np.size(whites), whites, True)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=[tag])
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.white == 32767 and lossless_suffix(picture) == ".tif"
+    with pytest.raises(PictureError, match=r"white would no longer be 32767; choose \.tif"):
+        write_picture(tmp_path / "a.png", picture)
+
+
+def test_a_largest_value_that_a_tiff_of_8_bits_counts_is_not_its_white(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GRADIENT, extratags=[(281, "H", 1, int(GRADIENT.max()), True)])
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.white == 255 and (picture.frames[0] == GRADIENT).all()
+
+
+def test_signed_numbers_of_8_bits_are_not_taken_for_unsigned_ones(tmp_path):
+    pixels = np.arange(-60, 60, dtype=np.int8).reshape(10, 12)
+    tifffile.imwrite(tmp_path / "signed.tif", pixels)
+    assert "int8 pixels from -60 to 59" in refusal(tmp_path / "signed.tif")
+    tifffile.imwrite(tmp_path / "signed.tif", np.abs(pixels))
+    picture = read_picture(tmp_path / "signed.tif", white=127)
+    write_picture(tmp_path / "again.tif", picture)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif"), np.abs(pixels))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_bits_keep_black_and_white_and_say_that_they_became_8(tmp_path, save_image, bits):
+    values = np.tile(np.arange(8) % 2**bits, (8, 1))
+    with (tmp_path / "few.png").open("wb") as file:
+        png.Writer(8, 8, greyscale=True, bitdepth=bits).write(file, values.tolist())
+    with (tmp_path / "palette.png").open("wb") as file:
+        palette = [(level * 255 // (2**bits - 1),) * 3 for level in range(2**bits)]
+        png.Writer(8, 8, palette=palette, bitdepth=bits).write(file, values.tolist())
+    said = "1 bit became 8" if bits == 1 else f"{bits} bits became 8"
+    for name, notes in (("few.png", (said,)), ("palette.png", ())):
+        picture = read_picture(tmp_path / name)
+        np.testing.assert_array_equal(picture.frames[0], values * 255 // (2**bits - 1))
+        assert picture.notes == notes
+    if bits == 1:
+        for path in (save_image("a.pbm", Image.new("1", (8, 8))), save_image("a.tif", Image.new("1", (8, 8)))):
+            assert read_picture(path).notes == (said,)
+
+
 def test_deep_colours_that_cannot_be_read_in_their_depth_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "cmyk.tif", np.zeros((9, 9, 4), np.uint16), photometric="separated")
     assert "save it in gray" in refusal(tmp_path / "cmyk.tif")
@@ -371,7 +478,8 @@ def test_a_colour_that_stands_for_transparency_is_laid_on_white(tmp_path, bits, 
     white = 65535 if bits == 16 else 255
     expected = np.repeat([[white, other if bits == 16 else other * 255 // (2**bits - 1)]], 5, axis=1)
     np.testing.assert_array_equal(picture.frames[0], np.repeat(expected, 8, axis=0))
-    assert picture.notes == ("transparency was laid on white",)
+    bits_said = {1: ("1 bit became 8",), 2: ("2 bits became 8",), 4: ("4 bits became 8",)}.get(bits, ())
+    assert picture.notes == (*bits_said, "transparency was laid on white")
 
 
 def test_white_that_is_laid_below_is_that_of_the_picture_and_says_nothing_of_it(tmp_path):

@@ -30,7 +30,7 @@ TABLES = (".parquet", ".csv")
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"}
 # fmt: off
 OTHER_PICTURES = {
-    ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".dcm", ".npy", ".npz",
+    ".pam", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".dcm", ".npy", ".npz",
     ".mat", ".h5", ".hdf5", ".nii", ".fits", ".exr", ".hdr", ".czi", ".nd2", ".lif",
 }
 # fmt: on

@@ -195,7 +195,7 @@ def as_picture(image: np.ndarray) -> Image.Image:
 
 
 def picture_file(picture: Picture, source: str | None, done: str = "restored") -> str:
-    """A picture as a file to hand out, in its own depth with all frames: a PNG, or a TIFF where no PNG can hold it.
+    """A picture as a file to hand out, in its own depth and scale with all frames, in the format of `lossless_suffix`.
 
     Args:
         source: the file that it was made from, whose name it has.

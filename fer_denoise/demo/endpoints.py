@@ -39,8 +39,8 @@ class Endpoints:
             white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
 
         Returns:
-            The restored picture, of the same size, depth and number of frames: a PNG, or a TIFF of floats and of
-            stacks of more than 8 bits.
+            The restored picture, of the same size, depth and number of frames: a PNG, a TIFF of floats and of
+            stacks of more than 8 bits, or a PGM or PPM of those whose maximum is not 255 or 65535.
         """
         if strength is None:
             raise ValueError("strength: give a number from 0 to 1")

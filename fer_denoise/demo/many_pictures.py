@@ -25,8 +25,8 @@ from fer_denoise.zoo import DEFAULT_MODEL, MODELS, list_models
 INTRODUCTION = f"""
 Up to {MAX_FILES} files of {MAX_MEGABYTES} MB: pictures, tables of them (Parquet, or CSV as that of FER2013; up to
 {MAX_ROWS} rows), and ZIPs of both. They come back under their own names in a ZIP, pictures as PNG or, where that cannot
-hold them, TIFF; a table alone comes back as a table. A report says how noisy each seems to be and why one was left out,
-and where there are clean ones, PSNR and SSIM.
+hold them, TIFF, PGM or PPM; a table alone comes back as a table. A report says how noisy each seems to be and why one
+was left out, and where there are clean ones, PSNR and SSIM.
 """
 INVITATION = "Choose pictures and press *Restore all*."
 

@@ -29,7 +29,7 @@ def form(picture: Picture) -> str:
     """Size, colour, depth and frames."""
     height, width, *colours = picture.frames[0].shape
     kind = [f"{width}x{height} pixels", "in colour" if colours else "gray"]
-    if picture.deep:
+    if not picture.usual:
         kind.append(f"{8 * picture.frames[0].dtype.itemsize} bits, white is {picture.white:g}")
     if len(picture.frames) > 1:
         kind.append(f"{len(picture.frames)} frames, of which the first is shown and measured")
