@@ -12,7 +12,6 @@ can bear.
 import asyncio
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -31,25 +30,36 @@ MOVE, SEED = "component_server", 4
 """Where a page asks for what a move shows, and which of the values that it sends is the seed."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
-WATCH = """
-numbers => {
-    const times = [], waiting = [];
-    let before = numbers.textContent, started = null;
-    document.addEventListener("keydown", () => { started = performance.now(); }, {capture: true});
-    new MutationObserver(() => {
-        const now = performance.now(), text = numbers.textContent;
-        if (started === null || text === before) return;
-        times.push(now - started);
-        [before, started] = [text, null];
-        waiting.splice(0).forEach(resolve => resolve());
-    }).observe(numbers, {childList: true, subtree: true, characterData: true});
-    window.changes = count => new Promise(resolve => {
-        const look = () => times.length < count ? waiting.push(look) : resolve(times);
-        look();
+MOVE_AND_WATCH = """
+async (slider, [numbers, moves, pause]) => {
+    const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    const change = (before) => new Promise((resolve) => {
+        const look = (_, observer) => {
+            if (numbers.textContent === before) return;
+            observer.disconnect();
+            resolve();
+        };
+        new MutationObserver(look).observe(numbers, {childList: true, subtree: true, characterData: true});
     });
+    const times = [];
+    // People do not move in step.
+    await wait(Math.random() * pause);
+    for (let move = 0; move < moves; move++) {
+        const changed = change(numbers.textContent), started = performance.now();
+        slider.stepUp();
+        slider.dispatchEvent(new Event("input", {bubbles: true}));
+        await changed;
+        times.push(performance.now() - started);
+        if (pause) await wait(pause);
+    }
+    return times;
 }
 """
-"""Notes the milliseconds from each key to new measurements, both seen by the page; `changes` waits for so many."""
+"""Milliseconds from each step of a slider to new measurements, both seen by the page.
+
+The page does it by itself: what drives a browser from outside computes nearly as much as the page, and visitors have
+no such thing.
+"""
 
 
 async def move_slider(browser: Browser, url: str, start: asyncio.Barrier, pause: float) -> list[float]:
@@ -58,18 +68,9 @@ async def move_slider(browser: Browser, url: str, start: asyncio.Barrier, pause:
     await page.goto(url)
     panel = page.get_by_role("tabpanel").filter(visible=True)
     slider, numbers = panel.locator(".controls").get_by_role("slider").first, panel.locator(".numbers")
-    await numbers.wait_for()
-    await slider.focus()
-    await numbers.evaluate(WATCH)
+    await asyncio.gather(slider.wait_for(), numbers.wait_for())
     await start.wait()
-    # People do not move in step.
-    await asyncio.sleep(random.uniform(0, pause))
-    times: list[float] = []
-    for move in range(1, MOVES + 1):
-        await page.keyboard.press("ArrowRight")
-        times = await page.evaluate(f"window.changes({move})")
-        await asyncio.sleep(pause)
-    return times
+    return await slider.evaluate(MOVE_AND_WATCH, [await numbers.element_handle(), MOVES, 1000 * pause])
 
 
 async def seconds_to_first_screen(browser: Browser, url: str) -> float:
