@@ -28,6 +28,7 @@ import drawn_faces
 import numpy as np
 import pytest
 from accelerate.state import AcceleratorState, GradientState
+from datasets_on_disk import SIZES, pixel_text, write_csv
 from fake_hub import FakeHub
 from huggingface_hub import constants
 from jobs_on_tables import ROWS, write_table
@@ -35,6 +36,7 @@ from PIL import Image
 from visiting import CHROMIUM, FAKE_CAMERA, QUIET, SCREENS, Visit
 
 from fer_denoise.command import tables
+from fer_denoise.data import Faces
 from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
 from fer_denoise.samples import sample_faces
@@ -101,6 +103,28 @@ def save_image(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return save
+
+
+@pytest.fixture(scope="module")
+def splits(make_faces) -> dict[str, Faces]:
+    """Different faces and mixed labels for each split."""
+    faces = {}
+    for seed, (split, count) in enumerate(SIZES.items()):
+        labels = np.random.default_rng(seed).permutation(np.arange(count) % 7)
+        faces[split] = Faces(make_faces(count, seed=seed), labels, split)
+    return faces
+
+
+@pytest.fixture(scope="module")
+def csv_file(tmp_path_factory, splits) -> Path:
+    """Kaggle's CSV with the splits interleaved."""
+    usages = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
+    lines = []
+    for row in range(max(SIZES.values())):
+        for split, faces in splits.items():
+            if row < len(faces):
+                lines.append(f"{faces.labels[row]},{pixel_text(faces.images[row])},{usages[split]}")
+    return write_csv(tmp_path_factory.mktemp("kaggle") / "fer2013.csv", lines)
 
 
 @pytest.fixture
