@@ -16,6 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
+import json
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from datasets_on_disk import SIZES, pixel_text, write_csv
 from fake_hub import FakeHub
 from huggingface_hub import constants
 from jobs_on_tables import ROWS, write_table
+from measuring import IMAGES
 from PIL import Image
 from visiting import CHROMIUM, FAKE_CAMERA, QUIET, SCREENS, Visit
 
@@ -45,7 +47,7 @@ SLOW_FIXTURES = {"fresh_accelerator", "run_python", "hub_server", "app_url", "vi
 """Of tests that train, run Python in a process of its own, talk to a Hub, or start the app."""
 SLOW_FILTER = "bm3d"
 """It takes a second for a face; whoever has not installed it has no tests of it."""
-LONGEST_FILES = ("test_browser", "test_zoo_training", "test_faults", "test_gan", "test_training", "test_benchmark")
+LONGEST_FILES = ("test_browser", "test_zoo_training", "test_faults", "test_gan", "test_training")
 """They come first, so that none is left for one process while the others have nothing to do."""
 
 
@@ -125,6 +127,62 @@ def csv_file(tmp_path_factory, splits) -> Path:
             if row < len(faces):
                 lines.append(f"{faces.labels[row]},{pixel_text(faces.images[row])},{usages[split]}")
     return write_csv(tmp_path_factory.mktemp("kaggle") / "fer2013.csv", lines)
+
+
+@pytest.fixture(scope="session")
+def benchmark_data(tmp_path_factory, make_faces) -> Path:
+    """A train and a test split that share two images."""
+    folder = tmp_path_factory.mktemp("fer2013")
+    faces = make_faces(IMAGES, seed=5)
+    splits = {"train": np.concatenate([make_faces(4, seed=6), faces[:2]]), "validation": faces, "test": faces}
+    for split, images in splits.items():
+        rows = {"pixels": [image.ravel().tolist() for image in images], "emotion": [0] * len(images)}
+        datasets.Dataset.from_dict(rows).to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+@pytest.fixture
+def run_benchmark(
+    benchmark_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    """Run the benchmark in an empty folder with pages to fill; returns its results."""
+    from train import benchmark
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("<!-- summary:start -->\n<!-- summary:end -->\n")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "README.md").write_text(
+        "before\n<!-- results:start -->\nold\n<!-- results:end -->\n"
+        + "".join(f"<!-- {name}:start -->\n<!-- {name}:end -->\n" for name in benchmark.MEASUREMENTS)
+        + "after\n"
+    )
+
+    def run(*options: str) -> dict[str, Any]:
+        arguments = ["--data", str(benchmark_data), "--workers", "1", "--no-samples", *options]
+        benchmark.main(arguments)
+        args = benchmark.parse_args(arguments)
+        return json.loads((args.out / benchmark.chosen_measurement(args).FILE).read_text())
+
+    return run
+
+
+@pytest.fixture
+def fake_bm3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of that name that makes everything gray, or in colour black."""
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "bm3d.py").write_text(
+        "def bm3d(z, sigma_psd):\n    return 0 * z + 0.5\ndef bm3d_rgb(z, sigma_psd):\n    return 0 * z\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    monkeypatch.delitem(sys.modules, "bm3d", raising=False)
+
+
+@pytest.fixture
+def pairs(make_faces: Callable[..., np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Two pictures in colour with noise, and without."""
+    clean = np.stack([make_faces(2, seed=channel, shape=(32, 40)) for channel in range(3)], axis=-1)
+    noise = 12 * np.random.default_rng(0).standard_normal(clean.shape)
+    return np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8), clean
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from huggingface_hub.utils import validate_repo_id
+from measuring import rows_of
 from safetensors.torch import load_file
 
 from fer_denoise import Restorer
@@ -18,15 +19,8 @@ from fer_denoise.noise import TASK_RECORDS, TASKS
 from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
 from train import bundle
 from train import gan as train_gan
-from train.reporting.cards import (
-    CardError,
-    describe_recipe,
-    is_unedited,
-    make_card,
-    model_name,
-    results_file,
-    sign,
-)
+from train.reporting import cards
+from train.reporting.cards import CardError, describe_recipe, is_unedited, make_card, model_name, results_file, sign
 
 FOLDER = Path(__file__).parents[1] / "results"
 RESULTS = json.loads((FOLDER / "benchmark.json").read_text())
@@ -307,3 +301,12 @@ def test_bundling_keeps_an_edited_card(tmp_path, monkeypatch, capsys):
     assert "as I see it" in card.read_text() and "edited by hand" in capsys.readouterr().out
     bundle.main(["--overwrite-card"])
     assert card.read_text() == written
+
+
+def test_a_card_holds_the_measured_numbers_and_machine_readable_results():
+    results = json.loads((Path(__file__).parents[1] / "results" / "benchmark.json").read_text())
+    card = cards.make_card("attention-unet-low", BUNDLE / "attention-unet-low", results)
+    row = rows_of(results, "low")["attention-unet-low"]
+    assert f"{row['psnr']:.2f}" in card.text
+    assert {result.metric_type for result in card.data.eval_results} == {"psnr", "ssim"}
+    assert card.data.license_name == "research-only"

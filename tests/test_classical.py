@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from fer_denoise import classical
 from fer_denoise.classical import (
     FILTERS,
     TUNED_FILE,
@@ -17,8 +18,9 @@ from fer_denoise.classical import (
     tuned_parameters,
 )
 from fer_denoise.hub.sources import ModelNotFoundError
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.noise import TASKS
+from fer_denoise.noise import TASKS, mixed_noise
 from fer_denoise.restore import Restorer
 from fer_denoise.zoo import MODELS
 from train.tune_classical import candidates
@@ -194,3 +196,17 @@ def test_switching_median_needs_little_memory_for_a_large_black_area():
 def test_bm3d_is_listed_only_where_it_is_installed(monkeypatch):
     monkeypatch.setattr("fer_denoise.classical.find_spec", lambda name: None)
     assert available_filters() == ["median", "switching-median", "tv", "wavelet", "nl-means"]
+
+
+def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make_faces):
+    clean = make_faces(2)
+    noisy = mixed_noise(clean, 0.06, 0.1, seed=0)
+    parameters = classical.level_parameters("wavelet", 0.06, 0.1)
+    threshold = parameters.pop("impulse_threshold")
+    switched = ClassicalFilter("switching-median", {"threshold": threshold})(noisy, 0.06)
+    expected = ClassicalFilter("wavelet", parameters)(switched, 0.06)
+    np.testing.assert_array_equal(ClassicalFilter("wavelet").restore(noisy, KnownNoise(0.06, 0.1)), expected)
+    # Alone where there are none.
+    noisy = mixed_noise(clean, 0.06, 0, seed=0)
+    expected = ClassicalFilter("wavelet", classical.level_parameters("wavelet", 0.06, 0))(noisy, 0.06)
+    np.testing.assert_array_equal(ClassicalFilter("wavelet").restore(noisy, KnownNoise(0.06, 0.0)), expected)

@@ -2,15 +2,7 @@ import base64
 
 import numpy as np
 import pytest
-from datasets_on_disk import (
-    assert_same,
-    one_line,
-    pixel_text,
-    png,
-    refusal,
-    write_columns,
-    write_csv,
-)
+from datasets_on_disk import assert_same, one_line, pixel_text, png, refusal, write_columns, write_csv
 
 from fer_denoise.data import load_fer2013
 

@@ -1,91 +1,20 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from crowds import crowd_of
+from measuring import IMAGES
 
 from fer_denoise import Restorer
 from fer_denoise.data import Faces
-from fer_denoise.data.votes import Votes
 from fer_denoise.evaluate import NOISY
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE
 from train.measures import recognition, world
-from train.measures.answers import draw_faces, gains_over, score, score_votes
 from train.measures.recognition import Answers, Cell, describe, markdown_tables, summary
-from train.shared.classification import calibration_error, macro_f1
-
-LABELS = np.arange(70) % 7
-DRAWS = draw_faces(70, 200)
-
-
-def test_scores_of_a_perfect_and_of_a_constant_answer():
-    perfect = np.eye(7)[LABELS]
-    found = score(perfect, perfect, LABELS, DRAWS)
-    assert found["accuracy"] == found["macro_f1"] == found["agreement"] == 1 and found["kl_divergence"] == 0
-    constant = np.tile([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], (70, 1))
-    found = score(constant, perfect, LABELS, DRAWS)
-    assert found["accuracy"] == pytest.approx(1 / 7, abs=1e-4) and found["kl_divergence"] > 1
-    low, high = found["accuracy_interval"]
-    assert low < 1 / 7 < high and high - low < 0.2
-
-
-def test_a_gain_common_to_all_faces_is_certain_and_one_that_is_not_is_not():
-    perfect, wrong = np.ones(70, bool), np.zeros(70, bool)
-    gains = gains_over({"before": wrong}, perfect, DRAWS)
-    assert gains == {"over_before": 1.0, "over_before_interval": [1.0, 1.0]}
-    gains = gains_over({"before": np.arange(70) < 35}, perfect, DRAWS)
-    low, high = gains["over_before_interval"]
-    assert gains["over_before"] == 0.5 and 0.3 < low < 0.5 < high < 0.7
-
-
-def test_the_calibration_error_is_what_confidence_promises_too_much():
-    sure = np.full((70, 7), 0.1 / 6)
-    sure[np.arange(70), LABELS] = 0.9
-    assert calibration_error(sure, LABELS) == pytest.approx(0.1)
-    wrong = np.where(np.arange(70) < 63, LABELS, (LABELS + 1) % 7)
-    assert calibration_error(sure, wrong) == pytest.approx(0)
-    assert calibration_error(np.eye(7)[LABELS], (LABELS + 1) % 7) == pytest.approx(1)
-
-
-def test_macro_f1_weighs_every_emotion_alike():
-    labels = np.array([0] * 90 + [1] * 10)
-    answers = np.zeros(100, int)
-    assert macro_f1(answers, labels) == pytest.approx((2 * 90 / 190 + 0) / 2)
-    assert macro_f1(labels, labels) == 1
-
-
-def crowd_of(labels: np.ndarray) -> Votes:
-    """Eight of ten see what the label says; the others, that a face is neutral."""
-    counts = np.zeros((len(labels), 10), int)
-    counts[np.arange(len(labels)), labels] = 8
-    counts[:, 6] += 2
-    return Votes(counts)
-
-
-def test_the_crowd_judges_its_own_distribution_best():
-    votes = crowd_of(LABELS)
-    found = score_votes(votes.distribution, votes, DRAWS)
-    assert found["accuracy"] == found["macro_f1"] == found["disgust_recall"] == 1
-    assert found["kl_divergence"] == pytest.approx(0, abs=1e-4) and found["calibration_error"] < 1e-4
-    entropy = -(0.8 * np.log(0.8) + 0.2 * np.log(0.2)) * 6 / 7
-    assert found["cross_entropy"] == pytest.approx(entropy, abs=1e-3)
-    sure = score_votes(np.eye(7)[LABELS], votes, DRAWS)
-    assert sure["accuracy"] == 1 and sure["kl_divergence"] > 1
-    assert sure["calibration_error"] == pytest.approx(0.2 * 6 / 7, abs=1e-3)
-
-
-def test_faces_without_a_clear_majority_count_for_the_distribution_alone():
-    counts = np.zeros((70, 10), int)
-    counts[:, [0, 1]] = 5
-    counts[0] = [9, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-    counts[1] = [9, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-    half = np.tile([0.5, 0.5, 0, 0, 0, 0, 0], (70, 1))
-    half[1] = np.eye(7)[0]
-    found = score_votes(half, Votes(counts), DRAWS)
-    assert found["accuracy"] == 1 and found["disgust_recall"] is None
-    assert found["kl_divergence"] == pytest.approx(np.log(2) / 70, abs=1e-3)
 
 
 def test_every_method_is_judged_on_the_same_noise(make_faces):
@@ -137,3 +66,42 @@ def test_every_method_is_judged_on_the_same_noise(make_faces):
 def test_the_kinds_of_noise_are_those_of_the_world():
     assert all(level in world.KINDS[kind] for kind, level in recognition.KINDS)
     assert len({cell.name for cell in recognition.cells()}) == len(recognition.LEVELS) + len(recognition.KINDS)
+
+
+@pytest.mark.slow
+def test_emotions_are_recognised_before_and_after(run_benchmark, tmp_path, monkeypatch):
+    monkeypatch.setattr(recognition, "LEVELS", ((0, 0), (0.3, 0)))
+    monkeypatch.setattr(recognition, "KINDS", (("gray levels", "8"),))
+    names = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+    votes = ["Usage,Image name," + ",".join(names), *["PrivateTest,a.png,0,0,0,0,9,1,0,0,0,0"] * IMAGES]
+    (tmp_path / "votes.csv").write_text("\n".join(votes))
+    chosen = ("--emotion", "--models", "universal", "median", "--votes", str(tmp_path / "votes.csv"))
+
+    def interrupt(cell: recognition.Cell, *args) -> list:
+        if not cell.level:
+            raise KeyboardInterrupt
+        return measure_cell(cell, *args)
+
+    measure_cell = recognition.measure_cell
+    with monkeypatch.context() as patch:
+        patch.setattr(recognition, "measure_cell", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_benchmark(*chosen)
+
+    def measured_already(cell: recognition.Cell, *args) -> list:
+        assert not cell.level
+        return measure_cell(cell, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recognition, "measure_cell", measured_already)
+        run_benchmark(*chosen)
+    results = json.loads((tmp_path / "results" / recognition.FILE).read_text())
+    assert set(results["classifiers"]) == {"emotion", "emotion-noise"}
+    assert results["data"]["images"] == IMAGES and len(results["levels"]) == 2
+    assert {row["method"] for row in results["rows"]} == {NOISY, "universal", "median"}
+    assert [row["faces"] for row in results["rows"]] == [IMAGES] * 12 and results["made_of"]["votes"]
+    assert all(row["votes"]["accuracy"] >= 0 for row in results["rows"])
+    page = (tmp_path / "results" / "README.md").read_text()
+    assert f"| sigma 0.3, impulses 0% | {results['levels'][1]['noisy']:.1%} |" in page and "| gray levels: 8 |" in page
+    with pytest.raises(SystemExit, match="leave out --votes"):
+        run_benchmark("--speed", "--models", "median", "--votes", str(tmp_path / "votes.csv"))
