@@ -5,8 +5,8 @@
 Each visitor moves a slider by one step, waits until the measurements have changed, looks at them for a second, and does
 so again; first one visitor, then eight at once. Then one, two, four and eight that never pause. Beside each figure
 stands how long the server and the browsers computed for a move, for here they share the processor, as those of real
-visitors do not. Last, the same moves without browsers, by programs that send what a page sends: what the server alone
-can bear.
+visitors do not. So one visitor is watched among programs that send what seven other pages send, without a pause; and
+last, programs alone: what the server can bear.
 """
 
 import asyncio
@@ -16,6 +16,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from copy import copy
+from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -26,6 +29,8 @@ from running_app import ROOT, RunningApp
 MOVES = 20
 VISITORS = ((1, 1.0), (8, 1.0), (1, 0.0), (2, 0.0), (4, 0.0), (8, 0.0))
 """How many at once, and the seconds that each looks at a result."""
+CROWD = 7
+"""So many programs move all the time while one visitor is watched."""
 MOVE, SEED = "component_server", 4
 """Where a page asks for what a move shows, and which of the values that it sends is the seed."""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -130,10 +135,24 @@ async def measure(app: RunningApp) -> None:
                 f"for each the server computed {server:.0f} ms, the browsers {browsers:.0f} ms"
             )
         request = await one_move(browser, app.url)
+        print(
+            f"1 visitor among {CROWD} programs, none of which pauses: {said(await among_programs(browser, app, request))}"
+        )
         await browser.close()
-    for programs in (1, 8):
+    for programs in (1, CROWD + 1):
         times = await moves_without_a_browser(request, programs)
         print(f"{programs} program{'s' * (programs > 1)} instead of browsers: {said(times)}")
+
+
+async def among_programs(browser: Browser, app: RunningApp, request: Request) -> list[float]:
+    """Milliseconds from each move of a slider to its result, while programs move all the time."""
+    start = asyncio.Barrier(2)
+    moving = asyncio.create_task(move_slider(browser, app.url, start, 0))
+    others = asyncio.create_task(moves_without_a_browser(request, CROWD, count()))
+    await start.wait()
+    times = await moving
+    others.cancel()
+    return times
 
 
 async def one_move(browser: Browser, url: str) -> Request:
@@ -147,12 +166,12 @@ async def one_move(browser: Browser, url: str) -> Request:
     return await sent.value
 
 
-async def moves_without_a_browser(request: Request, programs: int) -> list[float]:
+async def moves_without_a_browser(request: Request, programs: int, moves: Iterable[int] = range(MOVES)) -> list[float]:
     """Milliseconds from each move to its answer, where so many programs move without a pause, each with its seed."""
 
     async def move_again(client: httpx.AsyncClient, number: int) -> list[float]:
         times = []
-        for seed in range(MOVES):
+        for seed in copy(moves):
             asked = json.loads(request.post_data or "")
             asked["data"][SEED] = 1000 * number + seed
             started = time.perf_counter()
