@@ -135,9 +135,8 @@ async def measure(app: RunningApp) -> None:
                 f"for each the server computed {server:.0f} ms, the browsers {browsers:.0f} ms"
             )
         request = await one_move(browser, app.url)
-        print(
-            f"1 visitor among {CROWD} programs, none of which pauses: {said(await among_programs(browser, app, request))}"
-        )
+        times = await among_programs(browser, app, request)
+        print(f"1 visitor among {CROWD} programs, none of which pauses: {said(times)}")
         await browser.close()
     for programs in (1, CROWD + 1):
         times = await moves_without_a_browser(request, programs)
