@@ -2,6 +2,7 @@
 
 import io
 import math
+import operator
 import re
 import struct
 import zlib
@@ -13,9 +14,10 @@ import numpy as np
 import png
 from PIL import ExifTags, Image
 from pillow_heif import open_heif
-from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffFileError, TiffPage, TiffWriter
+from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffPage, TiffWriter
 
 from fer_denoise.coded_colours import codes_of_heic, described
+from fer_denoise.decoding import DamagedError, UnreadableError, decoding
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_COLOUR_TYPES = {2: 3, 4: 2, 6: 4}
@@ -36,6 +38,22 @@ FIRST_ALONE = "of several pictures in a file, the first was taken"
 MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
 
+RESOLUTION_UNITS = (1, 2, 3)
+"""None, inch and centimetre."""
+NUMBERS_OF_A_PAGE = (
+    "imagewidth",
+    "imagelength",
+    "tilewidth",
+    "tilelength",
+    "rowsperstrip",
+    "samplesperpixel",
+    "bitspersample",
+    "photometric",
+    "compression",
+    "predictor",
+)
+"""What in a broken TIFF may be something else than one number."""
+
 
 @dataclass(frozen=True)
 class DeepPicture:
@@ -43,7 +61,8 @@ class DeepPicture:
 
     Attributes:
         sizes: width and height of each frame.
-        decode: gives the frames, each (H, W) or (H, W, C) of one dtype; C is 2 or 4 where there is transparency.
+        decode: gives the frames, each (H, W) or (H, W, C) of one dtype; C is 2 or 4 where there is transparency. It
+            raises what `deep_picture` does.
         white: the number that the file says is white; None where it says nothing.
         orientation: how the frames are to be turned, as EXIF numbers it.
         info: what else is to be kept, in the words of Pillow.
@@ -62,7 +81,8 @@ def deep_picture(file: BinaryIO) -> DeepPicture | None:
     """What `file` holds, or None where it is for Pillow to read.
 
     Raises:
-        ValueError: it is of a kind that nothing here reads; the message says how to save it instead.
+        UnreadableError: it is of a kind that nothing here reads.
+        DamagedError: it is broken.
     """
     start = file.read(26)
     file.seek(0)
@@ -149,9 +169,9 @@ def with_opacity(pixels: np.ndarray, key_colour: int | tuple[int, ...]) -> np.nd
 
 def _tiff(file: BinaryIO) -> DeepPicture | None:
     try:
-        tiff = TiffFile(file)
-        pages = [page.aspage() for page in tiff.pages]
-    except (TiffFileError, RuntimeError):
+        with decoding():
+            pages = _pages(TiffFile(file))
+    except DamagedError:
         # Pillow knows what to say of it, or reads more than tifffile does.
         return None
     finally:
@@ -162,21 +182,24 @@ def _tiff(file: BinaryIO) -> DeepPicture | None:
         return None
     if not all(map(_is_readable, pages)):
         if signed:
-            raise ValueError(f"it holds signed numbers, compressed in a way that is not read; {SAVE_DEEP}")
+            raise UnreadableError(f"it holds signed numbers, compressed in a way that is not read; {SAVE_DEEP}")
         return None
     first = pages[0]
     if any(page.dtype != first.dtype for page in pages):
-        raise ValueError("its pages hold different kinds of numbers; save each as a file of its own")
+        raise UnreadableError("its pages hold different kinds of numbers; save each as a file of its own")
     for page in pages:
         _check_page(page)
-    tags = {name: first.tags[name].value for name in ("MaxSampleValue", "Orientation") if name in first.tags}
-    # One number, or one for each channel.
-    whites = {*np.ravel(tags.get("MaxSampleValue", 0)).tolist()}
+    with decoding():
+        tags = {name: first.tags[name].value for name in ("MaxSampleValue", "Orientation") if name in first.tags}
+        # As bytes, for letters such as that of micrometres are none of ASCII, to which text is confined.
+        info: dict[str, Any] = {"icc_profile": first.iccprofile, "description": first.description.encode()}
+        resolution, unit = first.get_resolution(), int(first.resolutionunit)
+        if "XResolution" in first.tags and unit in RESOLUTION_UNITS and all(0 < side < 2**32 for side in resolution):
+            info["x_resolution"], info["y_resolution"] = resolution
+            info["resolution_unit"] = unit
+        # One number, or one for each channel.
+        whites = {*np.ravel(tags.get("MaxSampleValue", 0)).tolist()}
     white = whites.pop() if len(whites) == 1 else None
-    info: dict[str, Any] = {"icc_profile": first.iccprofile, "description": first.description}
-    if "XResolution" in first.tags:
-        info["x_resolution"], info["y_resolution"] = first.get_resolution()
-        info["resolution_unit"] = int(first.resolutionunit)
     return DeepPicture(
         [(page.imagewidth, page.imagelength) for page in pages],
         lambda: [_decode_page(page) for page in pages],
@@ -184,6 +207,18 @@ def _tiff(file: BinaryIO) -> DeepPicture | None:
         orientation=tags.get("Orientation", 1),
         info={name: value for name, value in info.items() if value},
     )
+
+
+def _pages(tiff: TiffFile) -> list[TiffPage]:
+    """The pages of a TIFF, of which all that is asked here is as it should be; else something is raised."""
+    pages: dict[int, TiffPage] = {}
+    for page in tiff.pages:
+        if page.offset in pages:
+            raise RuntimeError("its pages go round in a circle")
+        pages[page.offset] = page.aspage()
+        for name in NUMBERS_OF_A_PAGE:
+            operator.index(getattr(pages[page.offset], name))
+    return list(pages.values())
 
 
 def _is_readable(page: TiffPage) -> bool:
@@ -197,7 +232,7 @@ def _check_page(page: TiffPage) -> None:
     kinds: dict[int, int] = {PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RGB: 3}
     if page.photometric not in kinds or page.samplesperpixel != kinds[page.photometric] + transparent:
         kind = getattr(page.photometric, "name", page.photometric)
-        raise ValueError(
+        raise UnreadableError(
             f"it has {page.samplesperpixel} samples a pixel of kind {kind}; save it in gray, black as 0, or as RGB"
         )
 
@@ -205,17 +240,19 @@ def _check_page(page: TiffPage) -> None:
 def _decode_page(page: TiffPage) -> np.ndarray:
     area = page.tilewidth * page.tilelength if page.is_tiled else page.imagewidth * page.rowsperstrip
     if page.is_tiled and area > LARGEST_TILE:
-        raise ValueError(f"its tiles have {page.tilewidth}x{page.tilelength} pixels; save it without tiles")
+        raise UnreadableError(f"its tiles have {page.tilewidth}x{page.tilelength} pixels; save it without tiles")
     if page.compression in DEFLATE:
         most = area * page.samplesperpixel * page.bitspersample // 8
-        for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
-            page.parent.filehandle.seek(start)
-            _check_inflated(page.parent.filehandle.read(length), most)
-    pixels = page.asarray()
-    if page.axes == "SYX":
-        pixels = np.moveaxis(pixels, 0, -1)
+        with decoding():
+            for start, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+                page.parent.filehandle.seek(start)
+                _check_inflated(page.parent.filehandle.read(length), most)
     if page.axes not in ("YX", "YXS", "SYX"):
-        raise ValueError(f"its pages have the axes {page.axes}; save each plane as a page")
+        raise UnreadableError(f"its pages have the axes {page.axes}; save each plane as a page")
+    with decoding():
+        pixels = page.asarray()
+        if page.axes == "SYX":
+            pixels = np.moveaxis(pixels, 0, -1)
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
@@ -223,17 +260,19 @@ def _check_inflated(compressed: bytes, most: int) -> None:
     """Refuse what would fill the memory: neither tifffile nor pypng asks how much comes out.
 
     Raises:
-        ValueError: it is more than `most` bytes.
+        DamagedError: it is more than `most` bytes, or broken.
     """
-    if len(zlib.decompressobj().decompress(compressed, most + 1)) > most:
-        raise ValueError("it holds more pixels than it says")
+    with decoding():
+        inflated = zlib.decompressobj().decompress(compressed, most + 1)
+    if len(inflated) > most:
+        raise DamagedError("it holds more pixels than it says")
 
 
 def _check_jpeg(file: BinaryIO) -> None:
     """Say what a JPEG is that Pillow takes for no picture.
 
     Raises:
-        ValueError: it has more than 8 bits, or is of a kind without loss.
+        UnreadableError: it has more than 8 bits, or is of a kind without loss.
     """
     try:
         file.seek(2)
@@ -242,9 +281,9 @@ def _check_jpeg(file: BinaryIO) -> None:
             marker, length, bits = struct.unpack(">xBHB", head)
             if marker in FRAMES:
                 if bits != 8:
-                    raise ValueError(f"it is a JPEG of {bits} bits, and only those of 8 are read; {SAVE_DEEP}")
+                    raise UnreadableError(f"it is a JPEG of {bits} bits, and only those of 8 are read; {SAVE_DEEP}")
                 if marker in LOSSLESS_FRAMES:
-                    raise ValueError(f"it is a lossless JPEG, which is not read; {SAVE_DEEP}")
+                    raise UnreadableError(f"it is a lossless JPEG, which is not read; {SAVE_DEEP}")
                 return
             # A marker may be padded.
             file.seek(-4 if marker == 0xFF else length - 3, io.SEEK_CUR)
@@ -271,7 +310,10 @@ def _pnm(file: BinaryIO) -> DeepPicture | None:
         if plain:
             numbers = _plain_numbers(content[start:])[: math.prod(shape)].clip(0, 2 ** (8 * dtype.itemsize) - 1)
         else:
-            numbers = np.frombuffer(content[start:end], dtype.newbyteorder(">"))
+            whole = (len(content[start:end]) // dtype.itemsize) * dtype.itemsize
+            numbers = np.frombuffer(content[start : start + whole], dtype.newbyteorder(">"))
+        if len(numbers) < math.prod(shape):
+            raise DamagedError(f"it ends after {len(numbers)} of {math.prod(shape)} numbers")
         return [numbers.astype(dtype).reshape(shape)]
 
     others = re.match(rb"\s*P[1-7]\s", content[end : end + 99])
@@ -282,11 +324,11 @@ def _plain_numbers(text: bytes) -> np.ndarray:
     """The whole numbers of a plain PGM or PPM.
 
     Raises:
-        ValueError: it holds something else.
+        DamagedError: it holds something else.
     """
     text = re.sub(rb"#[^\r\n]*", b"", text).strip()
     if not re.fullmatch(rb"[\d\s]*", text):
-        raise ValueError("it holds what is no whole number")
+        raise DamagedError("it holds what is no whole number")
     return np.fromstring(text.decode(), np.int64, sep=" ")
 
 
@@ -297,20 +339,23 @@ def _heic(file: BinaryIO) -> DeepPicture | None:
     if b"avif" in kinds:
         return None
     try:
-        heic = open_heif(file, convert_hdr_to_8bit=False, hdr_to_16bit=False)
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError):
+        with decoding():
+            heic = open_heif(file, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+            main = heic[heic.primary_index]
+    except DamagedError:
         # Pillow knows what to say of it.
         return None
     finally:
         file.seek(0)
-    main = heic[heic.primary_index]
     white = 2 ** main.info["bit_depth"] - 1
     if white == 255:
         return None
 
     def decode() -> list[np.ndarray]:
         # Spread over 16 bits, for a PNG cannot say that 1023 is white.
-        return [np.rint(np.asarray(main) * (65535 / white)).astype(np.uint16)]
+        with decoding():
+            pixels = np.asarray(main)
+        return [np.rint(pixels * (65535 / white)).astype(np.uint16)]
 
     profile, lost = main.info.get("icc_profile"), ""
     if not profile and main.mode.startswith("RGB"):
@@ -326,22 +371,25 @@ def _heic(file: BinaryIO) -> DeepPicture | None:
 
 
 def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
-    with Image.open(file, formats=("PNG",)) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ValueError("it is an animation of 16 bits; save its frames as a TIFF")
+    with decoding(), Image.open(file, formats=("PNG",)) as picture:
+        frames = getattr(picture, "n_frames", 1)
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-        info: dict[str, Any] = {key: picture.info[key] for key in ("icc_profile", "dpi") if key in picture.info}
-        key_colour = picture.info.get("transparency")
+        found = dict(picture.info)
+    if frames > 1:
+        raise UnreadableError("it is an animation of 16 bits; save its frames as a TIFF")
+    info: dict[str, Any] = {key: found[key] for key in ("icc_profile", "dpi") if key in found}
+    key_colour = found.get("transparency")
     file.seek(0)
 
     def decode() -> list[np.ndarray]:
         content = file.read()
-        compressed = b"".join(data for kind, data in png.Reader(bytes=content).chunks() if kind == b"IDAT")
+        with decoding():
+            compressed = b"".join(data for kind, data in png.Reader(bytes=content).chunks() if kind == b"IDAT")
         # An interlaced picture has more rows, each with a byte of its own.
         _check_inflated(compressed, 2 * size[1] * (1 + size[0] * samples * 2))
-        _, _, rows, _ = png.Reader(bytes=content).read()
-        pixels = np.vstack([np.asarray(row, np.uint16) for row in rows])
-        pixels = pixels.reshape(size[1], size[0], samples)
+        with decoding():
+            _, _, rows, _ = png.Reader(bytes=content).read()
+            pixels = np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(size[1], size[0], samples)
         return [pixels if key_colour is None else with_opacity(pixels, key_colour)]
 
     return DeepPicture([size], decode, orientation=orientation, info=info)

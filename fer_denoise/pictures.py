@@ -4,7 +4,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
 from fer_denoise.coded_colours import codes_of_avif, codes_of_heic, described
+from fer_denoise.decoding import DamagedError, UnreadableError, decoding
 from fer_denoise.deep_pictures import (
     MAIN_ALONE,
     DeepPicture,
@@ -284,35 +285,44 @@ def _opened(source: str | Path | BinaryIO, name: str | None = None) -> Iterator[
         with warnings.catch_warnings():
             # The check of sizes replaces Pillow's own warning.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with open(source, "rb") if isinstance(source, str | Path) else nullcontext(source) as file:
-                try:
-                    deep = deep_picture(file)
-                except ValueError as error:
-                    raise PictureError(f"{name} cannot be read: {error}") from error
+            with _file(source, name) as file:
+                deep = deep_picture(file)
                 if deep is not None:
                     _check_sizes(deep.sizes, name)
                     yield deep, name
                     return
-                with Image.open(file, formats=FORMATS) as picture:
+                with decoding():
+                    picture = Image.open(file, formats=FORMATS)
+                with picture:
                     _check_sizes([picture.size] * _frame_count(picture), name)
                     yield picture, name
-    except PictureError:
-        raise
-    except FileNotFoundError as error:
-        raise PictureError(f"{name}: no such file; check the path") from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} is too large to open safely; {_shrink_hint()}") from error
     except UnidentifiedImageError as error:
         raise PictureError(
             f"{name} is not a picture, or of a kind that is not read here; choose a PNG, JPEG, WebP, TIFF or BMP file"
         ) from error
-    except Exception as error:
+    except UnreadableError as error:
+        raise PictureError(f"{name} cannot be read: {error}") from error
+    except DamagedError as error:
         raise PictureError(f"{name} is damaged or incomplete ({error}); save it again, best as PNG") from error
+
+
+def _file(source: str | Path | BinaryIO, name: str) -> AbstractContextManager[BinaryIO]:
+    if not isinstance(source, str | Path):
+        return nullcontext(source)
+    try:
+        return open(source, "rb")
+    except FileNotFoundError as error:
+        raise PictureError(f"{name}: no such file; check the path") from error
+    except OSError as error:
+        raise PictureError(f"{name} cannot be read ({error.strerror}); choose a file that can be opened") from error
 
 
 def _frame_count(picture: Image.Image) -> int:
     """The frames of an animation or a stack; what else a JPEG or HEIC may hold is no frame."""
-    return getattr(picture, "n_frames", 1) if picture.format in WITH_FRAMES else 1
+    with decoding():
+        return getattr(picture, "n_frames", 1) if picture.format in WITH_FRAMES else 1
 
 
 def _check_sizes(sizes: list[tuple[int, int]], name: str) -> None:
@@ -361,7 +371,8 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
     # Where it holds several and they are no frames, the main one is open.
     first = opened.tell()
     for index in range(first, first + _frame_count(opened)):
-        opened.seek(index)
+        with decoding():
+            opened.seek(index)
         _check_sizes([opened.size], name)
         pixels, note = _to_pixels(opened, white, name)
         frames.append(pixels)
@@ -371,9 +382,11 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
         notes.add("1 bit became 8" if bits == 1 else f"{bits} bits became 8")
     if any(durations) and len(frames) > 1:
         info["duration"] = durations
-    if opened.format not in WITH_FRAMES and getattr(opened, "n_frames", 1) > 1:
+    with decoding():
+        in_all = getattr(opened, "n_frames", 1)
+        opened.seek(first)
+    if opened.format not in WITH_FRAMES and in_all > 1:
         notes.add(MAIN_ALONE)
-    opened.seek(first)
     as_rgb = opened.mode in ("RGB", "RGBA") and opened.format not in ALWAYS_COLOUR
     return _finished(frames, 2**bits - 1 if 8 < bits < 16 else None, as_rgb, gray, white, info, notes, name)
 
@@ -449,7 +462,8 @@ def _as_gray(frame: np.ndarray, gray: bool) -> np.ndarray:
 
 def _to_pixels(picture: Image.Image, white: float | None, name: str) -> tuple[np.ndarray, str]:
     """The current frame, uint8 (H, W) or (H, W, 3), or deeper (H, W), and what was changed."""
-    frame = ImageOps.exif_transpose(picture)
+    with decoding():
+        frame = ImageOps.exif_transpose(picture)
     if frame.mode in DEEP_MODES:
         pixels = np.asarray(frame)
         pixels = pixels.astype(np.uint16 if picture.format == "PNG" else pixels.dtype.newbyteorder("="), copy=False)
@@ -458,14 +472,17 @@ def _to_pixels(picture: Image.Image, white: float | None, name: str) -> tuple[np
             (pixels, "") if key_colour is None else _on_white(with_opacity(pixels[..., None], key_colour), white, name)
         )
     if frame.has_transparency_data:
-        rgba = frame.convert("RGBA")
+        with decoding():
+            rgba = frame.convert("RGBA")
         seen = rgba.getchannel("A").getextrema() != (255, 255)
         frame = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
         return np.asarray(frame), TRANSPARENT if seen else ""
     if frame.mode in ("L", "RGB"):
         return np.asarray(frame), ""
     note = f"{frame.mode} became RGB" if frame.mode in OTHER_COLOURS else ""
-    return np.asarray(frame.convert("L" if frame.mode == "1" else "RGB")), note
+    with decoding():
+        frame = frame.convert("L" if frame.mode == "1" else "RGB")
+    return np.asarray(frame), note
 
 
 def _on_white(pixels: np.ndarray, white: float | None, name: str) -> tuple[np.ndarray, str]:
@@ -505,7 +522,8 @@ def _bits(picture: Image.Image) -> int:
         picture.fp.seek(0)
         return avif_bits(picture.fp.read())
     if isinstance(picture, TiffImageFile) and picture.mode != "1":
-        return max(picture.tag_v2.get(258, (8,)))
+        with decoding():
+            return max(map(int, picture.tag_v2.get(258, (8,))))
     return _gray_bits(picture)
 
 
@@ -532,7 +550,12 @@ def _kept_info(picture: Image.Image) -> dict[str, Any]:
         info.pop("icc_profile", None)
     if isinstance(picture, TiffImageFile):
         tags = {270: "description", 282: "x_resolution", 283: "y_resolution", 296: "resolution_unit"}
-        info |= {key: picture.tag_v2[tag] for tag, key in tags.items() if tag in picture.tag_v2}
+        with decoding():
+            info |= {key: picture.tag_v2[tag] for tag, key in tags.items() if tag in picture.tag_v2}
+            if isinstance(text := info.get("description"), str):
+                # As bytes, which come out as they came in: of text, Pillow would write a question mark for each letter
+                # that is none of ASCII.
+                info["description"] = text.encode("latin-1")
     elif all(0 < side < 1e5 for side in picture.info.get("dpi", (0,))):
         info["dpi"] = picture.info["dpi"]
     return info

@@ -17,7 +17,9 @@ from typing import Any
 
 import httpx
 import numpy as np
+import png
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -49,7 +51,14 @@ MODES = {
     "GIF": ["L", "P"],
     "PPM": ["1", "L", "RGB"],
     "HEIF": ["L", "RGB", "RGBA"],
+    "AVIF": ["L", "RGB"],
 }
+OWN_READERS = {
+    "deep TIFF": ["u2", "i1", "i2", "f4", "f8"],
+    "deep PNG": ["RGB", "RGBA"],
+    "PNM": ["P2", "P3", "P5", "P6"],
+}
+"""What Pillow does not read, and the kinds of it."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -62,22 +71,14 @@ def memory():
 @st.composite
 def picture_files(draw) -> bytes:
     """A file of some format and mode, whole or with bytes changed, cut out, doubled or cut off."""
-    kind = draw(st.sampled_from(list(MODES)))
-    mode = draw(st.sampled_from(MODES[kind]))
+    kind = draw(st.sampled_from([*MODES, *OWN_READERS]))
+    mode = draw(st.sampled_from({**MODES, **OWN_READERS}[kind]))
     width, height = draw(st.integers(1, 70)), draw(st.integers(1, 70))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    channels = len(Image.new(mode, (1, 1)).getbands())
-    if mode == "I;16":
-        pixels = Image.fromarray(rng.integers(0, 2**16, (height, width), dtype=np.uint16))
-    elif mode == "F":
-        pixels = Image.fromarray(rng.normal(0.5, draw(st.sampled_from([0.1, 1.0, 1e30])), (height, width)).astype("f4"))
-    else:
-        pixels = Image.frombytes(mode, (width, height), rng.bytes(width * height * channels))
-    file = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = draw(st.integers(0, 9))
-    pixels.save(file, kind, **({"exif": exif} if kind in ("PNG", "JPEG", "WEBP", "TIFF") else {}))
-    content = bytearray(file.getvalue())
+    whole = own_file if kind in OWN_READERS else pillow_file
+    content = bytearray(whole(draw, kind, mode, (width, height), rng, exif))
     for _ in range(draw(st.integers(0, 4))):
         place = draw(st.integers(0, len(content) - 1)) if content else 0
         length = draw(st.integers(1, 40))
@@ -91,6 +92,46 @@ def picture_files(draw) -> bytes:
             case "cut off":
                 del content[place:]
     return bytes(content)
+
+
+def own_file(draw, kind: str, mode: str, size: tuple[int, int], rng: np.random.Generator, exif: Image.Exif) -> bytes:
+    """A file that this package reads itself, or by tifffile or pypng."""
+    (width, height), file = size, io.BytesIO()
+    if kind == "deep TIFF":
+        channels = draw(st.sampled_from([(), (3,)]))
+        pixels = (rng.random((height, width, *channels)) * (1 if mode.startswith("f") else 100)).astype(mode)
+        tifffile.imwrite(
+            file,
+            pixels,
+            compression=draw(st.sampled_from([None, "zlib"])),
+            **({"photometric": "rgb"} if channels else {}),
+        )
+    elif kind == "deep PNG":
+        rows = rng.integers(0, 2**16, (height, width * len(mode)))
+        options = {"alpha": mode == "RGBA", "bitdepth": 16, "interlace": draw(st.booleans())}
+        png.Writer(width, height, greyscale=False, **options).write(file, rows.tolist())
+    else:
+        white = draw(st.sampled_from([1, 100, 255, 4095, 65535]))
+        numbers = rng.integers(0, white + 1, height * width * (3 if mode in ("P3", "P6") else 1))
+        plain = " ".join(map(str, numbers)).encode()
+        body = plain if mode in ("P2", "P3") else numbers.astype(">u2" if white > 255 else "u1").tobytes()
+        file.write(f"{mode}\n{width} {height}\n{white}\n".encode() + body)
+    return file.getvalue()
+
+
+def pillow_file(draw, kind: str, mode: str, size: tuple[int, int], rng: np.random.Generator, exif: Image.Exif) -> bytes:
+    """A file as Pillow writes it."""
+    width, height = size
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    if mode == "I;16":
+        pixels = Image.fromarray(rng.integers(0, 2**16, (height, width), dtype=np.uint16))
+    elif mode == "F":
+        pixels = Image.fromarray(rng.normal(0.5, draw(st.sampled_from([0.1, 1.0, 1e30])), (height, width)).astype("f4"))
+    else:
+        pixels = Image.frombytes(mode, (width, height), rng.bytes(width * height * channels))
+    file = io.BytesIO()
+    pixels.save(file, kind, **({"exif": exif} if kind in ("PNG", "JPEG", "WEBP", "TIFF") else {}))
+    return file.getvalue()
 
 
 def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> tuple[Any, str]:

@@ -2,6 +2,7 @@ import re
 import struct
 import tracemalloc
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import png
@@ -386,6 +387,86 @@ def test_a_tiff_of_15_bits_tells_its_white_once_or_for_each_channel(tmp_path, wh
     assert picture.white == 32767 and lossless_suffix(picture) == ".tif"
     with pytest.raises(PictureError, match=r"white would no longer be 32767; choose \.tif"):
         write_picture(tmp_path / "a.png", picture)
+
+
+FAULTS = [KeyError, AttributeError, NameError, TypeError, ValueError, IndexError, OSError]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("own", "name"),
+    [
+        ("pictures._kept_info", "a.png"),
+        ("pictures._finished", "a.jpg"),
+        ("pictures._to_pixels", "a.bmp"),
+        ("pictures.deep_picture", "a.webp"),
+        ("pictures._turned", "16.tif"),
+        ("deep_pictures._check_page", "16.tif"),
+        ("deep_pictures._decode_page", "16.tif"),
+        ("deep_pictures._plain_numbers", "plain.pgm"),
+    ],
+)
+def test_a_fault_of_our_own_is_not_told_as_a_damaged_file(save_image, monkeypatch, own, name, fault):
+    path = save_image(name, Image.fromarray(deep("16.tif") if name == "16.tif" else GRADIENT))
+    if name == "plain.pgm":
+        path.write_bytes(b"P2 8 8 255 " + b"7 " * 64)
+
+    def broken(*_args: object) -> None:
+        raise fault("ours")
+
+    read_picture(path)
+    monkeypatch.setattr(f"fer_denoise.{own}", broken)
+    with pytest.raises(fault, match="ours") as caught:
+        read_picture(path)
+    assert not isinstance(caught.value, PictureError)
+
+
+@pytest.mark.parametrize("error", [KeyError, TypeError, ValueError, IndexError, OSError, SyntaxError, struct.error])
+@pytest.mark.parametrize(
+    ("decoder", "name"), [("PIL.ImageFile.ImageFile.load", "a.png"), ("tifffile.TiffPage.asarray", "16.tif")]
+)
+def test_what_a_decoder_raises_is_told_as_a_damaged_file(save_image, monkeypatch, decoder, name, error):
+    path = save_image(name, Image.fromarray(deep("16.tif") if name == "16.tif" else GRADIENT))
+
+    def broken(*_args: object) -> None:
+        raise error("theirs")
+
+    monkeypatch.setattr(decoder, broken)
+    assert "is damaged or incomplete" in refusal(path) and "theirs" in refusal(path)
+
+
+def test_a_tiff_whose_pages_go_round_in_a_circle_does_not_hang(tmp_path):
+    path = tmp_path / "round.tif"
+    tifffile.imwrite(path, np.zeros((120, 8, 8), np.uint16), photometric="minisblack", metadata=None, contiguous=False)
+    with tifffile.TiffFile(path) as whole:
+        last, earlier = whole.pages[-1], whole.pages[105]
+        place = last.offset + 2 + 12 * len(last.tags)
+    content = bytearray(path.read_bytes())
+    assert content[place : place + 4] == bytes(4)
+    content[place : place + 4] = struct.pack("<I", earlier.offset)
+    path.write_bytes(content)
+    with suppress(PictureError):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_description_in_other_letters_is_kept(tmp_path, dtype):
+    described = {"description": "unit=µm, Größe 日本".encode(), "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", np.full((9, 9), np.iinfo(dtype).max, dtype), **described)
+    write_picture(tmp_path / "b.tif", read_picture(tmp_path / "a.tif"))
+    with tifffile.TiffFile(tmp_path / "b.tif") as result:
+        assert result.pages[0].description.encode() == described["description"]
+
+
+def test_a_unit_of_resolution_that_there_is_not_is_left_out(tmp_path):
+    pixels = np.full((9, 9), 65535, np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, resolution=(7.5, 7.5), resolutionunit=3)
+    content = (tmp_path / "a.tif").read_bytes()
+    tag = struct.pack("<HHIH", 296, 3, 1, 3)
+    assert content.count(tag) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(tag, struct.pack("<HHIH", 296, 3, 1, 32769)))
+    write_picture(tmp_path / "b.tif", read_picture(tmp_path / "a.tif"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "b.tif"), pixels)
 
 
 def test_a_largest_value_that_a_tiff_of_8_bits_counts_is_not_its_white(tmp_path):

@@ -244,17 +244,29 @@ def decode_picture(
 def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
     """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
     *archives, file_or_url = (path or "").split("::")
+
+    def refused(reason: object) -> DataError:
+        return DataError(f"{place}: the image cannot be read ({reason}); replace or remove it")
+
+    # Whoever made the dataset is not to choose whom this machine calls.
+    known = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
+    if not known or not (file_or_url.startswith("hf://") or _is_file(file_or_url)):
+        raise refused(f"{path or 'nothing'} is no file here or on the Hub")
+    if repo is not None and not _belongs_to(repo, file_or_url):
+        raise refused(f"{path} did not come with {repo}, which is not to choose what else is read")
     try:
-        # Whoever made the dataset is not to choose whom this machine calls.
-        known = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
-        if not known or not (file_or_url.startswith("hf://") or Path(file_or_url).is_file()):
-            raise ValueError(f"{path or 'nothing'} is no file here or on the Hub")
-        if repo is not None and not _belongs_to(repo, file_or_url):
-            raise ValueError(f"{path} did not come with {repo}, which is not to choose what else is read")
         with xopen(path, "rb") as opened:
             return opened.read()
+    # The readers of a dozen kinds of archives, and the network, which raise whatever they like.
     except Exception as error:
-        raise DataError(f"{place}: the image cannot be read ({error}); replace or remove it") from error
+        raise refused(error) from error
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that no system takes
+        return False
 
 
 def _belongs_to(repo: str, file: str) -> bool:

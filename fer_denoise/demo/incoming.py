@@ -1,6 +1,8 @@
 """What visitors send to have it restored at once: pictures, tables of pictures, and ZIPs of both."""
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -120,5 +122,5 @@ def _read_member(path: Path, member: zipfile.ZipInfo, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
             # With a limit, whatever the archive says of its size: without one, all would be unpacked at first.
             return file.read(MAX_MEGABYTES * 10**6)
-    except Exception as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError, ValueError) as error:
         raise PictureError(f"{name} cannot be unpacked ({error}); pack it again") from error
