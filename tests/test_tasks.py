@@ -19,7 +19,6 @@ RECORD = """        Task(
     )
 }
 """
-
 USE_THE_FOURTH = """
 from pathlib import Path
 
@@ -102,3 +101,10 @@ def test_a_task_is_found_by_the_level_of_its_noise(task):
 
 def test_no_task_is_without_noise_or_of_another_level():
     assert [task_at(*levels) for levels in ((0, 0), (0.03, 0), (0, 0.2))] == [None] * 3
+
+
+def test_tasks_have_the_levels_of_the_specification():
+    assert list(TASKS) == ["low", "high", "salt_pepper"]
+    assert TASKS["low"] == GaussianNoise(sigma=0.02)
+    assert TASKS["high"] == GaussianNoise(sigma=0.06)
+    assert TASKS["salt_pepper"] == SaltAndPepperNoise(amount=0.1, salt_vs_pepper=0.5)

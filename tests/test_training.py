@@ -21,19 +21,17 @@ from training_data import (
 )
 
 import train.unet
-from fer_denoise.data import Faces, load_fer2013
+from fer_denoise.data import load_fer2013
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from fer_denoise.restore import Restorer
-from train import benchmark, tune_classical
 from train.shared import epochs, run_folder, sampling, supervised
 from train.shared.checkpoint import save_checkpoint
-from train.shared.faces import VALIDATION_SEED, NoisyFaces
+from train.shared.faces import VALIDATION_SEED
 
 EPOCHS = 3
 pytestmark = pytest.mark.usefixtures("fresh_accelerator")
-
 LOG_KEYS = {"epoch", "train_loss", "validation_loss", "validation_psnr", "learning_rate", "seconds"}
 
 
@@ -134,23 +132,6 @@ def test_a_schedule_that_was_foreseen_badly_is_mended_after_the_first_epoch(data
     assert_same_tensors(*(load_file(out / "model" / "model.safetensors") for out in runs))
 
 
-@pytest.mark.parametrize(
-    ("foreseen", "took", "left", "expected"),
-    [
-        (20, 10, 190, 20),
-        (20, 10.5, 189.5, 20),
-        (20, 5, 195, 40),
-        (20, 20, 180, 10),
-        (2, 100, 20, 2),
-        (5, 100, 20, 2),
-        (1, 100, -40, 1),
-        (1, 20, 40, 3),
-    ],
-)
-def test_the_first_epoch_tells_how_many_fit(foreseen, took, left, expected):
-    assert epochs.epochs_after_first(foreseen, took, left, Accelerator(cpu=True)) == expected
-
-
 class Clock:
     """Tells these times, one after the other, and the last ever after."""
 
@@ -238,24 +219,6 @@ def test_the_origins_recipe_halves_the_rate_and_stops_early(data, tmp_path, monk
     assert rates == [1e-3] * 4 + [5e-4] * 2
     train.unet.main(options(data, tmp_path, "--resume", epochs=20))
     assert len(read_log(tmp_path)) == 6
-
-
-def test_no_face_is_trained_with_the_noise_of_one_that_must_not_be_seen(make_faces):
-    faces = {split: Faces(make_faces(3), np.zeros(3, int), "") for split in ("train", "validation")}
-    for seed in (0, VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
-        cpu = torch.device("cpu")
-        drawn = NoisyFaces(faces, TASKS["high"], cpu, seed=seed, fresh_noise=False, flips=False)
-        noisy, _ = drawn.draw(torch.arange(3), sampling.generator(0))
-        for other in (VALIDATION_SEED, tune_classical.SEED, benchmark.SEED):
-            assert not np.allclose(noisy[:, 0], TASKS["high"](faces["train"].images, seed=other))
-
-
-def test_a_face_and_its_fixed_noise_are_mirrored_together(make_faces):
-    faces = {split: Faces(make_faces(8), np.zeros(8, int), "") for split in ("train", "validation")}
-    drawn = NoisyFaces(faces, TASKS["low"], torch.device("cpu"), seed=0, fresh_noise=False, flips=True)
-    noisy, clean = drawn.draw(torch.arange(8), sampling.generator(0))
-    assert (clean[:, 0] != sampling.as_float(drawn.clean)[:, 0]).any()
-    assert (noisy - clean).abs().mean() < 0.03
 
 
 def test_a_model_that_is_there_has_its_widths(data, tmp_path):
