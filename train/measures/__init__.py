@@ -9,4 +9,8 @@ A measurement is a module with this face:
 - `methods()`: names of the methods of this package that it measures where none are chosen;
 - `measure(request)`: measures what a `train.measures.request.Request` asks for, keeps it in `FILE`, and returns it;
 - `tables(results)`: Markdown of the results, each by the name of its marks on a page of `train.reporting.report.PAGES`.
+
+What is a figure for each method in each of many cells is kept by `train.reporting.results.Scores`, so that an
+interrupted run goes on. What is whole in itself, such as rows in which methods are compared face by face or take turns,
+is kept by `save`, once `load_previous` has told that nothing is lost by that.
 """
