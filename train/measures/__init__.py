@@ -12,5 +12,5 @@ A measurement is a module with this face:
 
 What is a figure for each method in each of many cells is kept by `train.reporting.results.Scores`, so that an
 interrupted run goes on. What is whole in itself, such as rows in which methods are compared face by face or take turns,
-is kept by `save`, once `load_previous` has told that nothing is lost by that.
+is kept by `save`, once `load_previous` and `Request.lose_nothing` have found that nothing is lost by that.
 """
