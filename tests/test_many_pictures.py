@@ -25,6 +25,7 @@ from fer_denoise.demo.batch_report import Row, as_csv
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.fair_queue import FairQueue
+from fer_denoise.demo.job_controls import ANYTHING
 from fer_denoise.demo.many_pictures import ManyPictures
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.metrics import psnr, ssim
@@ -136,6 +137,24 @@ def test_depth_and_frames_are_kept(tmp_path):
     assert answer.archive["100.pgm"].startswith(b"P5\n60 40\n100\n")
     assert pixels_of(answer.archive["float.tif"]).dtype == np.float32
     assert "say what number is white" in answer.report[0]["remark"]
+
+
+def made_from(*paths: Path, clean: tuple[Path, ...] = ()) -> list:
+    """What the page takes the results at the end for."""
+    with unvisited_page():
+        many = ManyPictures(RESTORERS, Cancellations(), FairQueue())
+    chosen, request = [str(path) for path in paths], SimpleNamespace(session_hash="me")
+    *_, last = many.restore_all(chosen, [str(path) for path in clean], "median", None, request, gr.Progress())
+    return last[many.job._source]
+
+
+def test_results_are_made_from_white_only_where_it_may_decide_them(tmp_path):
+    plain = save(tmp_path / "a.png", PHOTO)
+    deep = save(tmp_path / "deep" / "a.png", PHOTO[..., 0].astype(np.uint16) * 257)
+    dark = save(tmp_path / "dark.png", PHOTO[..., 0].astype(np.uint16))
+    assert made_from(plain) == [[str(plain)], [], "median", ANYTHING]
+    for paths, clean in (((deep,), ()), ((plain, dark), ()), ((plain,), (deep,))):
+        assert made_from(*paths, clean=clean) == [[*map(str, paths)], [*map(str, clean)], "median", None]
 
 
 def test_faces_are_shown_pixel_by_pixel_and_no_more_than_said(tmp_path, make_faces):

@@ -24,7 +24,8 @@ from fer_denoise.demo.example_pictures import EXAMPLES, example_pictures, noisy_
 from fer_denoise.demo.face_tab import FaceTab
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.hub_faces import HubFaces
-from fer_denoise.demo.job_controls import JobControls
+from fer_denoise.demo.job_controls import ANYTHING, JobControls
+from fer_denoise.demo.many_pictures import ManyPictures
 from fer_denoise.demo.moves import Moves
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery, keep_faces, small_faces
 from fer_denoise.demo.own_restoration import Wish, restore_own
@@ -127,18 +128,69 @@ def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():
         job = JobControls(Cancellations(), "Restore")
         job.add_status("Choose.")
         shown, kept = gr.Image(visible=False), gr.State()
-        source = gr.Textbox()
-        job.listen(lambda path: iter(()), [source], {shown: None, kept: None})
+        source, option = gr.Textbox(), gr.Checkbox()
+        job.listen(lambda path, option: iter(()), [source, option], {shown: None, kept: None})
+    request = SimpleNamespace(session_hash="me")
     for updates, words in (
-        (job.busy(FairQueue(), "picture"), "Working …"),
+        (job.busy(FairQueue(), ["picture", True]), "Working …"),
         (job.without_results("Stopped."), "Stopped."),
         (job.no_results(), "Choose."),
-        (job._drop_outdated("another picture", "picture"), "Choose."),
-        (job._drop_outdated(None, "picture"), "Choose."),
+        (job._drop_outdated(["picture", True], "another picture", True), "Choose."),
+        (job._drop_outdated(["picture", True], None, True), "Choose."),
+        (job._choose(request, ["picture", True], "picture", False), "Choose."),
+        (job._refuse(request), "Choose."),
     ):
         assert updates[job.status] == words
         assert updates[shown]["visible"] is False and updates[shown]["value"] is None and updates[kept] is None
-    assert job._drop_outdated("picture", "picture") == gr.skip()
+    for made_from in (None, ["picture", True], ["picture", ANYTHING], job._failed("picture")[job._source]):
+        assert job._drop_outdated(made_from, "picture", True) == gr.skip()
+
+
+@pytest.mark.parametrize("tab", [OwnTab, ManyPictures])
+def test_results_listen_to_all_that_they_are_made_from(tab):
+    with unvisited_page() as page:
+        built = tab(Restorers(), Cancellations(), FairQueue())
+    heard = {
+        target
+        for function in page.fns.values()
+        for target, event in function.targets
+        if event == "change" and function.fn == built.job._choose
+    }
+    (job,) = (function for function in page.fns.values() if (built.job.start._id, "click") in function.targets)
+    assert heard == {part._id for part in job.inputs}
+    choices = built.options if tab is OwnTab else built.choices
+    assert set(job.inputs) == set(vars(choices).values())
+
+
+def test_a_result_is_made_from_the_options_that_decide_it(tmp_path):
+    photo = noisy_astronaut()[:40, :40]
+    paths = [save(tmp_path / "a.png", photo), save(tmp_path / "b.png", photo[..., 0])]
+    paths.append(save(tmp_path / "c.png", photo[..., 0].astype(np.uint16) * 257))
+    with unvisited_page():
+        tab = OwnTab(Restorers(), Cancellations(), FairQueue())
+    found = []
+    for path in paths:
+        first, *_ = tab.restore_chosen(
+            str(path), "median", "Whole picture", True, 0, 65535, SimpleNamespace(session_hash="me")
+        )
+        found.append(first[tab.job._source])
+    common = ["median", "Whole picture"]
+    assert found == [
+        [str(paths[0]), *common, True, 0, ANYTHING],
+        [str(paths[1]), *common, ANYTHING, 0, ANYTHING],
+        [str(paths[2]), *common, ANYTHING, 0, 65535],
+    ]
+
+
+def test_curves_go_when_other_methods_are_chosen():
+    with unvisited_page() as page:
+        tab = FaceTab("low", Restorers(), HubFaces(), Moves())
+    chosen, plot = tab.parts.comparisons.chosen, tab.parts.comparisons.plot
+    listening = [function for function in page.fns.values() if (chosen._id, "change") in function.targets]
+    assert [function.outputs for function in listening if function.fn == tab.no_curves] == [[plot]]
+    # Those that are being drawn go as well.
+    (drawing,) = (number for number, function in page.fns.items() if function.fn == tab.draw_curves)
+    assert [drawing] in [list(function.cancels) for function in listening]
 
 
 def save(path: Path, picture: np.ndarray) -> Path:

@@ -17,7 +17,7 @@ from fer_denoise.demo.incoming import Incoming
 from fer_denoise.demo.received_table import ReceivedTable, decode_row
 from fer_denoise.demo.references import Clean, References
 from fer_denoise.demo.uploads import read_upload
-from fer_denoise.pictures import PictureError, encode_picture, lossless_suffix
+from fer_denoise.pictures import Picture, PictureError, encode_picture, lossless_suffix
 
 SHOWN = 8
 """How many pictures, the first, are shown beside what became of them."""
@@ -38,6 +38,12 @@ class Batch:
         self._results = BatchResults(folder)
         self.rows = [Row(name, remark=reason) for name, reason in references.left_out]
         self.pairs: list[tuple[str, Pair]] = []
+        self._all_in_8_bits = True
+
+    @property
+    def white_matters(self) -> bool:
+        """Whether another `white` might give another result: not where all that came had 8 bits and was read."""
+        return not self._all_in_8_bits or any(row.remark for row in self.rows)
 
     def leave_out(self, name: str, reason: str) -> None:
         """Say in the report that something is not restored, and why."""
@@ -68,10 +74,14 @@ class Batch:
 
     def _restore_picture(self, file: Incoming, clean: Clean) -> None:
         picture = read_upload(BytesIO(file.read()), self._restorer.model, white=self._white, name=file.name)
-        (done,) = self._restorer.restore([Wanted(file.name, picture, clean)])
+        (done,) = self._restorer.restore([self._wanted(file.name, picture, clean)])
         suffix = lossless_suffix(done.restored)
         name = self._results.add_picture(file.name, suffix, encode_picture(done.restored, suffix))
         self._keep([done.row], [done], name)
+
+    def _wanted(self, name: str, picture: Picture, clean: Clean) -> Wanted:
+        self._all_in_8_bits &= not (picture.deep or (clean.picture and clean.picture.deep))
+        return Wanted(name, picture, clean)
 
     def _restore_table(self, file: Incoming, clean: Iterator[Clean]) -> Iterator[int]:
         table, output = ReceivedTable(file, self._folder), self._results.place_for_table(file.name)
@@ -100,7 +110,7 @@ class Batch:
                 except (PictureError, DataError) as error:
                     own[index] = replace(row, remark=f"left as it was: {error}")
                 else:
-                    yield index, Wanted(row.file, picture, reference)
+                    yield index, self._wanted(row.file, picture, reference)
 
         for index, done in self._restorer.restore_each(readable()):
             values[index], own[index] = encode(done.restored, values[index]), done.row

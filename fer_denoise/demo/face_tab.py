@@ -144,6 +144,7 @@ class FaceTab:
         compared = parts.compare.click(self.compare_all, self._present, shown[:3], **slow)
         chosen = [parts.chosen, *self._present]
         plotted = parts.draw.click(self.draw_curves, chosen, [self._measured, parts.plot], **slow)
+        parts.chosen.change(self.no_curves, None, parts.plot, cancels=[plotted], queue=False, **self._options)
         asked = [parts.compare.click, parts.draw.click]
         gr.on(asked, None, js=FOLLOWED.format(self.key, "outdated", "true"), api_visibility="private")
         for event in (compared, plotted):
@@ -222,9 +223,13 @@ class FaceTab:
         """Updates that hide comparison and curves that are of something else."""
         return self.no_measurements() if is_outdated(*measured_and_present) else gr.skip()
 
+    def no_curves(self) -> gr.LinePlot:
+        """An update that hides the curves."""
+        return gr.LinePlot(None, visible=False)
+
     def no_measurements(self) -> tuple[None, str, gr.Gallery, gr.LinePlot]:
         """Updates that hide comparison and curves."""
-        return None, "", gr.Gallery(None, visible=False), gr.LinePlot(None, visible=False)
+        return None, "", gr.Gallery(None, visible=False), self.no_curves()
 
     def _nothing(self) -> tuple[Any, ...]:
         return None, *self.no_measurements()

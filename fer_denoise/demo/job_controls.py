@@ -13,13 +13,15 @@ from fer_denoise.demo.fair_queue import FairQueue
 
 Updates = dict[Any, Any]
 """New values by the part of the page that has them."""
+ANYTHING = object()
+"""Stands for an input in what results were made from, where they would be the same whatever it is."""
 
 
 class JobControls:
     """The button to start stands where it is made, the line and the button to stop where `add_status` is called.
 
     Results are on the page only beside what they were made from: they go when a job begins, fails or is cancelled,
-    and when something else is chosen.
+    and when something else is chosen: another picture, or another restorer or option.
 
     Args:
         cancellations: where visitors cancel their jobs.
@@ -45,16 +47,20 @@ class JobControls:
             self.status = gr.Markdown(invitation)
             self.cancel = gr.Button("Stop", variant="stop", visible=False, scale=0, min_width=96)
 
-    def begin(self, request: gr.Request, source: Any) -> threading.Event:
-        """Begin a job on `source`; the event is set once the visitor cancels it, by the button, by choosing something
-        else or by leaving."""
+    def begin(self, request: gr.Request, source: list[Any]) -> threading.Event:
+        """Begin a job on `source`, all its inputs; the event is set once the visitor cancels it, by the button, by
+        choosing something else or by leaving."""
         return self._cancellations.start(request.session_hash, self._kind, source)
 
-    def busy(self, queue: FairQueue, source: Any) -> Updates:
-        """What is shown when a job on `source`, the first of its inputs, begins."""
+    def busy(self, queue: FairQueue, source: list[Any]) -> Updates:
+        """What is shown when a job on `source`, all its inputs, begins; some may be `ANYTHING`."""
         text = "Others are being served; your turn comes …" if queue.busy else "Working …"
         buttons: Updates = {self.start: gr.Button(interactive=False), self.cancel: gr.Button(visible=True)}
         return {**self.no_results(text), **buttons, self._source: source}
+
+    def made_from(self, source: list[Any]) -> Updates:
+        """Says what results were made from, once it is known which inputs decided them: the others are `ANYTHING`."""
+        return {self._source: source}
 
     def done(self, text: str) -> Updates:
         """What is shown, besides the results, when a job has ended."""
@@ -84,7 +90,7 @@ class JobControls:
 
         Args:
             job: a generator of updates to `results`, and of what the other methods give.
-            inputs: its arguments; the first is what the results are made from.
+            inputs: its arguments, all of which the results are made from; the first is what it works on.
             results: what shows them, hidden until there are some, each with its value then.
             folded: parts that hold more of them, hidden until there are some.
         """
@@ -107,22 +113,33 @@ class JobControls:
         )
         running.failure(self._failed, inputs[0], outputs, **private)
         unqueued: dict[str, Any] = {**private, "queue": False, "show_progress": "hidden"}
+        present = [self._source, *inputs]
         # Results may have been on their way when something else was chosen.
-        running.success(self._drop_outdated, [inputs[0], self._source], said, **unqueued)
-        change(self._choose, [inputs[0], self._source], said, **unqueued)
+        told = [running.success(self._drop_outdated, present, said, **unqueued)]
+        told += [part.change(self._choose, present, said, **unqueued) for part in inputs]  # type: ignore[attr-defined]
+        for event in told:
+            # What is refused, such as a number out of bounds, is something else too.
+            event.failure(self._refuse, None, said, **unqueued)
         self.cancel.click(self._cancel, None, None, **unqueued)
 
-    def _failed(self, source: Any) -> Updates:
-        return {**self.without_results("Nothing was restored."), self._source: source}
+    def _failed(self, first: Any) -> Updates:
+        # The others may be what was refused.
+        return {**self.without_results("Nothing was restored."), self._source: [first]}
 
-    def _drop_outdated(self, chosen: Any, source: Any) -> Any:
+    def _drop_outdated(self, source: list[Any] | None, *chosen: Any) -> Any:
         # Before the first job nothing can be outdated, and its failure may have been told already.
-        return gr.skip() if source in (None, chosen) else self.no_results()
+        if source is None or all(made in (ANYTHING, now) for made, now in zip(source, chosen, strict=False)):
+            return gr.skip()
+        return self.no_results()
 
-    def _choose(self, chosen: Any, source: Any, request: gr.Request) -> Any:
-        self._cancellations.cancel_others(request.session_hash, self._kind, chosen)
+    def _choose(self, request: gr.Request, source: list[Any] | None, *chosen: Any) -> Any:
+        self._cancellations.cancel_others(request.session_hash, self._kind, [*chosen])
         # The buttons change when the job has ended: until then, the browser would pass over another click.
-        return self._drop_outdated(chosen, source)
+        return self._drop_outdated(source, *chosen)
+
+    def _refuse(self, request: gr.Request) -> Updates:
+        self._cancellations.cancel(request.session_hash, self._kind)
+        return self.no_results()
 
     def _cancel(self, request: gr.Request) -> None:
         self._cancellations.cancel(request.session_hash, self._kind)

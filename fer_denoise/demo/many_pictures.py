@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -16,7 +17,7 @@ from fer_denoise.demo.components import in_plain_words, pixel_gallery, white_num
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
 from fer_denoise.demo.gpu import lends_gpus
 from fer_denoise.demo.incoming import ACCEPTED, MAX_FILES, MAX_MEGABYTES, receive
-from fer_denoise.demo.job_controls import JobControls, Updates
+from fer_denoise.demo.job_controls import ANYTHING, JobControls, Updates
 from fer_denoise.demo.received_table import MAX_ROWS
 from fer_denoise.demo.references import References
 from fer_denoise.demo.restorers import Restorers
@@ -89,8 +90,9 @@ class ManyPictures:
         if not paths:
             raise ValueError("There are no pictures yet: choose some first.")
         received, references = receive(paths), References(clean_paths or ())
-        cancelled = self.job.begin(request, paths)
-        yield self.job.busy(self._queue, paths)
+        source: list[Any] = [paths, clean_paths, model, white]
+        cancelled = self.job.begin(request, source)
+        yield self.job.busy(self._queue, source)
         restorer = BatchRestorer(self._restorers, model, self._turn_taker(visitor_of(request), cancelled))
         verdict, total = "", len(received.files)
         # What is handed out is copied first, so nothing stays behind.
@@ -108,7 +110,8 @@ class ManyPictures:
                 batch.leave_out_references()
             except Cancelled:
                 verdict = f"Stopped after {done} of {total}: "
-            yield self._shown(batch, verdict, model, alone=total == 1)
+            source[-1] = white if batch.white_matters else ANYTHING
+            yield {**self.job.made_from(source), **self._shown(batch, verdict, model, alone=total == 1)}
 
     def _turn_taker(
         self, visitor: str, cancelled: threading.Event

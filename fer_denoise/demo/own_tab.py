@@ -12,7 +12,7 @@ from fer_denoise.demo.components import HEAVY_JOB, in_plain_words, picture_file,
 from fer_denoise.demo.error_map import noise_picture
 from fer_denoise.demo.example_pictures import example_pictures
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
-from fer_denoise.demo.job_controls import JobControls, Updates
+from fer_denoise.demo.job_controls import ANYTHING, JobControls, Updates
 from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery
 from fer_denoise.demo.own_layout import COMPARE, FACES, INVITATION, lay_out_examples, lay_out_options, lay_out_results
@@ -108,8 +108,11 @@ class OwnTab:
             yield self.job.nothing_chosen()
             return
         picture = read_upload(path, model, not keep_colour, white)
-        cancelled = self.job.begin(request, path)
-        yield self.job.busy(self._queue, path)
+        cancelled = self.job.begin(request, [path, model, part, keep_colour, sigma, white])
+        # What is kept of colours that there are not, or is white in 8 bits, decides nothing.
+        colour = ANYTHING if keep_colour and picture.frames[0].ndim == 2 else keep_colour
+        source = [path, model, part, colour, sigma, white if picture.deep else ANYTHING]
+        yield self.job.busy(self._queue, source)
         wish = Wish(model, part == FACES, sigma or None)
 
         def job(report: Report) -> OwnResult:
