@@ -58,6 +58,21 @@ def test_a_comma_is_a_decimal_point(visit, typed):
     here.assert_quiet()
 
 
+def test_a_tab_that_opens_slowly_answers_its_controls_all_the_same(visit):
+    here = visit()
+    # What is in the browser's cache comes in another order.
+    here.page.reload()
+    here.panel.locator(".numbers").wait_for()
+    browser = here.page.context.new_cdp_session(here.page)
+    browser.send("Emulation.setCPUThrottlingRate", {"rate": 8})
+    here.page.get_by_role("tab", name="Low Gaussian noise").first.click()
+    here.panel.get_by_text("Back to the task's own noise").wait_for()
+    browser.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    before = here.table()
+    here.slider.press("End")
+    here.wait_for_table_other_than(before)
+
+
 def test_without_noise_no_number_is_infinite_in_red(visit):
     here = visit()
     here.open("Low Gaussian noise")

@@ -1,5 +1,6 @@
 """The comparison of two pictures of a face: one laid over the other, with a divider, and the gain as one number."""
 
+import json
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from html import escape
@@ -64,13 +65,13 @@ def before_after_display(value: str, key: str, move: Callable[[list[Any]], Await
     """
     return gr.HTML(
         value,
-        js_on_load=ON_LOAD,
+        # Not a property of the component: those may come after it is loaded.
+        js_on_load=f"const KEY = {json.dumps(key)};{ON_LOAD}",
         apply_default_css=False,
         padding=False,
         elem_classes="before-after",
         render=False,
         server_functions=[move],
-        key_of_moves=key,
     )
 
 

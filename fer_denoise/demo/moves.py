@@ -47,9 +47,9 @@ const answer = async () => {{
     }}
     busy = false;
 }};
-(window.moves ??= {{}})[props.key_of_moves] = moves;
+(window.moves ??= {{}})[KEY] = moves;
 """
-"""Lets the display of a comparison answer moves; of those that wait, the newest alone, and the others show nothing.
+"""With the constant `KEY` before it, lets the display of a comparison answer moves; of those that wait, the newest alone, and the others show nothing.
 
 Its events: "refused" where nothing can be shown; "moved" and "outdated" after another view, where `FOLLOWED` asks so.
 """
