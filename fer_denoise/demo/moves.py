@@ -49,7 +49,9 @@ const answer = async () => {{
 }};
 (window.moves ??= {{}})[KEY] = moves;
 """
-"""With the constant `KEY` before it, lets the display of a comparison answer moves; of those that wait, the newest alone, and the others show nothing.
+"""Lets the display of a comparison answer moves; of those that wait, the newest alone, and the others show nothing.
+
+Before it stands the constant `KEY`, by which `MOVE` finds it.
 
 Its events: "refused" where nothing can be shown; "moved" and "outdated" after another view, where `FOLLOWED` asks so.
 """
