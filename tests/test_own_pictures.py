@@ -18,7 +18,7 @@ from unvisited import unvisited_page
 from fer_denoise.data import DataError, Faces
 from fer_denoise.demo import hub_faces, quick_look
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
-from fer_denoise.demo.components import picture_file
+from fer_denoise.demo.components import in_plain_words, picture_file
 from fer_denoise.demo.endpoints import Endpoints
 from fer_denoise.demo.example_pictures import EXAMPLES, example_pictures, noisy_astronaut, thumbnail
 from fer_denoise.demo.face_tab import FaceTab
@@ -191,6 +191,17 @@ def test_curves_go_when_other_methods_are_chosen():
     # Those that are being drawn go as well.
     (drawing,) = (number for number, function in page.fns.items() if function.fn == tab.draw_curves)
     assert [drawing] in [list(function.cancels) for function in listening]
+
+
+@pytest.mark.parametrize("fault", [TypeError, KeyError, AttributeError])
+def test_a_fault_of_our_own_is_not_shown_as_words_for_a_visitor(fault):
+    def fails(error: type[Exception]) -> None:
+        raise error("why")
+
+    with pytest.raises(gr.Error, match="why"):
+        in_plain_words(fails)(ValueError)
+    with pytest.raises(fault):
+        in_plain_words(fails)(fault)
 
 
 def save(path: Path, picture: np.ndarray) -> Path:

@@ -232,7 +232,8 @@ def in_plain_words(function: Callable[..., Any]) -> Callable[..., Any]:
     def translated() -> Iterator[None]:
         try:
             yield
-        except (ValueError, TypeError, ModelNotFoundError) as error:
+        # A TypeError would be a fault of our own: no control gives another type than it should.
+        except (ValueError, ModelNotFoundError) as error:
             raise gr.Error(str(error), title=FAILED, print_exception=False) from error
 
     @wraps(function)
