@@ -84,8 +84,9 @@ def deep_picture(file: BinaryIO) -> DeepPicture | None:
         UnreadableError: it is of a kind that nothing here reads.
         DamagedError: it is broken.
     """
-    start = file.read(26)
-    file.seek(0)
+    with decoding():
+        start = file.read(26)
+        file.seek(0)
     if start[:4] in TIFF_STARTS:
         return _tiff(file)
     if start[:2] == b"\xff\xd8":
@@ -293,8 +294,9 @@ def _check_jpeg(file: BinaryIO) -> None:
 
 def _pnm(file: BinaryIO) -> DeepPicture | None:
     """A PGM or PPM, plain or binary."""
-    content = file.read()
-    file.seek(0)
+    with decoding():
+        content = file.read()
+        file.seek(0)
     between = rb"(?:\s|#[^\r\n]*[\r\n])+"
     head = re.match(rb"P([2356])" + 3 * (between + rb"(\d{1,9})") + rb"(?:#[^\r\n]*)?\s", content)
     if head is None or not 0 < int(head[4]) < 65536:

@@ -1,3 +1,4 @@
+import io
 import re
 import struct
 import tracemalloc
@@ -433,6 +434,15 @@ def test_what_a_decoder_raises_is_told_as_a_damaged_file(save_image, monkeypatch
 
     monkeypatch.setattr(decoder, broken)
     assert "is damaged or incomplete" in refusal(path) and "theirs" in refusal(path)
+
+
+def test_a_file_that_the_disk_cannot_read_is_refused_alone():
+    class Unreadable(io.BytesIO):
+        def read(self, *_args: object) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(PictureError, match="Input/output error"):
+        read_picture(Unreadable(b"P5 8 8 255"))
 
 
 def test_a_tiff_whose_pages_go_round_in_a_circle_does_not_hang(tmp_path):
