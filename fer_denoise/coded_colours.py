@@ -1,11 +1,16 @@
-"""Colours that a file describes by code numbers (CICP, ITU-T H.273) instead of an ICC profile, as HEIC and AVIF may."""
+"""Colours that a file describes by numbers instead of an ICC profile.
+
+HEIC, AVIF and PNG may do so by code numbers (CICP, ITU-T H.273), PNG also by a gamma and chromaticities.
+"""
 
 import struct
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
 
 import numpy as np
 
+Chromaticity = tuple[float, float]
+"""The x and y of a colour."""
 PRIMARIES = {
     1: ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), "D65"),
     4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), "C"),
@@ -29,14 +34,21 @@ UNSAID = 2
 AS_SRGB = {1, 2, 6, 13, 14, 15}
 """Curves that with the primaries of sRGB, 1, are shown as sRGB."""
 
+NEAR_GAMMA, NEAR_CHROMATICITY = 0.05, 0.004
+"""By how much a gamma, as a fraction, and a chromaticity may differ from sRGB's and still be shown as sRGB."""
+CHROMATICITIES_OF_SRGB = (*PRIMARIES[1][:3], WHITES["D65"])
+
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
 
 
-def described(codes: tuple[int, int] | None) -> tuple[bytes | None, str]:
+def described(codes: tuple[int, int] | None, gray: bool = False) -> tuple[bytes | None, str]:
     """An ICC profile of colours with these code numbers of primaries and curve, and what is lost, for a person to read.
 
     There is neither for sRGB. There is no profile for HDR, whose brightness none can describe.
+
+    Args:
+        gray: the profile is to be of a picture without colour, of which the curve alone says something.
     """
     if codes is None or codes[0] == UNSAID or (codes[0] == 1 and codes[1] in AS_SRGB):
         return None, ""
@@ -45,7 +57,31 @@ def described(codes: tuple[int, int] | None) -> tuple[bytes | None, str]:
         return None, f"what is written does not say that its colours are for HDR displays ({HDR[curve]}): it looks dull"
     if primaries not in PRIMARIES or curve not in CURVES:
         return None, f"what is written does not say what its colours mean (CICP {primaries}, {curve})"
-    return _profile(primaries, curve), ""
+    *chromaticities, white = PRIMARIES[primaries]
+    return _profile(f"CICP {primaries}, {curve}", (*chromaticities, WHITES[white]), CURVES[curve], gray), ""
+
+
+def described_by_png(info: Mapping[Any, Any], file: IO[bytes], gray: bool) -> tuple[bytes | None, str]:
+    """As `described`, of a PNG: its code numbers go before its profile, and that before gamma and chromaticities.
+
+    W3C 2025, "Portable Network Graphics (PNG) Specification (Third Edition)", https://www.w3.org/TR/png-3/, 4.3.
+
+    Args:
+        info: what Pillow found in it.
+        file: itself, for Pillow passes over the code numbers; it stays at its place.
+    """
+    place = file.tell()
+    file.seek(0)
+    before_pixels, _, _ = file.read().partition(b"IDAT")
+    file.seek(place)
+    _, found, numbers = before_pixels.partition(b"cICP")
+    if found and len(numbers) >= 2:
+        profile, lost = described((numbers[0], numbers[1]), gray)
+        # Beside numbers for HDR, it is meant for those who cannot read them.
+        return (info.get("icc_profile"), lost) if lost else (profile, lost)
+    if "icc_profile" in info or "srgb" in info:
+        return info.get("icc_profile"), ""
+    return _described_by_gamma(info.get("gamma"), info.get("chromaticity"), gray), ""
 
 
 def codes_of_heic(info: Mapping[Any, Any]) -> tuple[int, int] | None:
@@ -60,37 +96,63 @@ def codes_of_avif(content: bytes) -> tuple[int, int] | None:
     return struct.unpack(">HH", numbers[:4]) if found and len(numbers) >= 4 else None
 
 
-def _profile(primaries: int, curve: int) -> bytes:
-    """An ICC profile, version 4, of a matrix and a curve."""
-    *chromaticities, white_name = PRIMARIES[primaries]
-    colours = np.array([_xyz(chromaticity) for chromaticity in chromaticities]).T
-    white = _xyz(WHITES[white_name])
+def _described_by_gamma(gamma: float | None, given: Sequence[float] | None, gray: bool) -> bytes | None:
+    """A profile of a PNG's gamma and its chromaticities (white, red, green and blue); None where they are as sRGB's."""
+    chromaticities: tuple[Chromaticity, ...] = CHROMATICITIES_OF_SRGB
+    if given is not None and not gray:
+        white, *colours = zip(given[::2], given[1::2], strict=True)
+        # What no eye can see is a mistake of whoever wrote it.
+        if len(colours) == 3 and all(0 < x < 1 and 0.01 < y < 1 for x, y in (white, *colours)):
+            chromaticities = (*colours, white)
+    curve: tuple[float, ...] = SRGB_CURVE
+    if gamma and 0.1 < gamma < 10 and abs(2.2 * gamma - 1) > NEAR_GAMMA:
+        curve = (1 / gamma,)
+    differences = np.abs(np.subtract(chromaticities, CHROMATICITIES_OF_SRGB))
+    if curve is SRGB_CURVE and differences.max() <= NEAR_CHROMATICITY:
+        return None
+    try:
+        return _profile("PNG", chromaticities, curve, gray)
+    except (np.linalg.LinAlgError, struct.error):
+        # Primaries in a line, and numbers that no profile holds.
+        return None
+
+
+def _profile(
+    name: str, chromaticities: tuple[Chromaticity, ...], parameters: tuple[float, ...], gray: bool = False
+) -> bytes:
+    """An ICC profile, version 4, of a matrix and a curve, or for gray of a curve alone.
+
+    Args:
+        chromaticities: of red, green, blue and white.
+        parameters: of the curve, as in `CURVES`.
+    """
+    *primaries, white_point = chromaticities
+    colours, white = np.array([_xyz(primary) for primary in primaries]).T, _xyz(white_point)
     adapted = np.linalg.inv(BRADFORD) @ np.diag((BRADFORD @ D50) / (BRADFORD @ white)) @ BRADFORD
-    red, green, blue = (adapted @ colours @ np.diag(np.linalg.solve(colours, white))).T
-    parameters = CURVES[curve]
     kind = 0 if len(parameters) == 1 else 3
     light = b"para" + struct.pack(">4xHxx", kind) + _fixed(parameters)
     tags = {
-        b"desc": _text(f"CICP {primaries}, {curve}"),
+        b"desc": _text(name),
         b"cprt": _text("No copyright"),
         b"wtpt": b"XYZ \0\0\0\0" + _fixed(D50),
         b"chad": b"sf32\0\0\0\0" + _fixed(adapted.ravel()),
-        **{
-            name: b"XYZ \0\0\0\0" + _fixed(colour)
-            for name, colour in ((b"rXYZ", red), (b"gXYZ", green), (b"bXYZ", blue))
-        },
-        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), light),
     }
+    if gray:
+        tags[b"kTRC"] = light
+    else:
+        columns = (adapted @ colours @ np.diag(np.linalg.solve(colours, white))).T
+        for colour, column in zip((b"r", b"g", b"b"), columns, strict=True):
+            tags |= {colour + b"XYZ": b"XYZ \0\0\0\0" + _fixed(column), colour + b"TRC": light}
     start, table, data = 128 + 4 + 12 * len(tags), b"", b""
-    for name, content in tags.items():
-        table += name + struct.pack(">II", start + len(data), len(content))
+    for tag, content in tags.items():
+        table += tag + struct.pack(">II", start + len(data), len(content))
         data += content + bytes(-len(content) % 4)
     header = struct.pack(
         ">I4xI4s4s4s12s4s28x12s48x",
         start + len(data),
         0x04300000,
         b"mntr",
-        b"RGB ",
+        b"GRAY" if gray else b"RGB ",
         b"XYZ ",
         struct.pack(">6H", 2024, 1, 1, 0, 0, 0),
         b"acsp",

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from pillow_heif import open_heif
 from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffPage, TiffWriter
 
-from fer_denoise.coded_colours import codes_of_heic, described
+from fer_denoise.coded_colours import codes_of_heic, described, described_by_png
 from fer_denoise.decoding import DamagedError, UnreadableError, decoding
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -379,7 +379,8 @@ def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
         found = dict(picture.info)
     if frames > 1:
         raise UnreadableError("it is an animation of 16 bits; save its frames as a TIFF")
-    info: dict[str, Any] = {key: found[key] for key in ("icc_profile", "dpi") if key in found}
+    profile, lost = described_by_png(found, file, gray=samples < 3)
+    info = {key: value for key, value in (("icc_profile", profile), ("dpi", found.get("dpi"))) if value}
     key_colour = found.get("transparency")
     file.seek(0)
 
@@ -394,4 +395,4 @@ def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
             pixels = np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(size[1], size[0], samples)
         return [pixels if key_colour is None else with_opacity(pixels, key_colour)]
 
-    return DeepPicture([size], decode, orientation=orientation, info=info)
+    return DeepPicture([size], decode, orientation=orientation, info=info, notes=(lost,) if lost else ())

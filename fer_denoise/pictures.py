@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import register_heif_opener
 
-from fer_denoise.coded_colours import codes_of_avif, codes_of_heic, described
+from fer_denoise.coded_colours import codes_of_avif, codes_of_heic, described, described_by_png
 from fer_denoise.decoding import DamagedError, UnreadableError, decoding
 from fer_denoise.deep_pictures import (
     MAIN_ALONE,
@@ -362,10 +362,9 @@ def _read_with_pillow(opened: Image.Image, gray: bool, white: float | None, name
     if abs(opened.info.get("scale", 1)) != 1 and not white:
         raise PictureError(f"{name} states a scale of {opened.info['scale']:g}, which may mean two things; {SAY_WHITE}")
     info = _kept_info(opened)
-    if "icc_profile" not in opened.info and opened.mode in ("RGB", "RGBA"):
-        profile, lost = described(_codes(opened))
-        info |= {"icc_profile": profile} if profile else {}
-        notes |= {lost} if lost else set()
+    profile, lost = _colours(opened)
+    info |= {"icc_profile": profile} if profile else {}
+    notes |= {lost} if lost else set()
     _spread_key_colour(opened)
     frames, durations = [], []
     # Where it holds several and they are no frames, the main one is open.
@@ -533,21 +532,21 @@ def _gray_bits(picture: Image.Image) -> int:
     return {"L;2": 2, "L;4": 4}.get(str(stored), 1 if picture.mode == "1" else 8)
 
 
-def _codes(picture: Image.Image) -> tuple[int, int] | None:
-    """What a HEIC or an AVIF says of its colours by code numbers."""
+def _colours(picture: Image.Image) -> tuple[bytes | None, str]:
+    """The ICC profile of a picture, as it is or made of the numbers in its place; and what is lost of its colours."""
+    if isinstance(picture, PngImageFile) and picture.fp:
+        return described_by_png(picture.info, picture.fp, gray=picture.mode not in ("RGB", "RGBA", "P"))
+    if "icc_profile" in picture.info or picture.mode not in ("RGB", "RGBA"):
+        return None if picture.mode in OTHER_COLOURS else picture.info.get("icc_profile"), ""
     if isinstance(picture, AvifImageFile) and picture.fp:
         picture.fp.seek(0)
-        return codes_of_avif(picture.fp.read())
-    return codes_of_heic(picture.info)
+        return described(codes_of_avif(picture.fp.read()))
+    return described(codes_of_heic(picture.info))
 
 
 def _kept_info(picture: Image.Image) -> dict[str, Any]:
     """What is written again as it was."""
-    info = {
-        key: picture.info[key] for key in ("icc_profile", "loop", "default_image", "scale") if picture.info.get(key)
-    }
-    if picture.mode in OTHER_COLOURS:
-        info.pop("icc_profile", None)
+    info = {key: picture.info[key] for key in ("loop", "default_image", "scale") if picture.info.get(key)}
     if isinstance(picture, TiffImageFile):
         tags = {270: "description", 282: "x_resolution", 283: "y_resolution", 296: "resolution_unit"}
         with decoding():
