@@ -137,8 +137,8 @@ def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():
         (job.no_results(), "Choose."),
         (job._drop_outdated(["picture", True], "another picture", True), "Choose."),
         (job._drop_outdated(["picture", True], None, True), "Choose."),
-        (job._choose(request, ["picture", True], "picture", False), "Choose."),
-        (job._refuse(request), "Choose."),
+        (job._choose(request, ["picture", True], "picture", False), "Something else was chosen: press *Restore*."),
+        (job._refuse(request), "Give what can be taken, then press *Restore*."),
     ):
         assert updates[job.status] == words
         assert updates[shown]["visible"] is False and updates[shown]["value"] is None and updates[kept] is None

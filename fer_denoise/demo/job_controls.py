@@ -26,7 +26,7 @@ class JobControls:
     Args:
         cancellations: where visitors cancel their jobs.
         label: of the button that starts it.
-        at_once: start it also when what it works on arrives, and let nobody press before that.
+        at_once: start it also when what it works on arrives or a choice is made, and let nobody press before that.
     """
 
     status: gr.Markdown
@@ -84,7 +84,12 @@ class JobControls:
         return {self.status: text or self._invitation, **nothing, **folded}
 
     def listen(
-        self, job: Callable[..., Any], inputs: list[Component], results: Updates, folded: Sequence[gr.Accordion] = ()
+        self,
+        job: Callable[..., Any],
+        inputs: list[Component],
+        results: Updates,
+        folded: Sequence[gr.Accordion] = (),
+        choices: Sequence[Component] = (),
     ) -> None:
         """Run `job` when the button is pressed, and where it starts at once, when its first input changes.
 
@@ -93,6 +98,7 @@ class JobControls:
             inputs: its arguments, all of which the results are made from; the first is what it works on.
             results: what shows them, hidden until there are some, each with its value then.
             folded: parts that hold more of them, hidden until there are some.
+            choices: inputs that are set with one click; where it starts at once, then as well.
         """
         self._results, self._folded = results, folded
         said = [*results, *folded, self.status]
@@ -100,8 +106,9 @@ class JobControls:
         private: dict[str, Any] = {"api_visibility": "private"}
         # Not "input", which neither the clipboard raises nor the app itself.
         change = inputs[0].change  # type: ignore[attr-defined]
+        at_once = [change, *(part.input for part in choices)] if self._at_once else []  # type: ignore[attr-defined]
         running = gr.on(
-            [self.start.click, change] if self._at_once else [self.start.click],
+            [self.start.click, *at_once],
             job,
             inputs,
             outputs,
@@ -130,7 +137,8 @@ class JobControls:
         # Before the first job nothing can be outdated, and its failure may have been told already.
         if source is None or all(made in (ANYTHING, now) for made, now in zip(source, chosen, strict=False)):
             return gr.skip()
-        return self.no_results()
+        same_source = chosen[0] == source[0]
+        return self.no_results(f"Something else was chosen: press *{self._kind}*." if same_source else None)
 
     def _choose(self, request: gr.Request, source: list[Any] | None, *chosen: Any) -> Any:
         self._cancellations.cancel_others(request.session_hash, self._kind, [*chosen])
@@ -139,7 +147,7 @@ class JobControls:
 
     def _refuse(self, request: gr.Request) -> Updates:
         self._cancellations.cancel(request.session_hash, self._kind)
-        return self.no_results()
+        return self.no_results(f"Give what can be taken, then press *{self._kind}*.")
 
     def _cancel(self, request: gr.Request) -> None:
         self._cancellations.cancel(request.session_hash, self._kind)

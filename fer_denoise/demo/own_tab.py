@@ -64,7 +64,8 @@ class OwnTab:
         results: Updates = {parts.last: None, parts.before_after: None, parts.strength: 1, parts.file: None}
         results |= {parts.faces: None, parts.emotions: None, parts.noise: None, parts.loupe: ""}
         inputs = [options.image, options.model, options.part, options.colour, options.sigma, options.white]
-        self.job.listen(in_plain_words(self.restore_chosen), inputs, results, [parts.noise_part, parts.loupe_part])
+        folded, choices = [parts.noise_part, parts.loupe_part], [options.model, options.part, options.colour]
+        self.job.listen(in_plain_words(self.restore_chosen), inputs, results, folded, choices)
         # Not "change", which the app itself raises as well. A slider that is put back is only released.
         changed = gr.on(
             [parts.strength.input, parts.strength.release],
