@@ -35,7 +35,7 @@ AS_SRGB = {1, 2, 6, 13, 14, 15}
 """Curves that with the primaries of sRGB, 1, are shown as sRGB."""
 
 NEAR_GAMMA, NEAR_CHROMATICITY = 0.05, 0.004
-"""By how much a gamma, as a fraction, and a chromaticity may differ from sRGB's and still be shown as sRGB."""
+"""Differences of a gamma, as a fraction, and of a chromaticity from those of sRGB that are still shown as sRGB."""
 CHROMATICITIES_OF_SRGB = (*PRIMARIES[1][:3], WHITES["D65"])
 
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
