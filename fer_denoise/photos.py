@@ -39,6 +39,12 @@ class Box(NamedTuple):
         """Its rows and columns."""
         return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
+    def lies_in(self, other: "Box") -> bool:
+        """Whether at least half of it does."""
+        rows = min(self.top + self.side, other.top + other.side) - max(self.top, other.top)
+        columns = min(self.left + self.side, other.left + other.side) - max(self.left, other.left)
+        return 2 * max(0, rows) * max(0, columns) >= self.side**2
+
 
 def restore_picture(
     restorer: Restorer,
@@ -163,7 +169,12 @@ def find_faces(photo: np.ndarray) -> list[Box]:
         top = min(max(0, round(scale * face["r"] - rim)), height - side)
         left = min(max(0, round(scale * face["c"] - rim)), width - side)
         boxes.append(Box(top, left, side))
-    return sorted(boxes)
+    faces: list[Box] = []
+    # The cascade takes part of a face for a face of its own where the two are of different sizes.
+    for box in sorted(boxes, key=lambda box: -box.side):
+        if not any(box.lies_in(face) for face in faces):
+            faces.append(box)
+    return sorted(faces)
 
 
 def keep_only(boxes: list[Box], restored: np.ndarray, photo: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from jobs_on_tables import MEDIAN, ROWS, Broken, images_of, leftovers, median_of
+from jobs_on_tables import MEDIAN, ROWS, Broken, images_of, leftovers, median_of, write_table
 from PIL import Image
 
 from fer_denoise.__main__ import main
@@ -86,10 +86,16 @@ def test_two_processes_that_were_launched_together_share_the_work(tmp_path, parq
 @pytest.mark.slow
 def test_a_killed_command_goes_on(tmp_path, make_faces):
     """Killed for good while it works; the next one takes what is there."""
-    faces = make_faces(9000)
-    rows = {"pixels": [face.ravel().tolist() for face in faces], "emotion": [0] * len(faces)}
-    datasets.Dataset.from_dict(rows).to_parquet(tmp_path / "test.parquet")
-    command = [sys.executable, "-m", "fer_denoise", "restore", str(tmp_path / "test.parquet")]
+    faces = make_faces(2000)
+    write_table(tmp_path / "test.parquet", faces)
+    # Many parts, so that some are left when it is killed.
+    code = """if True:
+        from fer_denoise.__main__ import main
+        from fer_denoise.command import tables
+        tables.PART_ROWS = 50
+        main()
+    """
+    command = [sys.executable, "-c", code, "restore", str(tmp_path / "test.parquet")]
     command += [str(tmp_path / "out" / "test.parquet"), "--model", "median"]
     environment = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:

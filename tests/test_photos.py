@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from skimage import data
 
-from fer_denoise import Restorer
+from fer_denoise import Restorer, photos
 from fer_denoise.colour import has_colour_way, restore_colour
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import gaussian_noise, salt_and_pepper_noise
@@ -165,6 +167,17 @@ def test_a_face_is_found_where_it_is(gray):
 @pytest.mark.parametrize("photo", [np.zeros((200, 300), np.uint8), data.coins(), np.zeros((10, 10), np.uint8)])
 def test_no_face_is_found_where_there_is_none(photo):
     assert find_faces(photo) == []
+
+
+def test_a_face_is_one_however_often_it_is_found(monkeypatch):
+    def found(top: int, left: int, width: int) -> dict[str, int]:
+        return {"r": top, "c": left, "width": width, "height": width}
+
+    twice_and_a_neighbour = [found(72, 109, 70), found(52, 100, 100), found(60, 220, 60)]
+    cascade = SimpleNamespace(detect_multi_scale=lambda *inputs, **options: twice_and_a_neighbour)
+    monkeypatch.setattr(photos, "_cascade", lambda: cascade)
+    large, neighbour = find_faces(np.zeros((300, 300), np.uint8))
+    assert large.side > neighbour.side and large.left < neighbour.left
 
 
 def test_a_face_of_a_large_photo_is_found_at_its_place():
