@@ -212,6 +212,7 @@ def test_the_presets_of_the_controls_are_the_tasks(task):
     assert astuple(noise) == pytest.approx(astuple(TASKS[task]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", list_models())
 def test_every_model_restores_a_face_in_the_tab(clean, model):
     view = restore_face(clean, Restorers(), (NOISY, model), TASKS["high"], 3)

@@ -74,6 +74,7 @@ def test_a_step_waits_for_nothing_on_the_device(make_faces, make):
     assert training.can_be_captured and waits.found == []
 
 
+@pytest.mark.slow
 def test_it_is_noticed_where_something_waits():
     with Waits() as waits:
         assert torch.ones(2).sum().item() == 2

@@ -10,6 +10,7 @@ from train import benchmark
 from train.measures import colour, natural_images
 
 
+@pytest.mark.slow
 def test_both_ways_of_restoring_colour_are_measured_on_the_same_noise(run_benchmark, make_faces, tmp_path):
     clean = np.stack([make_faces(1, seed=channel, shape=(64, 70))[0] for channel in range(3)], axis=-1)
     write_parquet(tmp_path / "test-kodak24.parquet", image=[clean, clean[::-1]])

@@ -33,6 +33,7 @@ def drawn(tmp_path, make_faces):
     return folder, sets
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fake_bm3d")
 def test_every_method_restores_the_sets_of_the_field(run_benchmark, drawn, tmp_path):
     folder, sets = drawn

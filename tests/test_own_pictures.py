@@ -259,6 +259,7 @@ def test_the_largest_face_in_a_photo_is_cut_out_and_that_is_said(tmp_path):
     assert f"the largest of 2 faces found in it, {greater.side}x{greater.side} pixels" in said
 
 
+@pytest.mark.slow
 def test_where_there_is_no_face_or_nothing_else_the_picture_is_taken_as_a_whole(tmp_path):
     stones = data.gravel()
     face, said = read_face(save(tmp_path / "gravel.png", stones))

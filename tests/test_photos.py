@@ -81,6 +81,7 @@ def test_colour_of_any_size_keeps_its_form_and_gray_stays_gray(dtype):
     assert not np.array_equal(restored, restore_colour(restorer, photo, 0.2))
 
 
+@pytest.mark.slow
 def test_channels_go_by_themselves_where_there_are_impulses_little_to_gain_or_a_filter(median):
     restorer = Restorer.from_pretrained("universal", device="cpu", precision="fp32")
     photo, noisy = noisy_photo()
@@ -180,6 +181,7 @@ def test_a_face_is_one_however_often_it_is_found(monkeypatch):
     assert large.side > neighbour.side and large.left < neighbour.left
 
 
+@pytest.mark.slow
 def test_a_face_of_a_large_photo_is_found_at_its_place():
     (small,) = find_faces(data.astronaut())
     (large,) = find_faces(np.kron(data.astronaut(), np.ones((3, 3, 1), np.uint8)))

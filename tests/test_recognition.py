@@ -17,6 +17,7 @@ from train.measures import recognition, world
 from train.measures.recognition import Answers, Cell, describe, markdown_tables, summary
 
 
+@pytest.mark.slow
 def test_every_method_is_judged_on_the_same_noise(make_faces):
     torch.manual_seed(0)
     classifiers = {name: EmotionClassifier(widths=(4, 8), votes=True).eval() for name in (EMOTION, EMOTION_IN_NOISE)}

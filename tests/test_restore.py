@@ -487,6 +487,7 @@ def test_the_noise_level_of_a_large_picture_is_what_most_of_its_windows_say(make
     np.testing.assert_allclose(restorer.noise_level(picture), np.median(of_windows, axis=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_restored_by_the_noise_of_each_of_its_parts():
     clean = data.camera()[:192, :384].astype(np.float32) / 255
     noisy = clean.copy()

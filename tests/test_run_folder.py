@@ -3,6 +3,7 @@ import pytest
 from train.shared import run_folder
 
 
+@pytest.mark.slow
 def test_the_log_has_a_line_for_each_epoch_and_curves(tmp_path):
     rows = [{"epoch": i, "train_loss": 1.0, "validation_loss": 2.0, "validation_psnr": 30.0} for i in range(2)]
     run_folder.write_log(tmp_path, rows)
