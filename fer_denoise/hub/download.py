@@ -2,7 +2,8 @@
 
 Left to itself `huggingface_hub` tries for minutes while the Hub is down or limits the rate, does not end with a server
 that trickles, and does not compare what came with its checksum. So it works in a thread that is left behind when the
-time is up, and in a folder of its own, from which only what has the right checksum goes on into the cache.
+time is up, and in a folder of its own, from which only what has the right checksum goes on into the cache. Not by
+`snapshot_download`, whose pool of threads Python waits for at its end, however long the Hub is silent.
 """
 
 import hashlib
