@@ -244,6 +244,7 @@ def test_after_an_error_nothing_stays_that_is_of_other_inputs(name):
                 assert shown in (None, "") or not (shown.value or shown.visible)
 
 
+@pytest.mark.slow
 def test_the_dial_goes_from_the_unet_to_the_patchgan(clean):
     def restored(model: str, alpha: float) -> np.ndarray:
         view = restore_face(clean, Restorers(), (CLEAN, model), TASKS["high"], 3, alpha)
@@ -324,6 +325,7 @@ def test_a_specialist_away_from_its_noise_is_pointed_out():
     assert "strong" in shown and view.emotions in shown and all(MODELS[side].summary in shown for side in sides)
 
 
+@pytest.mark.slow
 def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):
     monkeypatch.delenv("FER_DENOISE_HUB_OWNER", raising=False)
     restorers = Restorers()
@@ -336,6 +338,7 @@ def test_without_a_hub_the_bundled_weights_are_taken_and_said_so(monkeypatch):
     assert restorers.get("attention-unet-low").name == "attention-unet-low"
 
 
+@pytest.mark.slow
 def test_weights_from_the_hub_are_taken_and_said_so(monkeypatch):
     from fer_denoise.hub import sources
 

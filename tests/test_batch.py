@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 
+@pytest.mark.slow
 def test_an_interrupted_hub_dataset_goes_on_with_the_split_that_was_broken(tmp_path, parquet, faces, publish):
     part = datasets.Dataset.from_parquet(str(parquet))
     damaged = datasets.Dataset.from_dict({"pixels": [[1, 2, 3]], "emotion": [0]}, features=part.features)
@@ -150,6 +151,7 @@ def test_pictures_are_restored_by_several_processes(tmp_path, faces):
     np.testing.assert_array_equal(restored, median_of(faces))
 
 
+@pytest.mark.slow
 def test_the_report_tells_how_many_how_noisy_and_how_fast(tmp_path, parquet, capsys):
     assert main(["restore", str(parquet), str(tmp_path / "out.parquet")]) == 0
     printed = capsys.readouterr().out

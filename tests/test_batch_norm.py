@@ -15,6 +15,7 @@ def three_channels() -> nn.Sequential:
     return model
 
 
+@pytest.mark.slow
 def test_calibration_measures_statistics_and_silences_what_would_be_amplified(three_channels):
     norm = three_channels[2]
     norm.running_mean.fill_(9)

@@ -146,6 +146,7 @@ def estimates(capsys) -> list[str]:
     return [line for line in capsys.readouterr().out.splitlines() if "estimated noise" in line]
 
 
+@pytest.mark.slow
 def test_colours_are_kept_in_files_folders_and_parquet_unless_gray_is_asked_for(tmp_path, capsys):
     source = write(tmp_path / "in" / "a.png", noisy_photo())
     images = [{"bytes": source.read_bytes(), "path": "a.png"}]
@@ -211,6 +212,7 @@ def test_16_bits_are_kept_in_files_and_parquet(tmp_path, noisy, name):
         np.testing.assert_allclose(picture.astype(float), expected, atol=1)
 
 
+@pytest.mark.slow
 def test_a_pgm_keeps_its_maximum_in_files_folders_and_parquet(tmp_path, noisy, clean):
     (tmp_path / "in").mkdir()
     levels = np.rint(noisy[0] / 255 * 100).astype(np.uint8)
@@ -353,6 +355,7 @@ def test_several_go_into_a_folder_as_a_shell_expands_them(tmp_path, noisy, monke
     assert "more/a.png: another file already becomes a.png" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ["x" * 251, "あ" * 82])
 def test_names_may_be_as_long_as_the_disk_allows(tmp_path, noisy, stem):
     source = write(tmp_path / "in" / f"{stem}.png", noisy[0])

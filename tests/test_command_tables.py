@@ -35,6 +35,7 @@ def test_a_dataset_comes_out_whole_and_in_order(tmp_path, parquet, faces, execut
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("execution", [Execution(), Execution(stream=True)])
 def test_an_interrupted_job_goes_on_with_the_parts_that_are_there(tmp_path, parquet, faces, execution, monkeypatch):
     output = tmp_path / "out" / "test.parquet"
@@ -113,6 +114,7 @@ def test_a_process_without_rows_writes_the_heads_of_a_csv(tmp_path, faces):
     assert len(first) == 2 and second == ["emotion,pixels"] == first[:1]
 
 
+@pytest.mark.slow
 def test_images_that_are_files_are_read_where_they_are(tmp_path, faces, publish, monkeypatch):
     archive = tmp_path / "faces.zip"
     with zipfile.ZipFile(archive, "w") as file:
@@ -153,6 +155,7 @@ def test_noise_depends_on_seed_and_row_alone(tmp_path, parquet, faces):
     np.testing.assert_array_equal(images_of(tmp_path / "two"), expected)
 
 
+@pytest.mark.slow
 def test_csv_goes_through_in_parts(tmp_path, faces):
     rows = [f"3,{' '.join(map(str, face.ravel()))},PrivateTest" for face in faces]
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")

@@ -113,6 +113,7 @@ def test_the_temperature_of_the_best_calibration_gives_the_loss():
     assert accuracy == pytest.approx(0.6)
 
 
+@pytest.mark.slow
 def test_answers_are_as_often_right_as_they_are_confident():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(4000, 7)) * 2

@@ -115,6 +115,7 @@ def strange_columns() -> dict[str, pa.Array]:
     }
 
 
+@pytest.mark.slow
 def test_parquet_keeps_types_metadata_and_index(tmp_path, faces):
     columns = {"pixels": pa.array([text(face) for face in faces]), **strange_columns()}
     schema = pa.schema(
@@ -221,6 +222,7 @@ def test_images_of_a_type_of_datasets_come_out_as_such(tmp_path, faces):
     np.testing.assert_array_equal(np.array(after["image"][:]), median_of(faces))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [1, 2, 3, 9])
 def test_the_shares_of_a_parquet_file_are_the_file_one_after_the_other(tmp_path, faces, shares):
     frame = pa.table({"pixels": [text(face) for face in faces], "row": range(ROWS)})

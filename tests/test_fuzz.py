@@ -145,6 +145,7 @@ def outcome(call: Callable[[], Any], *refusals: type[Exception]) -> tuple[Any, s
 SUFFIXES = st.sampled_from([".png", ".jpg", ".tif", ".svg", ".exe", "", ".csv"])
 
 
+@pytest.mark.slow
 @many
 @given(st.one_of(picture_files(), st.binary(max_size=300)), SUFFIXES, st.booleans())
 def test_a_file_is_read_or_refused(content, suffix, gray):

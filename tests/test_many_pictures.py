@@ -186,6 +186,7 @@ def test_a_stop_is_within_the_last_as_within_any(tmp_path, monkeypatch, stop_at)
     assert answer.said == f"Stopped after {stop_at - 1} of 2: {stop_at - 1} restored by *Median filter*."
 
 
+@pytest.mark.slow
 def test_of_a_table_that_is_stopped_nothing_stays_but_what_came_before_it(tmp_path, make_faces, monkeypatch):
     picture, cancellations, calls = save(tmp_path / "a.png", PHOTO), Cancellations(), []
     (tmp_path / "faces.csv").write_bytes(csv_of(make_faces(40)))
@@ -203,6 +204,7 @@ def test_of_a_table_that_is_stopped_nothing_stays_but_what_came_before_it(tmp_pa
     assert list(answer.archive) == ["a.png", "restored.csv"] and len(answer.report) == 1
 
 
+@pytest.mark.slow
 def test_a_csv_comes_back_as_the_command_gives_it(tmp_path, make_faces):
     lines = csv_of(make_faces(20)).replace(b'3,"', b'3,"1 2 3 ', 1)
     (tmp_path / "fer2013.csv").write_bytes(lines)
@@ -217,6 +219,7 @@ def test_a_csv_comes_back_as_the_command_gives_it(tmp_path, make_faces):
     assert answer.seen[0][0].size == (48, 48)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pictures", "lists"])
 def test_a_parquet_comes_back_as_the_command_gives_it(tmp_path, make_faces, kind):
     faces = make_faces(20)
@@ -305,6 +308,7 @@ def test_a_name_cannot_climb_out_of_an_archive(tmp_path, name):
     assert not list(tmp_path.parent.rglob("climbs.png"))
 
 
+@pytest.mark.slow
 def test_no_archive_is_unpacked_beyond_what_may_be_sent_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(incoming, "MAX_MEGABYTES", 1)
     bomb = pack(tmp_path / "bomb.zip", {"a.png": bytes(50_000_000)})

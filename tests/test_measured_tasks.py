@@ -33,6 +33,7 @@ def test_every_method_sees_the_same_noise_and_the_noisy_input_is_a_row(run_bench
     assert (tmp_path / "results" / "samples-low.png").is_file()
 
 
+@pytest.mark.slow
 def test_rows_measured_before_are_kept_and_repeat_exactly(run_benchmark, tmp_path):
     first = rows_of(run_benchmark("--models", "median", "switching-median", "--tasks", "salt_pepper"), "salt_pepper")
     second = rows_of(run_benchmark("--models", "median", "--tasks", "salt_pepper"), "salt_pepper")

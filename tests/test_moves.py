@@ -57,6 +57,7 @@ def test_what_cannot_be_shown_is_answered_with_the_reason(values, said):
     assert said in answer["said"] and "shown" not in answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_level_typed_beyond_the_end_of_any_preset_is_that_end(preset):
     low, high = sorted(PRESETS[preset].slider[:2])

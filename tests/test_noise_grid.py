@@ -95,6 +95,7 @@ def test_an_interrupted_noise_grid_goes_on(run_benchmark, tmp_path, monkeypatch)
     assert seen == [(0, 0), (0, 0.1), (0.06, 0), (0.06, 0), (0.06, 0.1)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_grid")
 def test_what_the_noise_grid_measured_of_other_weights_or_parameters_is_measured_anew(run_benchmark, monkeypatch):
     seen = []

@@ -5,6 +5,7 @@ from kinds_of_noise import rng
 from fer_denoise.noise import TorchDraw, WorldNoise
 
 
+@pytest.mark.slow
 def test_the_truth_about_a_composition_is_true():
     clean = torch.full((400, 1, 48, 48), 0.5)
     world = WorldNoise(laboratory=0, random=1, correlated=0, stripes=0, quantized=0, compressed=0, max_sigma=0.1)

@@ -19,6 +19,7 @@ def test_no_parameter_of_the_grid_is_better_than_that_of_the_oracle(make_faces):
     assert mean_psnr(psnr(restored, clean)) == pytest.approx(max(values.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in oracle.FILTERS if name != "bm3d"])
 def test_every_filter_has_its_best_parameters(name, make_faces):
     clean = make_faces(2, shape=(16, 16))

@@ -370,6 +370,7 @@ def test_a_picture_comes_back_under_its_own_name_upright_and_in_its_colours(tmp_
     assert tab.job.busy(FairQueue(), "x")[tab.job.start].interactive is False
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_looked_at_reduced_before_all_of_it_is_there(tmp_path, monkeypatch):
     monkeypatch.setattr(quick_look, "PIXELS", 1000)
     monkeypatch.setattr(quick_look, "LARGE", 4000)

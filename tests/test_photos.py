@@ -43,6 +43,7 @@ def test_each_channel_of_a_colour_photo_is_restored_as_a_gray_one(median):
         np.testing.assert_array_equal(restored[..., channel], restore_photo(median, noisy[..., channel]))
 
 
+@pytest.mark.slow
 def test_restoring_every_channel_beats_restoring_the_luminance():
     photo, noisy = noisy_photo()
     restorer = Restorer.from_pretrained("universal")
@@ -142,6 +143,7 @@ def test_the_noise_of_a_photo_is_the_mean_of_its_channels(median):
     assert photo_noise_level(median, noisy) is None
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_large_photo_is_estimated_from_parts_of_it():
     seen: list[tuple[int, ...]] = []
 

@@ -86,6 +86,7 @@ def test_8_by_8_is_large_enough(save_image):
     assert read_gray(save_image("small.png", Image.new("L", (8, 8), 77))).tolist() == [[77] * 8] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(12000, 12000), (14000, 14000), (6001, 6000)])
 def test_too_large_a_picture_is_refused(save_image, size):
     message = refusal(save_image("huge.png", Image.new("1", size)))

@@ -10,6 +10,7 @@ from train.measures import real_noise
 from train.measures.peers import Peer
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fake_bm3d")
 def test_real_noise_is_measured_with_an_estimate_for_those_who_need_one(run_benchmark, pairs, tmp_path):
     noisy, clean = pairs

@@ -1,11 +1,14 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from fer_denoise.classical import FILTERS
 from fer_denoise.noise import mixed_noise
 from train import tune_classical
 
 
+@pytest.mark.slow
 def test_tuning_picks_the_best_parameters_and_writes_them(benchmark_data, tmp_path, monkeypatch):
     file = tmp_path / "classical.json"
     monkeypatch.setattr(tune_classical, "TUNED_FILE", file)
