@@ -41,9 +41,8 @@ FAINT = """
 """What is written with less contrast than WCAG's level AA asks for."""
 
 
-# The themes differ in their colours alone.
-@pytest.mark.parametrize(("theme", "rules"), [("light", None), ("dark", ["color-contrast"])])
-def test_no_tab_has_a_serious_fault_and_every_word_can_be_read(visit, theme, rules):
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_tab_has_a_serious_fault_and_every_word_can_be_read(visit, theme):
     here = visit(query=f"?__theme={theme}")
     faults: list[str] = []
     for title in TABS:
@@ -53,7 +52,7 @@ def test_no_tab_has_a_serious_fault_and_every_word_can_be_read(visit, theme, rul
         if (primary := here.panel.locator("button.primary").filter(visible=True)).count():
             primary.last.hover()
         here.page.wait_for_timeout(300)
-        found = *serious_faults(here.page, rules), *here.page.evaluate(FAINT)
+        found = *serious_faults(here.page), *here.page.evaluate(FAINT)
         faults += [f"{title}: {fault}" for fault in found]
     assert not faults, "\n".join(faults)
 

@@ -18,8 +18,6 @@ def test_generalisation_measures_pictures_and_unseen_noise(run_benchmark, tmp_pa
         "no face": skimage.data.camera()[None, 200:248, :48],
     }
     monkeypatch.setattr(generalisation, "pictures", lambda: small)
-    part = skimage.data.astronaut()[:256, 100:356]
-    monkeypatch.setattr(skimage.data, "astronaut", lambda: part)
     run_benchmark("--generalisation", "--models", "universal", *specialists(), "median", "switching-median")
     results = json.loads((tmp_path / "results" / generalisation.FILE).read_text())
     assert [(row["task"], row["pictures"]) for row in results["pictures"]] == [

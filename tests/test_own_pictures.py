@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,10 @@ def test_who_waits_is_let_go_though_a_cancelled_job_does_not_report():
         next(steps)
     assert not release.is_set()
     release.set()
+
+
+def test_what_decides_nothing_is_known_in_a_copy_too():
+    assert deepcopy([ANYTHING])[0] is ANYTHING
 
 
 def test_no_result_is_left_when_a_job_begins_fails_or_is_cancelled():

@@ -1,5 +1,4 @@
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -229,11 +228,10 @@ def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(t
     data.mkdir(), photographs.mkdir()
     write_faces(data, make_faces)
     Image.fromarray(make_faces(1)[0].repeat(3, 0).repeat(3, 1)).save(photographs / "one.png")
-    shape = ["--widths", "4", "8", "--blocks", "1", "1", "--pictures", str(photographs), "--epochs", "6"]
+    shape = ["--widths", "4", "8", "--blocks", "1", "1", "--pictures", str(photographs), "--epochs", "30"]
     train.universal.main(options(data, tmp_path / "out", *shape))
-    # Of the same noise in every epoch, which a training loss is not.
-    losses = [row["validation_loss"] for row in read_log(tmp_path / "out")]
-    assert all(after < before for before, after in pairwise(losses))
+    rows = read_log(tmp_path / "out")
+    assert min(row["train_loss"] for row in rows[-5:]) < rows[0]["train_loss"] - 0.3
     assert UniversalRestorer.from_pretrained(tmp_path / "out" / "model").config["widths"] == [4, 8]
 
 

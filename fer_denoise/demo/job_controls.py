@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,15 @@ from fer_denoise.demo.fair_queue import FairQueue
 
 Updates = dict[Any, Any]
 """New values by the part of the page that has them."""
-ANYTHING = object()
+
+
+class Anything(Enum):
+    """The type of `ANYTHING`; of an enumeration, a copy is the same."""
+
+    ANYTHING = "anything"
+
+
+ANYTHING = Anything.ANYTHING
 """Stands for an input in what results were made from, where they would be the same whatever it is."""
 
 
@@ -34,6 +43,8 @@ class JobControls:
     _invitation: str
     _results: Updates
     _folded: Sequence[gr.Accordion]
+    _options: int
+    """How many inputs there are besides what it works on."""
 
     def __init__(self, cancellations: Cancellations, label: str, at_once: bool = False) -> None:
         self._cancellations, self._kind, self._at_once = cancellations, label, at_once
@@ -100,7 +111,7 @@ class JobControls:
             folded: parts that hold more of them, hidden until there are some.
             choices: inputs that are set with one click; where it starts at once, then as well.
         """
-        self._results, self._folded = results, folded
+        self._results, self._folded, self._options = results, folded, len(inputs) - 1
         said = [*results, *folded, self.status]
         outputs = [*said, self.start, self.cancel, self._source]
         private: dict[str, Any] = {"api_visibility": "private"}
@@ -131,11 +142,11 @@ class JobControls:
 
     def _failed(self, first: Any) -> Updates:
         # The others may be what was refused.
-        return {**self.without_results("Nothing was restored."), self._source: [first]}
+        return {**self.without_results("Nothing was restored."), self._source: [first, *[ANYTHING] * self._options]}
 
     def _drop_outdated(self, source: list[Any] | None, *chosen: Any) -> Any:
         # Before the first job nothing can be outdated, and its failure may have been told already.
-        if source is None or all(made in (ANYTHING, now) for made, now in zip(source, chosen, strict=False)):
+        if source is None or all(made in (ANYTHING, now) for made, now in zip(source, chosen, strict=True)):
             return gr.skip()
         same_source = chosen[0] == source[0]
         return self.no_results(f"Something else was chosen: press *{self._kind}*." if same_source else None)
