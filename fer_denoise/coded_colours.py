@@ -5,6 +5,7 @@ HEIC, AVIF and PNG may do so by code numbers (CICP, ITU-T H.273), PNG also by a 
 
 import struct
 from collections.abc import Mapping, Sequence
+from os import SEEK_CUR
 from typing import IO, Any
 
 import numpy as np
@@ -38,6 +39,9 @@ NEAR_GAMMA, NEAR_CHROMATICITY = 0.05, 0.004
 """Differences of a gamma, as a fraction, and of a chromaticity from those of sRGB that are still shown as sRGB."""
 CHROMATICITIES_OF_SRGB = (*PRIMARIES[1][:3], WHITES["D65"])
 
+PNG_SIGNATURE, PNG_CHECKSUM = 8, 4
+"""Bytes before the first chunk of a PNG, and after each."""
+
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
 
@@ -70,18 +74,25 @@ def described_by_png(info: Mapping[Any, Any], file: IO[bytes], gray: bool) -> tu
         info: what Pillow found in it.
         file: itself, for Pillow passes over the code numbers; it stays at its place.
     """
-    place = file.tell()
-    file.seek(0)
-    before_pixels, _, _ = file.read().partition(b"IDAT")
-    file.seek(place)
-    _, found, numbers = before_pixels.partition(b"cICP")
-    if found and len(numbers) >= 2:
-        profile, lost = described((numbers[0], numbers[1]), gray)
+    if codes := _codes_of_png(file):
+        profile, lost = described(codes, gray)
         # Beside numbers for HDR, it is meant for those who cannot read them.
         return (info.get("icc_profile"), lost) if lost else (profile, lost)
     if "icc_profile" in info or "srgb" in info:
         return info.get("icc_profile"), ""
     return _described_by_gamma(info.get("gamma"), info.get("chromaticity"), gray), ""
+
+
+def _codes_of_png(file: IO[bytes]) -> tuple[int, int] | None:
+    place, codes, kind = file.tell(), b"", b""
+    file.seek(PNG_SIGNATURE)
+    while kind not in (b"cICP", b"IDAT") and len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"cICP":
+            codes = file.read(min(length, 2))
+        file.seek(length + PNG_CHECKSUM, SEEK_CUR)
+    file.seek(place)
+    return (codes[0], codes[1]) if len(codes) == 2 else None
 
 
 def codes_of_heic(info: Mapping[Any, Any]) -> tuple[int, int] | None:

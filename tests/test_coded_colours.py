@@ -195,3 +195,10 @@ def test_a_gray_png_keeps_its_gamma_as_a_profile_of_gray(tmp_path, pixels):
 def test_of_a_png_that_is_as_srgb_or_says_what_cannot_be_nothing_is_made(tmp_path, chunks):
     picture = read_picture(png(tmp_path / "plain.png", *chunks))
     assert "icc_profile" not in picture.info and picture.notes == ()
+
+
+def test_what_a_text_in_a_png_says_is_no_code_number(tmp_path):
+    text = png_chunk(b"tEXt", b"Comment\0why cICP\x0c\x0d is rare")
+    assert "icc_profile" not in read_picture(png(tmp_path / "text.png", text)).info
+    coded = read_picture(png(tmp_path / "both.png", text, P3_CODES))
+    assert coded.info["icc_profile"] == described((P3, SRGB))[0]
