@@ -35,7 +35,7 @@ class Fault:
     corrupt: bool = False
     """Flip a bit of the body."""
     trickle: bool = False
-    """Send the body byte by byte."""
+    """Send the body byte by byte, until there are no faults any more, and break off then."""
     answer: bytes | None = None
     """Send this instead, as somebody else would who stands in between."""
     where: str = ""
@@ -262,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
             for byte in content:
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
-                if self.server.stopping.wait(0.1):
+                if self.server.stopping.wait(0.1) or not self.server.faults:
                     break
         self.close_connection = True
 

@@ -4,7 +4,6 @@ import json
 import pickle
 import time
 from pathlib import Path
-from threading import Event
 from unittest.mock import Mock
 
 import numpy as np
@@ -74,13 +73,14 @@ def contents(folder: Path, *names: str) -> dict[str, bytes]:
 
 
 def left_in(cache: Path) -> set[bytes]:
-    """What is in the cache, which has nothing that is half done."""
-    assert not [*cache.rglob("*.incomplete"), *cache.rglob(".fer-denoise-*"), *cache.rglob("*.partial")]
+    """What is in the cache for everybody who reads it."""
     return {file.read_bytes() for file in blobs(cache)}
 
 
 def blobs(cache: Path) -> list[Path]:
-    return [file for file in cache.rglob("*") if file.is_file() and file.parent.name == "blobs"]
+    """The files of the cache, but not what a download that goes on is at."""
+    files = (file for file in cache.rglob("*") if file.is_file() and file.parent.name == "blobs")
+    return [file for file in files if file.suffix != ".incomplete"]
 
 
 def test_a_model_from_the_hub_restores_as_its_folder_does(connected, model_files, make_faces):
@@ -246,7 +246,7 @@ def test_where_the_hub_does_not_answer_the_cached_copy_is_taken_and_said_so(conn
 
 
 @pytest.mark.parametrize("error", [KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError])
-@pytest.mark.parametrize("where", ["_ask", "_fetch_file", "_move", "_matches"])
+@pytest.mark.parametrize("where", ["_ask", "_fetch_file", "_matches"])
 def test_a_fault_of_our_own_looks_like_one_and_no_cached_copy_hides_it(
     connected, model_files, monkeypatch, caplog, where, error
 ):
@@ -319,14 +319,21 @@ def test_what_takes_too_long_does_not_keep_the_program_from_its_end(run_python):
     assert "had not come whole after 0.1 seconds" in run_python("-c", code).stdout
 
 
-def test_what_takes_too_long_tidies_up_when_it_ends_at_last(monkeypatch):
-    monkeypatch.setattr(download, "PATIENCE", 0.01)
-    goes_on, tidied = Event(), Event()
-    with pytest.raises(download.HubDownError, match="had not come whole"):
-        download._in_time("somebody/model", goes_on.wait, tidy=tidied.set)
-    assert not tidied.is_set()
-    goes_on.set()
-    assert tidied.wait(SECONDS)
+@pytest.mark.usefixtures("impatient")
+def test_what_comes_after_the_time_is_up_is_there_for_the_next_try(connected, model_files, tmp_path):
+    repo = connected.add_repo("somebody/slow", model_files)
+    connected.faults["somebody/slow"] = Fault(trickle=True, where="cdn")
+    commit = repo.commits[0].oid
+    assert "had not come whole after 3 seconds" in refusal("somebody/slow", revision=commit)
+    connected.faults.clear()
+    expected = {file.read_bytes() for file in model_files.iterdir()}
+    until = time.monotonic() + SECONDS
+    while left_in(tmp_path) != expected or [*tmp_path.rglob("*.incomplete")]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    connected.requests.clear()
+    Restorer.from_pretrained("somebody/slow", commit)
+    assert connected.requests == []
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError, ConnectionError, TimeoutError, OSError])
@@ -338,18 +345,6 @@ def test_a_fault_of_xet_is_told_and_the_cached_copy_is_taken(connected, model_fi
     assert f"({error.__name__})" in refusal("somebody/over-xet", revision=newer.oid)
     Restorer.from_pretrained("somebody/over-xet")
     assert "Taking the copy in the cache" in caplog.text
-
-
-def test_what_came_over_xet_goes_into_the_cache_without_the_store_that_it_came_from(tmp_path):
-    staging, cache = tmp_path / "staging", tmp_path / "cache"
-    for folder in ("blobs/ab", "models--a--b/blobs", "models--a--b/snapshots/c"):
-        (staging / folder).mkdir(parents=True)
-    (staging / "blobs/ab/xet").write_bytes(b"weights")
-    (staging / "models--a--b/blobs/sha256").symlink_to("../../blobs/ab/xet")
-    (staging / "models--a--b/snapshots/c/model.safetensors").symlink_to("../../blobs/sha256")
-    download._move(staging, cache)
-    assert (cache / "models--a--b/snapshots/c/model.safetensors").read_bytes() == b"weights"
-    assert not (cache / "models--a--b/blobs/sha256").is_symlink()
 
 
 @pytest.mark.usefixtures("impatient")

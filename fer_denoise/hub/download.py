@@ -2,20 +2,17 @@
 
 Left to itself `huggingface_hub` tries for minutes while the Hub is down or limits the rate, does not end with a server
 that trickles, and does not compare what came with its checksum. So it works in a thread that is left behind when the
-time is up, and in a folder of its own, from which only what has the right checksum goes on into the cache. Not by
-`snapshot_download`, whose pool of threads Python waits for at its end, however long the Hub is silent.
+time is up, and every file is compared with its checksum, when it has come and whenever it is read from the cache. Not
+by `snapshot_download`, whose pool of threads Python waits for at its end, however long the Hub is silent.
 """
 
 import hashlib
 import logging
-import os
 import re
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx2
@@ -95,15 +92,10 @@ def _check_settings(repo_id: str) -> None:
         raise DownloadError(f"{repo_id}: HF_TOKEN holds letters that no token has; copy it anew, or unset it")
 
 
-def _in_time(repo_id: str, call: Callable[[], Result], tidy: Callable[[], None] | None = None) -> Result:
-    """What `call` returns, unless it takes too long.
+def _in_time(repo_id: str, call: Callable[[], Result]) -> Result:
+    """What `call` returns, unless it takes longer than `PATIENCE`, which raises a HubDownError.
 
-    Args:
-        tidy: called when one that took too long is at its end at last; nothing else ends it, but it does not keep the
-            program from its own end.
-
-    Raises:
-        HubDownError: it takes longer than `PATIENCE`.
+    What takes too long is left to its own end, and does not keep the program from its end.
     """
     future: Future[Result] = Future()
 
@@ -119,8 +111,6 @@ def _in_time(repo_id: str, call: Callable[[], Result], tidy: Callable[[], None] 
     except TimeoutError:
         if future.done():  # a time-out of its own
             raise
-        if tidy:
-            future.add_done_callback(lambda _: tidy())
         raise HubDownError(
             f"{repo_id}: had not come whole after {PATIENCE} seconds; try again later or with "
             f"HF_HUB_DOWNLOAD_TIMEOUT={2 * DOWNLOAD_TIMEOUT}, {OR_BUNDLED}"
@@ -147,31 +137,28 @@ def _ask(repo_id: str, revision: str) -> tuple[str, dict[str, str | None]]:
 
 def _fetch(repo_id: str, commit: str, checksums: dict[str, str | None]) -> Path:
     """The folder of the cache with all files of `checksums`, of which those that were not in it have been fetched."""
-    cache = Path(constants.HF_HUB_CACHE).resolve()
-    cache.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in checksums if _cached_file(repo_id, commit, name) is None]
-    with TemporaryDirectory(dir=cache, prefix=".fer-denoise-", ignore_cleanup_errors=True) as staging:
 
-        def fetch_files() -> list[Path]:
-            return [_fetch_file(repo_id, commit, name, checksums[name], staging) for name in missing]
+    def fetch_files() -> list[Path]:
+        cached = {name: _cached_file(repo_id, commit, name) for name in checksums}
+        return [cached[name] or _fetch_file(repo_id, commit, name, checksums[name]) for name in checksums]
 
-        files = _in_time(repo_id, fetch_files, tidy=lambda: shutil.rmtree(staging, ignore_errors=True))
-        _move(Path(staging), cache)
-    return cache / files[0].parent.relative_to(staging)
+    return _in_time(repo_id, fetch_files)[0].parent
 
 
-def _fetch_file(repo_id: str, commit: str, name: str, listed: str | None, staging: str) -> Path:
-    """Fetch a file into `staging`; it has the checksum that is `listed` or, as with mirrors, in the headers."""
+def _fetch_file(repo_id: str, commit: str, name: str, listed: str | None) -> Path:
+    """Fetch a file into the cache; it has the checksum that is `listed` or, as with mirrors, in the headers."""
     # Asked for once before, for the download goes on asking for minutes where this fails.
     metadata = get_hf_file_metadata(hf_hub_url(repo_id, name, revision=commit), timeout=ASK_TIMEOUT)
     try:
-        file = Path(hf_hub_download(repo_id, name, revision=commit, cache_dir=staging, tqdm_class=_NoBar))
+        # Forced, or a damaged copy in the cache would be taken for the file.
+        file = Path(hf_hub_download(repo_id, name, revision=commit, force_download=True, tqdm_class=_NoBar))
     except (RuntimeError, ValueError) as error:  # of Xet, over which large files may come
         raise HubDownError(
             f"{repo_id}: {name}: did not come ({type(error).__name__}); try again, {OR_BUNDLED}"
         ) from error
     checksum = listed or metadata.etag
     if not _matches(file, checksum):
+        file.resolve().unlink()
         raise DownloadError(
             f"{repo_id}: {name}: what came does not match the Hub's checksum ({checksum}) and was not kept; try again, "
             f"and if that does not help, look for a proxy or mirror (HF_ENDPOINT) that alters files, {OR_BUNDLED}"
@@ -184,16 +171,6 @@ class _NoBar(tqdm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{**options, "disable": True})
-
-
-def _move(staging: Path, cache: Path) -> None:
-    """Move what was fetched into the cache: first the contents, in "blobs", then "snapshots", which point at them."""
-    for file in sorted(staging.glob("models--*/*/**/*")):
-        if file.is_symlink() or file.is_file():
-            target = cache / file.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # What came over Xet is a link into a store of its own.
-            os.replace(file.resolve() if file.parent.name == "blobs" else file, target)
 
 
 def _cached_snapshot(repo_id: str, revision: str, names: Sequence[str]) -> Path | None:
