@@ -19,3 +19,7 @@ def test_macro_f1_weighs_every_emotion_alike():
     answers = np.zeros(100, int)
     assert macro_f1(answers, labels) == pytest.approx((2 * 90 / 190 + 0) / 2)
     assert macro_f1(labels, labels) == 1
+    both = macro_f1(np.stack([answers, labels]), np.stack([labels, labels]))
+    assert both.tolist() == [macro_f1(answers, labels), 1]
+    unknown = np.full(10, -1)
+    assert macro_f1(np.append(answers, unknown), np.append(labels, unknown)) == macro_f1(answers, labels)

@@ -128,31 +128,30 @@ class Answers(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What is known of N faces, and how they are drawn anew for the intervals."""
+    """What is known of N faces."""
 
     labels: np.ndarray
     votes: Votes | None
-    draws: np.ndarray
 
     def score(self, given: Answers, on_clean: Answers) -> dict[str, Any]:
         """How good the answers are, by the labels and, in `votes`, by the crowd."""
-        row = answers.score(given.labels, on_clean.labels, self.labels, self.draws)
+        row = answers.score(given.labels, on_clean.labels, self.labels)
         if self.votes and given.votes is not None:
-            row["votes"] = answers.score_votes(given.votes, self.votes, self.draws)
+            row["votes"] = answers.score_votes(given.votes, self.votes)
         return row
 
     def add_gains(self, row: dict[str, Any], given: Answers, rivals: dict[str, Answers]) -> None:
         """Put into the row of `given` by how much it is right more often than each rival."""
         right = {name: each.labels.argmax(axis=1) == self.labels for name, each in {"": given, **rivals}.items()}
-        row |= answers.gains_over({name: right[name] for name in rivals}, right[""], self.draws)
+        row |= answers.gains_over({name: right[name] for name in rivals}, right[""])
         if self.votes:
             clear = self.votes.majority >= 0
             right = {
-                name: (each.votes.argmax(axis=1) == self.votes.majority)[clear]
+                name: np.where(clear, each.votes.argmax(axis=1) == self.votes.majority, np.nan)
                 for name, each in {"": given, **rivals}.items()
                 if each.votes is not None
             }
-            row["votes"] |= answers.gains_over({name: right[name] for name in rivals}, right[""], self.draws[:, clear])
+            row["votes"] |= answers.gains_over({name: right[name] for name in rivals}, right[""])
 
 
 def measure(request: Request) -> dict[str, Any]:
@@ -218,7 +217,7 @@ def measure_cell(
     """
     count = len(test.labels) if cell.level else min(FACES_OF_KINDS, len(test.labels))
     clean, crowd = test.images[:count], Votes(votes.counts[:count]) if votes else None
-    truth = Truth(test.labels[:count], crowd, answers.draw_faces(count))
+    truth = Truth(test.labels[:count], crowd)
     noisy = cell.noisy(clean, seed)
     level = {"noise": cell.name, **dict(zip(("sigma", "amount"), cell.level or (), strict=False)), "faces": count}
 
@@ -246,7 +245,7 @@ def measure_cell(
 
 def describe(name: str, given: Answers, test: Faces, votes: Votes | None) -> dict[str, Any]:
     """How good a bundled classifier is, by what it says of clean faces; by the labels and, in `votes`, by the crowd."""
-    truth = Truth(test.labels, votes, answers.draw_faces(len(test.labels)))
+    truth = Truth(test.labels, votes)
     row = truth.score(given, given)
     described = {**weights_of(name), **answers.describe(given.labels, test.labels)}
     described["calibration_error"] = row["calibration_error"]

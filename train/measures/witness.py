@@ -142,7 +142,6 @@ def measure(request: Request) -> dict[str, Any]:
         "methods": {name: weights_of(name) for name in networks},
         "rows": [],
     }
-    draws = answers.draw_faces(len(faces.labels))
     on_clean = witness.probabilities(faces.images)
     for sigma, amount in LEVELS:
         noisy = mixed_noise(faces.images, sigma, amount, seed=request.seed)
@@ -150,13 +149,13 @@ def measure(request: Request) -> dict[str, Any]:
         row: dict[str, Any] = {
             "sigma": sigma,
             "amount": amount,
-            "noisy": answers.score(before, on_clean, faces.labels, draws),
+            "noisy": answers.score(before, on_clean, faces.labels),
         }
         right = before.argmax(axis=1) == faces.labels
         for name, restorer in networks.items():
             after = witness.probabilities(restorer(noisy))
-            row[name] = answers.score(after, on_clean, faces.labels, draws)
-            row[name] |= answers.gains_over({"noisy": right}, after.argmax(axis=1) == faces.labels, draws)
+            row[name] = answers.score(after, on_clean, faces.labels)
+            row[name] |= answers.gains_over({"noisy": right}, after.argmax(axis=1) == faces.labels)
         results["rows"].append(row)
     save(file, results)
     return results

@@ -64,7 +64,7 @@ def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
         bias = (fitted * strength).round(decimals=4)
         temperature = consistent_temperature(logits, labels, bias)
         answers = (logits / temperature + bias).argmax(dim=1)
-        reached = macro_f1(answers.numpy(), labels.numpy())
+        reached = float(macro_f1(answers.numpy(), labels.numpy()))
         if chosen is None or reached > chosen[0]:
             chosen = reached, Calibration(temperature, [round(each, 4) for each in bias.tolist()])
     assert chosen
