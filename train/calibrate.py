@@ -60,10 +60,12 @@ def run(args: argparse.Namespace) -> None:
     if args.votes and model.votes_head is None:
         raise SystemExit(f"{args.model} has no head for votes: leave --votes out")
     faces = load_fer2013(args.data, "validation", args.revision)
+    learned = torch.from_numpy(load_fer2013(args.data, "train", args.revision).labels)
     votes = load_votes(args.votes, faces, "validation") if args.votes else None
     print("before:", describe(model(faces.images), faces.labels))
     model.config |= {"temperature": 1.0, "bias": [0.0] * len(EMOTIONS)}
-    model.config |= calibrate(as_logits(model(faces.images)), torch.from_numpy(faces.labels))._asdict()
+    labels = torch.from_numpy(faces.labels)
+    model.config |= calibrate(as_logits(model(faces.images)), labels, torch.bincount(learned, minlength=len(EMOTIONS)))._asdict()
     print("after: ", describe(model(faces.images), faces.labels))
     if votes:
         print("votes, before:", describe_votes(model.votes(faces.images), votes.distribution))

@@ -263,8 +263,8 @@ class EmotionTraining(Training):
             optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, self.total_steps)
         )
         self.heads, self.optimizer = accelerator.prepare(Heads(model), optimizer)
-        frequencies = torch.bincount(faces.labels, minlength=CLASSES).float() / len(faces)
-        self.adjustment = recipe.logit_adjustment * frequencies.clamp(min=1e-6).log()
+        self.frequencies = torch.bincount(faces.labels, minlength=CLASSES)
+        self.adjustment = recipe.logit_adjustment * (self.frequencies / len(faces)).clamp(min=1e-6).log()
         self.parts = {
             "model": model,
             "optimizer": self.optimizer,
@@ -335,7 +335,7 @@ class EmotionTraining(Training):
 
     def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
         labels, *votes = self.logits
-        self.best.config |= calibrate(labels, self.faces.validation_labels)._asdict()
+        self.best.config |= calibrate(labels, self.faces.validation_labels, self.frequencies)._asdict()
         if votes and self.faces.validation_votes is not None:
             self.best.config["votes_temperature"] = calibrate_votes(votes[0], self.faces.validation_votes)
         super().keep(args, settings, row)
