@@ -21,8 +21,13 @@ from fer_denoise.files import write_whole
 from fer_denoise.hub.sources import CONFIG_FILE
 from fer_denoise.models import EmotionClassifier
 from train.shared import setup
-from train.shared.calibration import calibrate, calibrate_votes
-from train.shared.classification import calibration_error, calibration_error_of_votes, macro_f1
+from train.shared.calibration import calibrate, calibrate_votes, held_out
+from train.shared.classification import (
+    calibration_error,
+    calibration_error_by_chance,
+    calibration_error_of_votes,
+    macro_f1,
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -61,12 +66,19 @@ def run(args: argparse.Namespace) -> None:
         raise SystemExit(f"{args.model} has no head for votes: leave --votes out")
     faces = load_fer2013(args.data, "validation", args.revision)
     learned = torch.from_numpy(load_fer2013(args.data, "train", args.revision).labels)
+    frequencies = torch.bincount(learned, minlength=len(EMOTIONS))
     votes = load_votes(args.votes, faces, "validation") if args.votes else None
     print("before:", describe(model(faces.images), faces.labels))
     model.config |= {"temperature": 1.0, "bias": [0.0] * len(EMOTIONS)}
-    labels = torch.from_numpy(faces.labels)
-    model.config |= calibrate(as_logits(model(faces.images)), labels, torch.bincount(learned, minlength=len(EMOTIONS)))._asdict()
+    logits, labels = as_logits(model(faces.images)), torch.from_numpy(faces.labels)
+    model.config |= calibrate(logits, labels, frequencies)._asdict()
     print("after: ", describe(model(faces.images), faces.labels))
+    print("on faces that it was not fitted to:", describe(held_out(logits, labels, frequencies).numpy(), faces.labels))
+    by_chance = calibration_error_by_chance(model(faces.images))
+    print(
+        f"calibration error by chance, were all true: {by_chance.mean():.4f}, "
+        f"in one of forty cases {np.quantile(by_chance, 0.975):.4f} or more"
+    )
     if votes:
         print("votes, before:", describe_votes(model.votes(faces.images), votes.distribution))
         model.config["votes_temperature"] = 1.0

@@ -71,9 +71,9 @@ class EmotionClassifier(PretrainedModel):
         dropout: fraction of the pooled features left out in training.
         temperature: what logits are divided by to be probabilities, so that these are as often right as they say (Guo
             et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599).
-        bias: what is added to the logits of each emotion after that (Alexandari et al. 2020, "Maximum Likelihood with
-            Bias-Corrected Calibration is Hard-To-Beat at Label Shift Adaptation", https://arxiv.org/abs/1901.06852);
-            None for nothing.
+        bias: what is added to the logits of each emotion after that, a part of the logarithm of how frequent it is
+            (Menon et al. 2021, "Long-tail learning via logit adjustment", https://arxiv.org/abs/2007.07314); None for
+            nothing.
         votes: whether it has a second head, for the distribution of a crowd's votes.
         votes_temperature: that of the second head.
     """

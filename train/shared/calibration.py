@@ -18,6 +18,8 @@ from train.shared.classification import macro_f1
 TEMPERATURES = np.geomspace(0.25, 4, 241).round(4)
 STRENGTHS = np.linspace(0, 1, 11).round(1)
 """How much of the logarithms of the frequencies is added."""
+PARTS = 5
+"""In so many are faces split, to try a calibration on those that it was not fitted to."""
 TOLERANCE = 0.005
 """Nats of cross-entropy, among some thousand faces, that are not worth an emotion that is never answered."""
 
@@ -27,6 +29,10 @@ class Calibration(NamedTuple):
 
     temperature: float
     bias: list[float]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Of each emotion, (N, 7), of `logits` (N, 7)."""
+        return (logits / self.temperature + torch.tensor(self.bias)).softmax(dim=1)
 
 
 def lowest_loss(logits: Tensor, targets: Tensor) -> float:
@@ -74,6 +80,17 @@ def calibrate(logits: Tensor, labels: Tensor, frequencies: Tensor) -> Calibratio
         tried.append(Calibration(temperature, [round(each, 4) for each in bias.tolist()]))
     good = [number for number, loss in enumerate(losses) if loss <= min(losses) + TOLERANCE]
     return tried[max(good, key=scores.__getitem__)]
+
+
+def held_out(logits: Tensor, labels: Tensor, frequencies: Tensor) -> Tensor:
+    """Probabilities (N, 7), in each of `PARTS` parts of the faces by a `calibrate` that saw the other parts alone."""
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    probabilities = torch.empty(logits.shape)
+    for part in order.tensor_split(PARTS):
+        others = torch.ones(len(labels), dtype=torch.bool)
+        others[part] = False
+        probabilities[part] = calibrate(logits[others], labels[others], frequencies).probabilities(logits[part])
+    return probabilities
 
 
 def calibrate_votes(logits: Tensor, crowd: Tensor) -> float:

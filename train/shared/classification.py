@@ -41,6 +41,13 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return gap_of_confidence(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
 
 
+def calibration_error_by_chance(probabilities: np.ndarray, draws: int = 200) -> np.ndarray:
+    """What `calibration_error` is where `probabilities` (N, 7) are true, of labels drawn by them so often, (draws,)."""
+    rng, bounds = np.random.default_rng(0), probabilities.cumsum(axis=1)[:, :-1]
+    drawn = ((bounds < rng.random((len(bounds), 1))).sum(axis=1) for _ in range(draws))
+    return np.array([calibration_error(probabilities, labels) for labels in drawn])
+
+
 def calibration_error_of_votes(fractions: np.ndarray, crowd: np.ndarray) -> float:
     """As `calibration_error`, where an answer is as right as the fraction of the crowd that chose it.
 
