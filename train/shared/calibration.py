@@ -19,7 +19,7 @@ TEMPERATURES = np.geomspace(0.25, 4, 241).round(4)
 STRENGTHS = np.linspace(0, 1, 11).round(1)
 """How much of the logarithms of the frequencies is added."""
 PARTS = 5
-"""In so many are faces split, to try a calibration on those that it was not fitted to."""
+"""Parts of the faces, of which each is tried with a calibration that was fitted to the others."""
 TOLERANCE = 0.005
 """Nats of cross-entropy, among some thousand faces, that are not worth an emotion that is never answered."""
 
@@ -31,7 +31,7 @@ class Calibration(NamedTuple):
     bias: list[float]
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Of each emotion, (N, 7), of `logits` (N, 7)."""
+        """Probabilities of each emotion, (N, 7), for `logits` (N, 7)."""
         return (logits / self.temperature + torch.tensor(self.bias)).softmax(dim=1)
 
 
