@@ -104,7 +104,7 @@ def test_the_card_of_a_classifier(name):
     for line in (
         "votes = classifier.votes(faces)",
         "the votes of ten people",
-        "a bias for each emotion",
+        "how frequent each emotion is in training",
         "70% of the loss",
     ):
         assert line in card.text
