@@ -18,6 +18,9 @@ def test_generalisation_measures_pictures_and_unseen_noise(run_benchmark, tmp_pa
         "no face": skimage.data.camera()[None, 200:248, :48],
     }
     monkeypatch.setattr(generalisation, "pictures", lambda: small)
+    # The whole photo in colour, at half its size.
+    halved = skimage.data.astronaut().reshape(256, 2, 256, 2, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+    monkeypatch.setattr(generalisation.data, "astronaut", lambda: halved)
     run_benchmark("--generalisation", "--models", "universal", *specialists(), "median", "switching-median")
     results = json.loads((tmp_path / "results" / generalisation.FILE).read_text())
     assert [(row["task"], row["pictures"]) for row in results["pictures"]] == [
