@@ -177,6 +177,7 @@ def train_restorer(
     device = accelerator.device
     settings = dict(settings)
     init_revision = fix_revision(args.out, settings, "init", lambda: model_commit(settings["init"]))
+    model = on_device(make_model(init_revision), device)
     scenes = None
     if recipe.scenes:
         pictures = shipped_scenes()
@@ -197,7 +198,6 @@ def train_restorer(
         flips=recipe.flips,
         scenes=scenes,
     )
-    model = on_device(make_model(init_revision), device)
     of_model = objective(model, LOSSES[recipe.loss])
     training = SupervisedTraining(model, of_model, faces, recipe, accelerator, args.compile)
     settings = {
