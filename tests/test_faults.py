@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import datasets
 import numpy as np
@@ -28,8 +29,8 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("KILLS", 2))
-EPOCHS = 30 + 2 * KILLS
-"""More than are done before the last kill."""
+EPOCHS = 4 + 5 * KILLS
+"""More than are done before the last kill, each of which comes after one to four."""
 
 
 def command(arguments: list[str]) -> list[str]:
@@ -42,6 +43,7 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_weights(tm
     write_faces(data, make_faces)
     once, often = tmp_path / "once", tmp_path / "often"
     subprocess.run(command(options(data, once, epochs=EPOCHS)), cwd=ROOT, check=True, capture_output=True)
+    seconds = median(row["seconds"] for row in read_log(once))
     again = command(options(data, often, "--resume", epochs=EPOCHS))
     moments, killed = random.Random(0), 0
     while killed < KILLS:
@@ -50,7 +52,7 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_weights(tm
         with subprocess.Popen(again, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             while process.poll() is None and (not log.exists() or log.stat().st_mtime_ns == before):
                 time.sleep(0.005)
-            time.sleep(moments.uniform(0, 3 / KILLS))
+            time.sleep(moments.uniform(0, 3 * seconds))
             process.kill()
         if process.returncode != -signal.SIGKILL:
             break
