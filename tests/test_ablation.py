@@ -1,9 +1,11 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from training_data import write_faces
 
+from fer_denoise.pictures import write_picture
 from train import ablation
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
@@ -25,10 +27,15 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     write_faces(tmp_path / "data", make_faces)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "training.md").write_text("<!-- ablation:start -->\n<!-- ablation:end -->\n")
-    options = ["--data", "data", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu", "--variants", ablation.BASE]
+    (tmp_path / "photos").mkdir()
+    write_picture(tmp_path / "photos" / "0.png", np.random.default_rng(0).integers(256, size=(64, 64), dtype=np.uint8))
+    options = ["--data", "data", "--pictures", "photos", "--seeds", "0", "1", "--epochs", "1", "--device", "cpu"]
+    options += ["--variants", ablation.BASE]
     monkeypatch.setattr(ablation.hardware, "describe", lambda device: "one machine")
     ablation.main(options)
-    first = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
+    results = json.loads(ablation.FILE.read_text())
+    assert results["pictures"] == "photos"
+    first = results["machines"]["one machine"]
     assert [(row["variant"], row["seed"]) for row in first] == [(ablation.BASE, 0), (ablation.BASE, 1)]
     ablation.main([*options, "no gates", "no biases", "mask of black and white pixels"])
     rows = json.loads(ablation.FILE.read_text())["machines"]["one machine"]

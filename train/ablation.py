@@ -41,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=at_least(0), default=[0, 1])
     parser.add_argument("--epochs", type=at_least(1), default=EPOCHS, help="default: %(default)s")
-    parser.add_argument("--pictures", help="photographs to learn from, as train.universal takes them")
+    setup.add_pictures_options(parser)
     parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="auto takes a GPU where there is one")
     return parser.parse_args(argv)
 
@@ -66,7 +66,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
         torch.manual_seed(seed)
         return variant.alter(UniversalRestorer(**variant.network))
 
-    settings = {"script": "train.ablation", "variant": name}
+    settings = {"script": "train.ablation", "variant": name, "pictures": setup.name_of_pictures(args)}
     rows = train_restorer(
         options, recipe, make_model, variant.noise, settings, universal.RestoringAndEstimating, WorldFaces
     )
@@ -106,7 +106,7 @@ def measure(args: Namespace) -> None:
     except DataError as error:
         raise SystemExit(str(error)) from None
     data = {"images": len(faces.images), "sha256": faces.fingerprint}
-    conditions = {"epochs": args.epochs, "data": data}
+    conditions = {"epochs": args.epochs, "data": data, "pictures": setup.name_of_pictures(args)}
     results = load_previous(FILE, conditions) or {**conditions, "machines": {}}
     rows = results["machines"].setdefault(hardware.describe(hardware.pick_device(args)), [])
     for seed in args.seeds:

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from operator import ge
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -120,10 +119,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--init", help="model to start from: a folder, a bundled name or a Hub repo; default: a new one"
     )
-    parser.add_argument(
-        "--pictures", help="folder, Parquet file or Hub dataset of photographs to learn from beside the faces"
-    )
-    parser.add_argument("--pictures-revision", help="revision of the Hub dataset of --pictures")
+    setup.add_pictures_options(parser)
     parser.add_argument("--epochs", type=at_least(1), default=RECIPE.epochs, help="default: %(default)s")
     parser.add_argument(
         "--batch-size",
@@ -186,8 +182,7 @@ def train(args: argparse.Namespace) -> None:
         "task": "universal",
         "noise": asdict(NOISE),
         "init": args.init,
-        # Where a folder lies on this machine means nothing to others.
-        "pictures": args.pictures and (Path(args.pictures).name if Path(args.pictures).exists() else args.pictures),
+        "pictures": setup.name_of_pictures(args),
     }
     teacher = None
     if args.teacher:

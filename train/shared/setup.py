@@ -47,6 +47,19 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", help="revision of the Hub dataset")
 
 
+def add_pictures_options(parser: argparse.ArgumentParser) -> None:
+    """The options that tell which photographs a universal restorer learns from too."""
+    parser.add_argument(
+        "--pictures", help="folder, Parquet file or Hub dataset of photographs to learn from beside the faces"
+    )
+    parser.add_argument("--pictures-revision", help="revision of the Hub dataset of --pictures")
+
+
+def name_of_pictures(args: argparse.Namespace) -> str | None:
+    """What a record says of `--pictures`: where a folder lies on this machine means nothing to others."""
+    return args.pictures and (Path(args.pictures).name if Path(args.pictures).exists() else args.pictures)
+
+
 def start_run(args: argparse.Namespace) -> tuple[Accelerator, dict[str, Faces]]:
     """The accelerator and the train and validation faces; ends with a message where a run would be overwritten."""
     if (args.out / CHECKPOINT_FILE).exists() and not args.resume:
