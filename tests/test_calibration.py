@@ -7,6 +7,7 @@ import torch
 from train.shared.calibration import calibrate, calibrate_votes, consistent_temperature, held_out
 
 
+@pytest.mark.slow
 def test_answers_are_as_often_right_as_they_are_confident():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(4000, 7)) * 2
@@ -44,6 +45,7 @@ def test_what_logit_adjustment_gave_to_rare_emotions_is_taken_back():
     assert np.isfinite(calibrate(logits, labels, frequencies * (frequencies > 20)).bias).all()
 
 
+@pytest.mark.slow
 def test_held_out_faces_play_no_part_in_their_own_calibration():
     rng = np.random.default_rng(0)
     logits = torch.from_numpy(rng.normal(size=(40, 7)).astype(np.float32))
