@@ -314,32 +314,30 @@ def app_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A context of Chromium; not for the whole session, for in its thread no other loop of events can run meanwhile."""
+    """Chromium; not for the whole session, for in its thread no other loop of events can run meanwhile."""
     sync_api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     SCREENS.mkdir(parents=True, exist_ok=True)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *FAKE_CAMERA])
-        # One for all visits: only the first has to fetch the page's scripts, as only a person's first does.
-        yield browser.new_context(accept_downloads=True)
+        yield browser
         browser.close()
 
 
 @pytest.fixture
 def visit(browser, app_url: str) -> Iterator[Callable[..., Visit]]:
-    """Visit the app, on a new page each time, of which nothing is left but the cache."""
+    """Visit the app, in a context of its own each time."""
+    contexts = []
 
     def make(width: int = 1280, query: str = "") -> Visit:
-        page = browser.new_page()
-        page.set_viewport_size({"width": width, "height": 900})
-        return Visit(page, app_url, query)
+        context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+        contexts.append(context)
+        return Visit(context.new_page(), app_url, query)
 
     yield make
-    for page in browser.pages:
-        page.close()
-    browser.clear_cookies()
-    browser.clear_permissions()
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ def test_answers_are_as_often_right_as_they_are_confident():
 def test_what_logit_adjustment_gave_to_rare_emotions_is_taken_back():
     rng = np.random.default_rng(0)
     frequencies = torch.tensor([300, 20, 200, 200, 100, 100, 80])
-    labels = rng.choice(7, size=1500, p=frequencies.numpy() / 1000)
-    logits = torch.from_numpy(1.5 * np.eye(7)[labels] + rng.normal(size=(1500, 7)))
+    labels = rng.choice(7, size=4000, p=frequencies.numpy() / 1000)
+    logits = torch.from_numpy(1.5 * np.eye(7)[labels] + rng.normal(size=(4000, 7)))
     labels = torch.from_numpy(labels)
     plain = calibrate(logits, labels, torch.ones(7))
     assert plain.bias == [0] * 7

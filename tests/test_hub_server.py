@@ -227,6 +227,9 @@ def test_every_fault_ends_within_seconds_with_a_remedy_and_keeps_nothing_bad(con
     assert ("bundled model" in message) == (name in WITH_BUNDLE_AS_REMEDY)
     assert "\n" not in message and "Traceback" not in message
     assert left_in(tmp_path) <= {file.read_bytes() for file in model_files.iterdir()}
+    assert not [*tmp_path.rglob("*.partial")]
+    # Only what goes on after its time is at something still.
+    assert "had not come whole" in message or not [*tmp_path.rglob("*.incomplete")]
 
 
 def test_after_a_fault_the_same_model_loads(connected):
