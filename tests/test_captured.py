@@ -63,7 +63,7 @@ def emotion(make_faces) -> train.emotion.EmotionTraining:
     return train.emotion.EmotionTraining(student, labelled, recipe, Accelerator(cpu=True), 0, [teacher.eval()])
 
 
-@pytest.mark.usefixtures("fresh_accelerator")
+@pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
 @pytest.mark.parametrize("make", [universal, emotion])
 def test_a_step_waits_for_nothing_on_the_device(make_faces, make):
     training = make(make_faces)

@@ -22,6 +22,7 @@ from fer_denoise.command.batch import Execution, process_path
 from fer_denoise.command.job import Restoration
 from fer_denoise.command.journal import JobError
 from fer_denoise.data import load_fer2013
+from train import unet
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,19 +38,21 @@ def command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "train.unet", *arguments]
 
 
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_a_training_that_is_killed_again_and_again_ends_with_the_same_weights(tmp_path, make_faces):
     data = tmp_path / "data"
     data.mkdir()
     write_faces(data, make_faces)
     once, often = tmp_path / "once", tmp_path / "often"
-    subprocess.run(command(options(data, once, epochs=EPOCHS)), cwd=ROOT, check=True, capture_output=True)
+    unet.main(options(data, once, epochs=EPOCHS))
     seconds = median(row["seconds"] for row in read_log(once))
-    again = command(options(data, often, "--resume", epochs=EPOCHS))
+    again = options(data, often, "--resume", epochs=EPOCHS)
     moments, killed = random.Random(0), 0
     while killed < KILLS:
         log = often / "log.jsonl"
         before = log.stat().st_mtime_ns if log.exists() else 0
-        with subprocess.Popen(again, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command(again), cwd=ROOT, **silent) as process:
             while process.poll() is None and (not log.exists() or log.stat().st_mtime_ns == before):
                 time.sleep(0.005)
             time.sleep(moments.uniform(0, 3 * seconds))
@@ -58,26 +61,27 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_weights(tm
             break
         killed += 1
     assert killed >= min(KILLS, 2)
-    subprocess.run(again, cwd=ROOT, check=True, capture_output=True)
+    unet.main(again)
     weights = [load_file(out / "model" / "model.safetensors") for out in (once, often)]
     assert_same_tensors(*weights)
     assert without_log_seconds(once) == without_log_seconds(often)
 
 
+@pytest.mark.usefixtures("fresh_accelerator")
 def test_a_training_without_space_ends_with_a_message_and_goes_on_later(tmp_path, make_faces):
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
     write_faces(data, make_faces)
     # So that the data lie in the cache already.
-    subprocess.run(command(options(data, tmp_path / "first", epochs=1)), cwd=ROOT, check=True, capture_output=True)
-    arguments = command(options(data, out, "--resume", epochs=3))
+    unet.main(options(data, tmp_path / "first", epochs=1))
+    arguments = options(data, out, "--resume", epochs=3)
     # Files may hold no more than 8 KiB, as on a disk that is full.
-    limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *arguments]
+    limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *command(arguments)]
     ended = subprocess.run(limited, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "no space left" in ended.stderr and "--resume" in ended.stderr
     assert "Traceback" not in ended.stderr
-    subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True)
+    unet.main(arguments)
     assert len(read_log(out)) == 3
 
 

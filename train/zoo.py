@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,8 @@ def run(command: list[str], name: str, folder: Path, so_far: str, left: float | 
                 minutes = (time.monotonic() - started) / 60
                 remaining = f", about {max(0.0, left - minutes):.0f} min left for all" if left else ""
                 show(f"{so_far} {name}: {progress_of(folder)}{minutes:.1f} min{remaining}")
-                time.sleep(POLL)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL)
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -213,10 +213,17 @@ def _each(pictures: list[tuple[int, tuple[Path, Path]]], job: Job, execution: Ex
     if execution.processes == 1:
         yield from tqdm(map(do, pictures), "pictures", len(pictures), disable=not pictures)
         return
-    # A fork of a process in which torch has computed may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(execution.processes, context) as pool:
+    with ProcessPoolExecutor(execution.processes, _fresh_processes()) as pool:
         yield from tqdm(pool.map(do, pictures, chunksize=8), "pictures", len(pictures), disable=not pictures)
+
+
+def _fresh_processes() -> multiprocessing.context.BaseContext:
+    """Where processes come from: a fork of one in which torch has computed may hang, of one that imported it does not."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _process_numbered(picture: tuple[int, tuple[Path, Path]], job: Job, estimate: Estimator) -> Report:

@@ -54,10 +54,12 @@ def consistent_temperature(logits: Tensor, targets: Tensor, bias: Tensor | float
         bias: (7,), added after the division.
     """
     right = F.one_hot(targets, logits.shape[1]) if targets.ndim == 1 else targets
+    # A softmax over seven long rows takes a quarter of the time of one over thousands of rows of seven.
+    logits, right, bias = logits.T.contiguous(), right.T.contiguous(), torch.as_tensor(bias).reshape(-1, 1)
 
     def gap(temperature: float) -> float:
-        confidence, answers = (logits / temperature + bias).softmax(dim=1).max(dim=1)
-        return abs((confidence - right.gather(1, answers[:, None]).squeeze(1)).mean().item())
+        confidence, answers = (logits / temperature + bias).softmax(dim=0).max(dim=0)
+        return abs((confidence - right.gather(0, answers[None]).squeeze(0)).mean().item())
 
     return float(min(TEMPERATURES, key=gap))
 
