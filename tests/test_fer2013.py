@@ -22,7 +22,7 @@ from datasets_on_disk import (
 from huggingface_hub import constants
 from PIL import Image
 
-from fer_denoise.data import DataError, Faces, fer2013, load_fer2013, stands_in
+from fer_denoise.data import DataError, Faces, load_fer2013, stands_in
 from fer_denoise.data.columns import SPLITS
 from fer_denoise.demo import hub_faces
 from fer_denoise.pictures import SUFFIXES
@@ -197,7 +197,7 @@ def test_a_hub_dataset_does_not_choose_which_other_files_are_read(
     elsewhere = tmp_path / "cache" / "datasets--another--faces" / "snapshots" / "0" / "1.png"
     elsewhere.parent.mkdir(parents=True)
     elsewhere.write_bytes(private_picture.read_bytes())
-    monkeypatch.setattr(fer2013, "xopen", lambda path, mode: pytest.fail(f"{path} was opened"))
+    monkeypatch.setattr("datasets.utils.file_utils.xopen", lambda path, mode: pytest.fail(f"{path} was opened"))
     hub_dataset([{"bytes": None, "path": path.format(private=private_picture, cache=tmp_path / "cache")}])
     message = refusal("somebody/faces", "test")
     assert "row 0" in message and ("did not come with somebody/faces" in message or "no file here" in message)

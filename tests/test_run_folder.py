@@ -1,14 +1,24 @@
+import os
+
 import pytest
 
 from train.shared import run_folder
 
 
 @pytest.mark.slow
-def test_the_log_has_a_line_for_each_epoch_and_curves(tmp_path):
+def test_the_log_has_a_line_for_each_epoch_and_its_curves_are_plotted_anew_when_they_are_old(tmp_path):
     rows = [{"epoch": i, "train_loss": 1.0, "validation_loss": 2.0, "validation_psnr": 30.0} for i in range(2)]
     run_folder.write_log(tmp_path, rows)
     assert (tmp_path / "log.jsonl").read_text().count("\n") == 2
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    curves = tmp_path / "curves.png"
+    run_folder.update_curves(tmp_path, rows, "validation_psnr")
+    assert curves.read_bytes().startswith(b"\x89PNG")
+    written = (tmp_path / "log.jsonl").stat().st_mtime
+    for older, age, is_new in ((0, 0, False), (20, 30, False), (40, 30, True), (1, 0, True)):
+        curves.write_bytes(b"old")
+        os.utime(curves, (written - older, written - older))
+        run_folder.update_curves(tmp_path, rows, "validation_psnr", age)
+        assert (curves.read_bytes() != b"old") == is_new
 
 
 @pytest.mark.parametrize(

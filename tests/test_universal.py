@@ -221,9 +221,7 @@ def test_it_trains_and_resumes_to_the_same_weights(tmp_path, make_faces, monkeyp
 
 
 @pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
-def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(tmp_path, make_faces, monkeypatch):
-    # To draw the curves of each epoch would take longer than to train it.
-    monkeypatch.setattr("train.shared.run_folder.plot_curves", lambda *_: None)
+def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(tmp_path, make_faces):
     data, photographs = tmp_path / "data", tmp_path / "photographs"
     data.mkdir(), photographs.mkdir()
     write_faces(data, make_faces)
@@ -237,8 +235,7 @@ def test_it_begins_from_nothing_with_photographs_and_what_is_learned_goes_down(t
 
 
 @pytest.mark.usefixtures("fresh_accelerator", "few_drawings")
-def test_it_learns_from_a_teacher(tmp_path, make_faces, monkeypatch):
-    monkeypatch.setattr("train.shared.run_folder.plot_curves", lambda *_: None)
+def test_it_learns_from_a_teacher(tmp_path, make_faces):
     teacher = trained_like(make())
     teacher.save_pretrained(tmp_path / "teacher")
     (tmp_path / "data").mkdir()

@@ -218,7 +218,7 @@ def _each(pictures: list[tuple[int, tuple[Path, Path]]], job: Job, execution: Ex
 
 
 def _fresh_processes() -> multiprocessing.context.BaseContext:
-    """Where processes come from: a fork of one in which torch has computed may hang, of one that imported it does not."""
+    """Where processes come from: forks of one that imported torch, for those of one that computed with it may hang."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

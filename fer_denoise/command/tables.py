@@ -9,12 +9,10 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datasets
 import pyarrow as pa
 import torch
-from datasets import Features, List, Value
 
 from fer_denoise.command.job import Estimator, Job, Report
 from fer_denoise.command.journal import JobError, Journal
@@ -26,17 +24,14 @@ from fer_denoise.files import part_of, write_whole
 from fer_denoise.pictures import Picture, encode_picture, lossless_suffix
 from fer_denoise.restore import NoiseLevel
 
+if TYPE_CHECKING:
+    import datasets
+
 PART_ROWS = 4096
 BATCH_ROWS = 256
 REMARK, NOTES, BEFORE, AFTER = "__remark", "__notes", "__before", "__after"
 """Columns that a worker adds for the report: why a row was left as it was, what was changed in reading it, and the
 noise that was estimated."""
-REPORTED = {
-    REMARK: Value("string"),
-    NOTES: List(Value("string")),
-    BEFORE: List(Value("float64")),
-    AFTER: List(Value("float64")),
-}
 PARTS_JOURNAL = "journal.jsonl"
 """The journal in a folder of parts."""
 ALONE = Rank()
@@ -113,8 +108,13 @@ def _parts_of(output: Path) -> Path:
     return part_of(output).with_suffix(".parts")
 
 
-def _map(worker: "Worker", images: pa.Array, number: int, first_row: int, processes: int) -> datasets.Dataset:
+def _map(worker: "Worker", images: pa.Array, number: int, first_row: int, processes: int) -> "datasets.Dataset":
     """The images of a part as `worker` leaves them, with its columns for the report."""
+    import datasets
+    from datasets import List, Value
+
+    texts, numbers = List(Value("string")), List(Value("float64"))
+    reported = {REMARK: Value("string"), NOTES: texts, BEFORE: numbers, AFTER: numbers}
     # Named, for else its content would be hashed.
     dataset = datasets.Dataset(pa.table({worker.column: images}), fingerprint=f"{number:06}")
     with explained(worker.source):
@@ -128,7 +128,7 @@ def _map(worker: "Worker", images: pa.Array, number: int, first_row: int, proces
             keep_in_memory=True,
             load_from_cache_file=False,
             # Given, for a process that estimates nothing could not know them.
-            features=Features({**dataset.features, **REPORTED}),
+            features=datasets.Features({**dataset.features, **reported}),
             desc=f"{worker.job.done}: {worker.source}, from row {first_row}",
         )
 
@@ -201,7 +201,7 @@ def explained(source: str) -> Iterator[None]:
         ) from error
 
 
-def _report(changed: datasets.Dataset) -> Report:
+def _report(changed: "datasets.Dataset") -> Report:
     skipped = [remark for remark in changed[REMARK] if remark]
     before, after = ([NoiseLevel(*level) for level in changed[name] if level] for name in (BEFORE, AFTER))
     notes = Counter(note for notes in changed[NOTES] for note in notes)

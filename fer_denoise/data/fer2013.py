@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
-from datasets.utils.file_utils import xopen
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
@@ -254,6 +252,8 @@ def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
         raise refused(f"{path or 'nothing'} is no file here or on the Hub")
     if repo is not None and not _belongs_to(repo, file_or_url):
         raise refused(f"{path} did not come with {repo}, which is not to choose what else is read")
+    from datasets.utils.file_utils import xopen
+
     try:
         with xopen(path, "rb") as opened:
             return opened.read()
@@ -274,6 +274,8 @@ def _belongs_to(repo: str, file: str) -> bool:
     if file.startswith("hf://"):
         # This machine's token may open other repos, which are not to be shown or published.
         return bool(re.match(rf"hf://datasets/{re.escape(repo)}[@/]", file)) and ".." not in file.split("/")
+    import datasets
+
     own = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="dataset"))
     caches = own, datasets.config.HF_DATASETS_CACHE, datasets.config.DOWNLOADED_DATASETS_PATH
     return any(Path(file).resolve().is_relative_to(Path(cache).resolve()) for cache in caches)

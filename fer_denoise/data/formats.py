@@ -8,15 +8,17 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fer_denoise.data.columns import IMAGE_COLUMNS, DataError, MissingColumnError, find_column
 from fer_denoise.data.csv_file import CsvFile, Record
 from fer_denoise.pictures import SUFFIXES
+
+if TYPE_CHECKING:
+    import datasets
 
 CELL_ROWS = 1024
 Reader = Callable[["Rank", int], Iterator[tuple[int, pa.Table]]]
@@ -197,6 +199,8 @@ class ArrowTable:
         field = self.schema.field(column)
         if not pa.types.is_integer(field.type):
             return None
+        import datasets
+
         features = datasets.Features.from_arrow_schema(pa.schema([field], metadata=self.schema.metadata))
         return getattr(features[column], "names", None)
 
@@ -245,12 +249,14 @@ def open_table(path: Path) -> Table:
     return table
 
 
-def table_of(dataset: datasets.Dataset | datasets.IterableDataset, source: str) -> Table:
+def table_of(dataset: "datasets.Dataset | datasets.IterableDataset", source: str) -> Table:
     """A dataset of `datasets`, whose images are not decoded, so that no file is read that they name.
 
     Raises:
         DataError: no column holds images.
     """
+    import datasets
+
     column = find_column(list(dataset.features), IMAGE_COLUMNS, source)
     # The parts of a stream are other rows than those of a dataset of known length.
     streamed = isinstance(dataset, datasets.IterableDataset)
@@ -292,13 +298,13 @@ def _rows_of_parquet(path: Path, rank: Rank, size: int) -> Iterator[tuple[int, p
                 return
 
 
-def _rows_of_dataset(dataset: datasets.Dataset, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
+def _rows_of_dataset(dataset: "datasets.Dataset", rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
     wanted = rank.rows(len(dataset))
     for first in range(wanted.start, wanted.stop, size):
         yield first, dataset.with_format("arrow")[first : min(first + size, wanted.stop)]
 
 
-def _rows_of_stream(dataset: datasets.IterableDataset, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
+def _rows_of_stream(dataset: "datasets.IterableDataset", rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
     # Rows of a stream are only known by counting: each process takes every so many-th part.
     for number, rows in enumerate(dataset.with_format("arrow").iter(batch_size=size)):
         if number % rank.world_size == rank.index:

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
 import httpx2
-from datasets.download import DownloadConfig, DownloadManager, StreamingDownloadManager
-from datasets.utils.file_utils import xPath
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionNotFoundError
 
 from fer_denoise.data.columns import DataError
 from fer_denoise.data.formats import CsvTable, Table, table_of
 from fer_denoise.files import no_space_left
+
+if TYPE_CHECKING:
+    from datasets.download import DownloadManager, StreamingDownloadManager
 
 MAIN = "main"
 """What is taken where no revision is named."""
@@ -63,6 +64,8 @@ class HubDataset:
         Raises:
             DataError: it is neither on the Hub nor in the cache.
         """
+        import datasets
+
         self.repo, self._name = repo, f"{repo}@{revision or MAIN}"
         wanted = revision if is_commit(revision) else current_commit(repo, revision)
         with self._explained():
@@ -100,6 +103,9 @@ class HubDataset:
 
         Arguments and errors are those of `splits`.
         """
+        from datasets.download import DownloadManager, StreamingDownloadManager
+        from datasets.utils.file_utils import xPath
+
         if self._builder.info.builder_name != "csv":
             self._say_what_is_inferred()
             return {f"{split}.parquet": table for split, table in self.splits(stream).items()}
@@ -113,8 +119,10 @@ class HubDataset:
         with self._explained((OSError, EOFError, zlib.error, httpx2.HTTPError)):
             return {name: CsvTable(xPath(path), record={}) for name, path in found}
 
-    def _text_files(self, kind: type[DownloadManager] | type[StreamingDownloadManager]) -> Iterator[tuple[str, str]]:
+    def _text_files(self, kind: "type[DownloadManager | StreamingDownloadManager]") -> Iterator[tuple[str, str]]:
         """What each comes out as, and where it lies."""
+        from datasets.download import DownloadConfig
+
         manager = kind(dataset_name=self.repo, download_config=DownloadConfig(token=self._builder.token))
         for split, addresses in (self._builder.config.data_files or {}).items():
             found: list[tuple[str, str]] = []

@@ -153,6 +153,8 @@ def train_epochs(
         log.append(row)
         if accelerator.is_main_process:
             run_folder.save_progress(args.out, settings, training.parts, log, training.measure)
+    if accelerator.is_main_process:
+        run_folder.update_curves(args.out, log, training.measure)
     accelerator.end_training()
     return log
 

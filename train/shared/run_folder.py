@@ -19,6 +19,8 @@ from train.shared.checkpoint import load_checkpoint, load_optimizer, save_checkp
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
+CURVES_AGE = 30.0
+"""Seconds: of a small network, an epoch takes less time than its curves."""
 MODEL_FOLDER = "model"
 MEASURES = {
     "validation_psnr": "validation PSNR, dB",
@@ -126,16 +128,23 @@ def save_progress(
     """Save what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `measure`."""
     states = {name: part.state_dict() for name, part in parts.items()}
     save_checkpoint(out / CHECKPOINT_FILE, {**states, "settings": settings, "log": log})
-    write_log(out, log, measure)
+    write_log(out, log)
+    update_curves(out, log, measure, CURVES_AGE)
 
 
-def write_log(out: Path, rows: list[dict[str, Any]], measure: str = "validation_psnr") -> None:
-    """Write one JSON object per epoch, and the curves made of them."""
+def write_log(out: Path, rows: list[dict[str, Any]]) -> None:
+    """Write one JSON object per epoch."""
     (out / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    plot_curves(rows, out / CURVES_FILE, measure)
 
 
-def plot_curves(rows: list[dict[str, Any]], path: Path, measure: str = "validation_psnr") -> None:
+def update_curves(out: Path, rows: list[dict[str, Any]], measure: str, age: float = 0.0) -> None:
+    """Plot the log anew, unless the curves there are older than it by at most `age` seconds."""
+    curves = out / CURVES_FILE
+    if not curves.exists() or (out / LOG_FILE).stat().st_mtime - curves.stat().st_mtime > age:
+        plot_curves(rows, curves, measure)
+
+
+def plot_curves(rows: list[dict[str, Any]], path: Path, measure: str) -> None:
     """Loss of train and validation, and the `measure` of the log, one of `MEASURES`, against the epoch."""
     from matplotlib.figure import Figure
 
