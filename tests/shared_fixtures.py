@@ -39,6 +39,7 @@ from measuring import IMAGES
 from PIL import Image
 from visiting import CHROMIUM, FAKE_CAMERA, QUIET, SCREENS, Visit
 
+from fer_denoise import Restorer
 from fer_denoise.command import tables
 from fer_denoise.data import Faces
 from fer_denoise.data.hub_dataset import fixed_dataset
@@ -80,6 +81,17 @@ def make_faces() -> Callable[..., np.ndarray]:
 def samples() -> np.ndarray:
     """The sample faces as one batch, uint8 (N, 48, 48)."""
     return np.stack(list(sample_faces().values()))
+
+
+@pytest.fixture(scope="session")
+def face(samples: np.ndarray) -> np.ndarray:
+    """The first of them, uint8 (48, 48)."""
+    return samples[0]
+
+
+@pytest.fixture(scope="session")
+def median() -> Restorer:
+    return Restorer.from_pretrained("median")
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
 """Making the confidence of a classifier as often right as it says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
+import train.calibrate
+import train.emotion
 from train.shared.calibration import calibrate, calibrate_votes, consistent_temperature, held_out
 
 
@@ -56,3 +61,22 @@ def test_held_out_faces_play_no_part_in_their_own_calibration():
     torch.testing.assert_close(after[3], before[3])
     assert not torch.allclose(after, before)
     torch.testing.assert_close(before.sum(dim=1), torch.ones(40))
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_the_temperature_of_the_best_calibration_gives_the_loss():
+    probabilities = np.array([0.6, 0.1, 0.1, 0.1, 0.05, 0.03, 0.02])
+    labels = np.repeat(np.arange(7), (1000 * probabilities).astype(int))
+    faces = SimpleNamespace(
+        validation=torch.zeros(len(labels), 1, 48, 48, dtype=torch.uint8), validation_labels=torch.from_numpy(labels)
+    )
+    overconfident = torch.from_numpy(np.log(probabilities)).float() * 2
+
+    class Constant(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+            return (overconfident.expand(len(images), 7),)
+
+    logits = train.emotion.predict(Constant(), faces, Accelerator(cpu=True))
+    ((loss, accuracy),) = train.emotion.validate(logits, faces)
+    assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
+    assert accuracy == pytest.approx(0.6)

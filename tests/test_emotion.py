@@ -1,7 +1,6 @@
 import copy
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,47 +91,6 @@ def test_the_temperature_softens_the_probabilities_and_not_the_answer(make_faces
     warm.load_state_dict(cold.state_dict())
     assert (warm(faces).max(axis=1) < cold(faces).max(axis=1)).all()
     np.testing.assert_array_equal(warm(faces).argmax(axis=1), cold(faces).argmax(axis=1))
-
-
-@pytest.mark.usefixtures("fresh_accelerator")
-def test_the_temperature_of_the_best_calibration_gives_the_loss():
-    probabilities = np.array([0.6, 0.1, 0.1, 0.1, 0.05, 0.03, 0.02])
-    labels = np.repeat(np.arange(7), (1000 * probabilities).astype(int))
-    faces = SimpleNamespace(
-        validation=torch.zeros(len(labels), 1, 48, 48, dtype=torch.uint8), validation_labels=torch.from_numpy(labels)
-    )
-    overconfident = torch.from_numpy(np.log(probabilities)).float() * 2
-
-    class Constant(torch.nn.Module):
-        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
-            return (overconfident.expand(len(images), 7),)
-
-    logits = train.emotion.predict(Constant(), faces, Accelerator(cpu=True))
-    ((loss, accuracy),) = train.emotion.validate(logits, faces)
-    assert loss == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=0.01)
-    assert accuracy == pytest.approx(0.6)
-
-
-@pytest.mark.usefixtures("fresh_accelerator")
-def test_a_trained_classifier_is_calibrated_anew_and_keeps_its_weights(tmp_path, make_faces, capsys):
-    write_faces(tmp_path, make_faces)
-    model = EmotionClassifier(widths=SMALL, temperature=0.3, bias=[5, 0, 0, 0, 0, 0, 0], votes=True)
-    model.training_record = {"script": "train.emotion"}
-    model.save_pretrained(tmp_path / "model")
-    write_votes(tmp_path / "votes.csv")
-    train.calibrate.main([str(tmp_path / "model"), "--data", str(tmp_path), "--votes", str(tmp_path / "votes.csv")])
-    again = EmotionClassifier.from_pretrained(tmp_path / "model")
-    assert_same_tensors(again.state_dict(), EmotionClassifier.from_pretrained(tmp_path / "model").state_dict())
-    assert again.config["bias"][0] < 5 and again.config["temperature"] in TEMPERATURES and again.config["votes"]
-    assert again.config["votes_temperature"] in TEMPERATURES and again.config["votes_temperature"] != 1
-    assert again.training_record == model.training_record
-    printed = capsys.readouterr().out
-    assert "before: accuracy" in printed and "after:  accuracy" in printed and "votes, after:" in printed
-    EmotionClassifier(widths=SMALL).save_pretrained(tmp_path / "labels")
-    with pytest.raises(SystemExit, match="no head for votes"):
-        train.calibrate.main([str(tmp_path / "labels"), "--data", str(tmp_path), "--votes", "votes.csv"])
-    with pytest.raises(SystemExit, match="nowhere"):
-        train.calibrate.main([str(tmp_path / "nowhere"), "--data", str(tmp_path)])
 
 
 def test_the_bias_shifts_the_probabilities_of_labels_alone(make_faces):

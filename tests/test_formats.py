@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from jobs_on_tables import median_of
 from PIL import Image
 
 from fer_denoise import Restorer
@@ -37,10 +38,6 @@ def small_parts(monkeypatch):
 
 def text(face: np.ndarray) -> str:
     return " ".join(map(str, face.ravel()))
-
-
-def median_of(faces: np.ndarray) -> np.ndarray:
-    return Restorer.from_pretrained("median")(faces)
 
 
 NOTES = ["None", "NA", "null", "0.10", "TRUE", "1e5", " two  words "]

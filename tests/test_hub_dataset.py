@@ -8,9 +8,9 @@ import logging
 import datasets
 import numpy as np
 import pytest
+from jobs_on_tables import median_of
 from PIL import Image
 
-from fer_denoise import Restorer
 from fer_denoise.__main__ import main
 from fer_denoise.command.batch import JOURNAL_FILE, Execution, process_path
 from fer_denoise.command.job import Restoration
@@ -26,10 +26,6 @@ HEADER = '\ufeffid;emotion;"pixels";score;comment\r\n'
 @pytest.fixture
 def faces(make_faces) -> np.ndarray:
     return make_faces(2 * ROWS)
-
-
-def median_of(faces: np.ndarray) -> np.ndarray:
-    return Restorer.from_pretrained("median")(faces)
 
 
 def csv_of(faces: np.ndarray) -> bytes:

@@ -549,3 +549,9 @@ def test_only_a_network_that_corrects_its_input_takes_half_precision_by_itself(m
         assert not Restorer.from_pretrained("attention-unet-high", device="cpu").method.bf16
     with pytest.raises(ValueError, match="precision"):
         Restorer.from_pretrained("median", precision="fp16")
+
+
+def test_only_attention_unets_have_attention(face):
+    levels = Restorer.from_pretrained("attention-unet-high").attention(face / 255)
+    assert [level.shape for level in levels] == [(48, 48)] * 3
+    assert Restorer.from_pretrained("median").attention(face / 255) == []

@@ -1,0 +1,42 @@
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from fer_denoise.demo import results_tab, results_tables
+from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN
+from fer_denoise.origin import ORIGIN_REPORTED
+from fer_denoise.zoo import MODELS
+
+
+@pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
+def test_the_results_tab_shows_what_was_measured():
+    benchmark = json.loads((results_tab.RESULTS / "benchmark.json").read_text())
+    for task, rows in benchmark["tasks"].items():
+        table = results_tables.benchmark_table(task, rows)
+        titles = {name: MODELS[name].title for name in MODELS} | {
+            SELF_ENSEMBLE: "Universal, with its mirror image",
+            SIGMA_GIVEN: "Universal, told sigma",
+        }
+        best = max((row for row in rows if row["model"] in titles), key=lambda row: row["psnr"])
+        assert f"<td class=best>{best['psnr']:.2f}</td>" in table
+        assert table.index(titles[best["model"]]) < table.index("Noisy input")
+        for psnr_reported, _ in ORIGIN_REPORTED[task].values():
+            assert f"{psnr_reported:.2f}" in table
+        others = [MODELS[name].title for name in MODELS if MODELS[name].task not in (None, task)]
+        assert not any(title in table for title in others)
+
+
+@pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
+def test_results_open_with_three_sentences_and_two_charts():
+    benchmark, noise_grid, world = (results_tab._read(f"{name}.json") for name in ("benchmark", "surface", "world"))
+    sentences = results_tab.findings(benchmark, noise_grid, world).split("\n\n")
+    assert len(sentences) == 3 and all(sentence.endswith(".") for sentence in sentences)
+    assert f"On {benchmark['data']['images']:,} test faces" in sentences[0]
+    levels, real = results_tab.levels_chart(noise_grid), results_tab.real_chart(world)
+    assert levels.count("<polyline") == 5 and "Noisy input" in levels and "BM3D" in levels
+    assert real.count("<line class='span'") == len(results_tab.REAL_KINDS)
+    for chart in (levels, real):
+        # In the colours of the theme, and nothing that the browser has to ask for.
+        assert "#" not in chart and "http" not in chart and "aria-label='" in chart
+        ElementTree.fromstring(chart)
