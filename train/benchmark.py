@@ -120,8 +120,8 @@ def chosen_measurement(args: argparse.Namespace) -> Measurement:
 def check_models(args: argparse.Namespace) -> None:
     """End with a message where what is to be measured needs a model that is not among the chosen ones."""
     measurement = chosen_measurement(args)
-    known = {*MODELS, *PEERS, *measurement.methods()}
-    if strange := [name for name in args.models if name not in known]:
+    measurable = {*MODELS, *PEERS, *measurement.methods()}
+    if strange := [name for name in args.models if name not in measurable]:
         raise SystemExit(
             f"no such model: {', '.join(strange)}; there are {', '.join(list_models())}. One that you trained "
             "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"

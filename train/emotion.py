@@ -204,8 +204,8 @@ def score(logits: Tensor, targets: Tensor, right: Tensor) -> Scores:
         right: indices (N,) that are right answers; -1 where there is none.
     """
     if targets.ndim == 2:
-        known = targets.sum(dim=1) > 0
-        fitted, targets = logits[known], targets[known]
+        voted_on = targets.sum(dim=1) > 0
+        fitted, targets = logits[voted_on], targets[voted_on]
     else:
         fitted = logits
     accuracy = (logits.argmax(dim=1) == right)[right >= 0].float().mean().item()

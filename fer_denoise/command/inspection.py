@@ -48,10 +48,10 @@ class Inspection:
     def describe(self, index: int) -> dict[str, Any]:
         """An image as the report has it."""
         split, row = self.place(index)
-        known = {"split": split, "row": row, "label": EMOTIONS[self.splits[split].labels[row]]}
+        description = {"split": split, "row": row, "label": EMOTIONS[self.splits[split].labels[row]]}
         if split in self.votes and (majority := int(self.votes[split].majority[row])) >= 0:
-            known["crowd"] = EMOTIONS[majority]
-        return known
+            description["crowd"] = EMOTIONS[majority]
+        return description
 
     def agreement(self) -> dict[str, dict[str, Any]]:
         """How many images of each split with votes have a clear majority, and how many labels are that."""
@@ -159,8 +159,8 @@ def _figure(inspection: Inspection, index: int) -> str:
     split, row = inspection.place(index)
     stream = io.BytesIO()
     Image.fromarray(inspection.splits[split].images[row]).save(stream, "PNG")
-    known = inspection.describe(index)
-    crowd = f"<br>crowd: {known['crowd']}" if "crowd" in known else ""
+    description = inspection.describe(index)
+    crowd = f"<br>crowd: {description['crowd']}" if "crowd" in description else ""
     source = f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-    words = f"{split} {row}<br>{known['label']}{crowd}"
+    words = f"{split} {row}<br>{description['label']}{crowd}"
     return f"<figure><img src='{source}' width={ENLARGED} height={ENLARGED} alt='{split} {row}'>{words}</figure>"

@@ -119,8 +119,8 @@ def load_splits(source: str | Path = HUB_DATASET, revision: str | None = None) -
 
 def stands_in(images: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which of `images` (N, H, W) also stand in `others`, pixel for pixel: a mask (N,)."""
-    known = {image.tobytes() for image in others}
-    return np.array([image.tobytes() in known for image in images])
+    contents = {image.tobytes() for image in others}
+    return np.array([image.tobytes() in contents for image in images])
 
 
 def _find(source: str | Path, revision: str | None) -> tuple[list[Rows], str, str | None]:
@@ -247,8 +247,8 @@ def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
         return DataError(f"{place}: the image cannot be read ({reason}); replace or remove it")
 
     # Whoever made the dataset is not to choose whom this machine calls.
-    known = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
-    if not known or not (file_or_url.startswith("hf://") or _is_file(file_or_url)):
+    are_archives = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
+    if not are_archives or not (file_or_url.startswith("hf://") or _is_file(file_or_url)):
         raise refused(f"{path or 'nothing'} is no file here or on the Hub")
     if repo is not None and not _belongs_to(repo, file_or_url):
         raise refused(f"{path} did not come with {repo}, which is not to choose what else is read")

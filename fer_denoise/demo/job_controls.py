@@ -133,9 +133,9 @@ class JobControls:
         unqueued: dict[str, Any] = {**private, "queue": False, "show_progress": "hidden"}
         present = [self._source, *inputs]
         # Results may have been on their way when something else was chosen.
-        told = [running.success(self._drop_outdated, present, said, **unqueued)]
-        told += [part.change(self._choose, present, said, **unqueued) for part in inputs]  # type: ignore[attr-defined]
-        for event in told:
+        events = [running.success(self._drop_outdated, present, said, **unqueued)]
+        events += [part.change(self._choose, present, said, **unqueued) for part in inputs]  # type: ignore[attr-defined]
+        for event in events:
             # What is refused, such as a number out of bounds, is something else too.
             event.failure(self._refuse, None, said, **unqueued)
         self.cancel.click(self._cancel, None, None, **unqueued)

@@ -153,8 +153,8 @@ def _joined(
     before: list[dict[str, Any]], rows: list[dict[str, Any]], unchanged: Collection[str], keys: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     """The rows with what `before` says of the same, of the methods that are `unchanged`, and with their best filter."""
-    known = {tuple(row[key] for key in keys): row for row in before}
-    earlier = [known.get(tuple(row[key] for key in keys), {}) for row in rows]
+    by_key = {tuple(row[key] for key in keys): row for row in before}
+    earlier = [by_key.get(tuple(row[key] for key in keys), {}) for row in rows]
     return [
         _with_best_filter({**row, **{name: old[name] for name in unchanged if name in old}})
         for row, old in zip(rows, earlier, strict=True)

@@ -111,14 +111,14 @@ def best_point(name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor |
 
 def climb(axes: list[list], start: Point, scores: Callable[[list[Point]], list[float]]) -> Point:
     """Go from `start`, a point of the grid over `axes`, to one that no neighbour along an axis is better than."""
-    known: dict[Point, float] = {}
+    scored: dict[Point, float] = {}
     best = start
     while True:
         around = [best, *_neighbours(axes, best)]
-        new = [point for point in around if point not in known]
-        known.update(zip(new, scores(new), strict=True))
+        new = [point for point in around if point not in scored]
+        scored.update(zip(new, scores(new), strict=True))
         # Of equals the first is taken, so that it ends.
-        top = max(around, key=known.__getitem__)
+        top = max(around, key=scored.__getitem__)
         if top == best:
             return best
         best = top

@@ -269,8 +269,8 @@ def summary(rows: list[dict[str, Any]], of_crowd: bool = False) -> list[dict[str
     }
     shown = []
     for noise, level in noises.items():
-        known = levels[noise]
-        task = task_at(known["sigma"], known["amount"]) if known else None
+        amounts = levels[noise]
+        task = task_at(amounts["sigma"], amounts["amount"]) if amounts else None
         filters = {method: row for (method, _), row in level.items() if method in FILTERS}
         best = max(filters, key=lambda name: filters[name]["accuracy"], default=None)
         universal = level.get((UNIVERSAL, EMOTION), {})
@@ -289,7 +289,7 @@ def summary(rows: list[dict[str, Any]], of_crowd: bool = False) -> list[dict[str
             "over_control_interval": universal.get(f"over_{EMOTION_IN_NOISE}_interval"),
         }
         measured = {name: value for name, value in columns.items() if value is not None}
-        shown.append({"noise": noise, **known, **measured})
+        shown.append({"noise": noise, **amounts, **measured})
     return shown
 
 

@@ -82,10 +82,10 @@ def make_card(
         tags=[*measured.tags, "fer2013", family],
         eval_results=measured.eval_results,
     )
-    known = MODELS.get(name) or CLASSIFIERS.get(name)
+    record = MODELS.get(name) or CLASSIFIERS.get(name)
     text = template.render(
         card_data=data.to_yaml(),
-        title=known.title if known else name,
+        title=record.title if record else name,
         task=task.replace("_", "-"),
         noise=NOISE.get(task, f"the noise of the task {task}"),
         residual=config["config"].get("residual", False),

@@ -52,8 +52,8 @@ class Scores:
         self._names = list(methods)
         self.results = load_previous(file, conditions) or {**conditions, "methods": {}}
         for name, made_of in methods.items():
-            known = self.results["methods"].get(name)
-            if known is None or name in anew or {key: known[key] for key in known if key != "cells"} != made_of:
+            earlier = self.results["methods"].get(name)
+            if earlier is None or name in anew or {key: earlier[key] for key in earlier if key != "cells"} != made_of:
                 self.results["methods"][name] = {**made_of, "cells": {}}
 
     def missing(self, cell: str, without: Collection[str] = ()) -> list[str]:
