@@ -61,7 +61,7 @@ def test_a_comma_is_a_decimal_point(visit, typed):
 def test_a_tab_that_opens_slowly_answers_its_controls_all_the_same(visit):
     here = visit()
     # What is in the browser's cache comes in another order.
-    here.page.reload()
+    here.reload()
     here.panel.locator(".numbers").wait_for()
     browser = here.page.context.new_cdp_session(here.page)
     browser.send("Emulation.setCPUThrottlingRate", {"rate": 8})
@@ -410,13 +410,13 @@ def test_the_address_follows_so_that_a_reload_keeps_everything(visit):
     here.slider.press("ArrowRight")
     here.page.wait_for_url("**&noise=night:25")
     before = here.table()
-    here.page.reload()
+    here.reload()
     here.panel.locator(".numbers").wait_for()
     here.wait_until(lambda: here.table() == before)
     assert here.panel.get_by_label("Night shot").is_checked() and here.slider.input_value() == "25"
     here.open("Results")
     here.page.wait_for_url("**/?tab=results")
-    here.page.reload()
+    here.reload()
     here.page.locator("[role=tab][aria-selected=true]", has_text="Results").first.wait_for(state="attached")
     here.assert_quiet()
 
@@ -703,7 +703,7 @@ window.requestAnimationFrame = (draw) => { window.frames_asked_for += 1; return 
 def test_a_page_at_rest_does_not_ask_to_be_drawn(visit):
     here = visit()
     here.page.add_init_script(COUNT_FRAMES)
-    here.page.reload()
+    here.reload()
     here.panel.locator(".numbers").wait_for()
 
     def frames() -> int:

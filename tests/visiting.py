@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -20,6 +21,8 @@ TABS = [
 ]
 WAIT = 20_000
 """Milliseconds."""
+HEARTBEAT = "/heartbeat/"
+"""In the address of the one request that lasts as long as the page."""
 
 
 class Visit:
@@ -33,6 +36,10 @@ class Visit:
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.add(request.url))
+        self._unanswered: set[Any] = set()
+        page.on("request", lambda request: self._unanswered.add(request))
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, lambda request: self._unanswered.discard(request))
         self.url = url
         page.goto(url + query)
         self.panel.locator(".numbers").wait_for()
@@ -51,6 +58,11 @@ class Visit:
         chosen = self.page.locator("[role=tab][aria-selected=true]", has_text=title)
         chosen.first.wait_for(state="attached")
         self.page.wait_for_timeout(300)
+
+    def reload(self) -> None:
+        """Reload the page once all is answered: of what it cuts off, Gradio says on the console that it is an error."""
+        self.wait_until(lambda: all(HEARTBEAT in request.url for request in self._unanswered))
+        self.page.reload()
 
     def unfold(self, title: str) -> None:
         """Open an accordion of the tab."""
@@ -89,8 +101,9 @@ class Visit:
 
     def assert_quiet(self) -> None:
         """Nothing left the host, and the console holds no error; what Gradio warns of is its own."""
-        assert [line for line in self.said if line.startswith("error")] == []
-        assert [url for url in self.asked if not url.startswith((self.url, "data:", "blob:"))] == []
+        errors = [line for line in self.said if line.startswith("error")]
+        strangers = [url for url in self.asked if not url.startswith((self.url, "data:", "blob:"))]
+        assert not errors and not strangers, "\n".join(errors + strangers)
 
 
 GRADIOS_OWN = {
