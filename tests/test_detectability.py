@@ -23,7 +23,8 @@ def test_a_blurred_copy_is_told_apart_and_a_fresh_sample_is_not(textured):
 
 
 @pytest.mark.slow
-def test_the_accuracy_repeats_exactly(textured):
+def test_the_accuracy_repeats_exactly(textured, monkeypatch):
+    monkeypatch.setattr("train.measures.detectability.EPOCHS", 2)
     halves = (textured[:IMAGES], textured[IMAGES : 2 * IMAGES])
     assert detection_accuracy(halves, halves) == detection_accuracy(halves, halves)
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from training_data import assert_same_tensors, options, read_log, without_log_seconds, write_faces
 
 from fer_denoise import Restorer
+from fer_denoise.__main__ import main
 from fer_denoise.command import tables
 from fer_denoise.command.batch import Execution, process_path
 from fer_denoise.command.job import Restoration
@@ -123,19 +124,19 @@ def test_a_killed_worker_is_told_and_the_next_command_goes_on(tmp_path, make_fac
     np.testing.assert_array_equal(restored, Restorer.from_pretrained("median")(faces))
 
 
-def test_restoring_without_space_ends_with_a_message_and_goes_on_later(tmp_path, make_faces):
+def test_restoring_without_space_ends_with_a_message_and_goes_on_later(tmp_path, make_faces, monkeypatch):
     faces = make_faces(200)
     rows = {"pixels": [" ".join(map(str, face.ravel())) for face in faces], "emotion": [0] * len(faces)}
     rows["Usage"] = ["Training"] * len(faces)
     datasets.Dataset.from_dict(rows).to_csv(tmp_path / "test.csv", index=False)
-    arguments = [sys.executable, "-m", "fer_denoise", "restore", "test.csv", "out/test.csv", "--model", "median"]
-    arguments += ["--stream"]
+    arguments = ["restore", "test.csv", "out/test.csv", "--model", "median", "--stream"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", *arguments]
+    limited = ["bash", "-c", 'ulimit -f 8 && exec "$@"', "bash", sys.executable, "-m", "fer_denoise", *arguments]
     ended = subprocess.run(limited, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ended.returncode == 2 and "repeat the command, which goes on" in ended.stderr
     assert "Traceback" not in ended.stderr and not (tmp_path / "out" / "test.csv").exists()
-    subprocess.run(arguments, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 0
     restored = load_fer2013(tmp_path / "out" / "test.csv", "train").images
     np.testing.assert_array_equal(restored, Restorer.from_pretrained("median")(faces))
 
