@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -21,8 +20,8 @@ TABS = [
 ]
 WAIT = 20_000
 """Milliseconds."""
-HEARTBEAT = "/heartbeat/"
-"""In the address of the one request that lasts as long as the page."""
+CUT_OFF = ("error: AbortError: ", "error: Unexpected error Connection errored out")
+"""What Gradio says on the console of requests that a reload cuts off."""
 
 
 class Visit:
@@ -36,10 +35,6 @@ class Visit:
         page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.asked.add(request.url))
-        self._unanswered: set[Any] = set()
-        page.on("request", lambda request: self._unanswered.add(request))
-        for end in ("requestfinished", "requestfailed"):
-            page.on(end, lambda request: self._unanswered.discard(request))
         self.url = url
         page.goto(url + query)
         self.panel.locator(".numbers").wait_for()
@@ -60,9 +55,9 @@ class Visit:
         self.page.wait_for_timeout(300)
 
     def reload(self) -> None:
-        """Reload the page once all is answered: of what it cuts off, Gradio says on the console that it is an error."""
-        self.wait_until(lambda: all(HEARTBEAT in request.url for request in self._unanswered))
+        before = len(self.said)
         self.page.reload()
+        self.said[before:] = [line for line in self.said[before:] if not line.startswith(CUT_OFF)]
 
     def unfold(self, title: str) -> None:
         """Open an accordion of the tab."""
