@@ -139,8 +139,8 @@ def write_log(out: Path, rows: list[dict[str, Any]]) -> None:
 
 def update_curves(out: Path, rows: list[dict[str, Any]], measure: str, age: float = 0.0) -> None:
     """Plot the log anew, unless the curves there are older than it by at most `age` seconds."""
-    curves = out / CURVES_FILE
-    if not curves.exists() or (out / LOG_FILE).stat().st_mtime - curves.stat().st_mtime > age:
+    log, curves = out / LOG_FILE, out / CURVES_FILE
+    if not curves.exists() or (log.exists() and log.stat().st_mtime - curves.stat().st_mtime > age):
         plot_curves(rows, curves, measure)
 
 
