@@ -64,8 +64,8 @@ class Endpoints:
         Args:
             image: the clean picture.
             sigma: standard deviation of the Gaussian noise, from 0 to 1.
-            amount: share of the pixels that turn black or white, from 0 to 1.
-            salt_vs_pepper: share of white ones among those, from 0 to 1.
+            amount: fraction of the pixels that turn black or white, from 0 to 1.
+            salt_vs_pepper: fraction of white ones among those, from 0 to 1.
             seed: the same seed draws the same noise.
             keep_colour: add noise to each colour channel; otherwise the picture comes back in grayscale.
             white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
@@ -87,7 +87,7 @@ class Endpoints:
             white: the number that is white in a picture of more than 8 bits, such as 4095; 0 where it tells itself.
 
         Returns:
-            sigma: standard deviation of its Gaussian noise from 0 to 1, and amount: share of its pixels that are
+            sigma: standard deviation of its Gaussian noise from 0 to 1, and amount: fraction of its pixels that are
             impulses.
         """
         picture = read_upload(image, UNIVERSAL, white=white)
@@ -118,8 +118,8 @@ def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:
                 [
                     _picture("Clean picture"),
                     _fraction("Noise level (sigma)", 0.06),
-                    _fraction("Share of impulses (amount)", 0),
-                    _fraction("Salt share (salt_vs_pepper)", 0.5),
+                    _fraction("Fraction of impulses (amount)", 0),
+                    _fraction("Fraction of salt (salt_vs_pepper)", 0.5),
                     NamedNumber(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED),
                     gr.Checkbox(True, label="Keep the colours"),
                     _white(),

@@ -189,7 +189,7 @@ class SaltAndPepperControls(SliderControls):
     """The fraction of pixels drawn, and the fraction of white ones among them."""
 
     with_impulses = True
-    level_name = "share of the pixels that are hit"
+    level_name = "fraction of the pixels that are hit"
     level_limits = (0, 0.5)
     limits = ((0, 0.5), (0, 1))
 
@@ -207,13 +207,13 @@ class SaltAndPepperControls(SliderControls):
 
     def build(self) -> NoiseInputs:
         amount = BoundedSlider(
-            *self.limits[0], self.amount, step=0.01, label="Amount", info="Share of the pixels that are hit."
+            *self.limits[0], self.amount, step=0.01, label="Amount", info="Fraction of the pixels that are hit."
         )
         salt = BoundedSlider(
             *self.limits[1],
             self.salt_vs_pepper,
             step=0.05,
-            label="Salt share",
+            label="Fraction of salt",
             info="Of those: 0 all black, 1 all white.",
         )
         return NoiseInputs([amount, salt], [event for part in (amount, salt) for event in (part.input, part.release)])

@@ -18,7 +18,7 @@ MEMORY_SECONDS = 1800
 
 
 @dataclass(frozen=True)
-class Options:
+class OptionControls:
     """The picture, and how it is to be restored."""
 
     image: gr.Image
@@ -46,7 +46,7 @@ class Results:
     place: gr.JSON
 
 
-def lay_out_options() -> Options:
+def lay_out_options() -> OptionControls:
     """The picture, and below it the options, folded."""
     image = PictureInput(
         label="Noisy picture",
@@ -79,7 +79,7 @@ def lay_out_options() -> Options:
             step=0.01,
         )
         white = white_number()
-    return Options(image, model, part, colour, sigma, white)
+    return OptionControls(image, model, part, colour, sigma, white)
 
 
 def lay_out_results() -> Results:
