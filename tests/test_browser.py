@@ -24,7 +24,7 @@ from fer_denoise.demo.compare import compare
 from fer_denoise.demo.components import preview
 from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.face_view import restore_face, title_of
-from fer_denoise.demo.links import FACE_CONTROLS, Settings, write_link
+from fer_denoise.demo.links import FACE_CONTROLS, LinkSettings, write_link
 from fer_denoise.demo.loupe import LIMIT, SIDE
 from fer_denoise.demo.own_loupe import SIDE as SIDE_OF_OWN
 from fer_denoise.demo.restorers import Restorers
@@ -515,10 +515,10 @@ MIX = "gaussian:sigma=0.1 + jpeg:quality=10"
 @pytest.mark.parametrize(
     "settings",
     [
-        Settings("high", "noisy", "tv", 5, (0.1,), "Astronaut (NASA)"),
-        Settings("salt_pepper", "median", "attention-unet-low", 3, (0.2, 0.3), "Astronaut (NASA)"),
-        Settings("low", "clean", "patchgan-low", 1, (0.06,), "Astronaut (NASA)", 0.25),
-        Settings("playground", "noisy", "median", 2, ("own", 0.15, MIX), "Astronaut (NASA)"),
+        LinkSettings("high", "noisy", "tv", 5, (0.1,), "Astronaut (NASA)"),
+        LinkSettings("salt_pepper", "median", "attention-unet-low", 3, (0.2, 0.3), "Astronaut (NASA)"),
+        LinkSettings("low", "clean", "patchgan-low", 1, (0.06,), "Astronaut (NASA)", 0.25),
+        LinkSettings("playground", "noisy", "median", 2, ("own", 0.15, MIX), "Astronaut (NASA)"),
     ],
 )
 def test_a_link_opens_what_it_says(visit, width, settings):

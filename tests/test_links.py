@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import gradio as gr
 import pytest
 
-from fer_denoise.demo.links import FACE_CONTROLS, Settings, read_link, write_link
+from fer_denoise.demo.links import FACE_CONTROLS, LinkSettings, read_link, write_link
 from fer_denoise.demo.page import open_link
 from fer_denoise.demo.playground_controls import PRESETS
 
@@ -15,11 +15,13 @@ MIX = "gaussian:sigma=0.1 + jpeg:quality=10"
 @pytest.mark.parametrize(
     "settings",
     [
-        Settings("high", "noisy", "tv", 5, (0.06,), "Drawing"),
-        Settings("low", "attention-unet-low", "patchgan-low", 2**31 - 1, (0.108325,), "Cat (S. van der Walt)", 0.35),
-        Settings("salt_pepper", "median", "clean", 0, (0.2, 0.35)),
-        Settings("playground", "noisy", "universal", 0, ("night", 32.0, ""), "Face 3 (LFW)"),
-        Settings("playground", "noisy", "universal", 0, ("own", 0.15, MIX), "Astronaut (NASA)"),
+        LinkSettings("high", "noisy", "tv", 5, (0.06,), "Drawing"),
+        LinkSettings(
+            "low", "attention-unet-low", "patchgan-low", 2**31 - 1, (0.108325,), "Cat (S. van der Walt)", 0.35
+        ),
+        LinkSettings("salt_pepper", "median", "clean", 0, (0.2, 0.35)),
+        LinkSettings("playground", "noisy", "universal", 0, ("night", 32.0, ""), "Face 3 (LFW)"),
+        LinkSettings("playground", "noisy", "universal", 0, ("own", 0.15, MIX), "Astronaut (NASA)"),
     ],
 )
 def test_a_link_is_read_as_it_was_written(settings):
@@ -30,7 +32,7 @@ def test_a_link_is_read_as_it_was_written(settings):
 
 def test_what_a_link_leaves_out_is_as_at_first():
     settings = read_link({"tab": "high", "right": "tv", "noise": "0.1"})
-    assert settings == Settings("high", "noisy", "tv", 0, (0.1,), None, 1.0)
+    assert settings == LinkSettings("high", "noisy", "tv", 0, (0.1,), None, 1.0)
 
 
 @pytest.mark.parametrize("tab", FACE_CONTROLS)

@@ -21,7 +21,7 @@ from unvisited import unvisited_page
 from fer_denoise.command.batch import process_path
 from fer_denoise.command.job import Restoration
 from fer_denoise.demo import batch_restoration, incoming, received_table
-from fer_denoise.demo.batch_report import Row, as_csv
+from fer_denoise.demo.batch_report import ReportRow, as_csv
 from fer_denoise.demo.cancellable_job import Cancellations
 from fer_denoise.demo.example_pictures import noisy_astronaut
 from fer_denoise.demo.fair_queue import FairQueue
@@ -386,7 +386,7 @@ def test_a_table_may_have_a_longer_name_in_an_archive_than_on_a_disk(tmp_path, m
 
 
 def test_a_name_that_is_a_formula_is_disarmed():
-    assert "'=1+1.png" in as_csv([Row("=1+1.png")])
+    assert "'=1+1.png" in as_csv([ReportRow("=1+1.png")])
 
 
 def test_nothing_stays_in_the_temporary_folder(tmp_path, make_faces, monkeypatch):

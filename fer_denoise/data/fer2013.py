@@ -153,9 +153,9 @@ def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Fa
     images, labels = [], []
     changes: Counter[str] = Counter()
     for group in groups:
-        for row in group.of(split):
-            images.append(_face(row.image, row.place, repo, changes))
-            labels.append(row.label)
+        for labelled in group.of(split):
+            images.append(_face(labelled.image, labelled.place, repo, changes))
+            labels.append(labelled.label)
     source = f"{where} ({split})"
     tell_changes(changes, source)
     if not images:

@@ -27,7 +27,7 @@ KAGGLE_STEMS = ("fer2013", "icml_face_data")
 
 
 @dataclass(frozen=True)
-class Row:
+class LabelledImage:
     """A face: its image as the dataset has it, the index of its emotion, and where it stands."""
 
     image: Any
@@ -47,8 +47,8 @@ class Rows(Protocol):
         """
         ...
 
-    def of(self, split: str) -> Iterator[Row]:
-        """The rows of a split, in order.
+    def of(self, split: str) -> Iterator[LabelledImage]:
+        """The images of a split, in order.
 
         Raises:
             DataError: there is no column of labels, or a label is none.
@@ -69,7 +69,7 @@ class TableRows:
             return {self._split}
         return {self._named(usage, place) for place, (usage,) in self._table.cells([self.usage])}
 
-    def of(self, split: str) -> Iterator[Row]:
+    def of(self, split: str) -> Iterator[LabelledImage]:
         if self.usage is None and split != self._split:
             # Its labels are not asked for, which the challenge's test.csv has none of.
             return
@@ -79,7 +79,7 @@ class TableRows:
         for place, (image, label, *usage) in self._table.cells(columns):
             if split == (self._named(usage[0], place) if usage else self._split):
                 place = f"{self._source}, {place}"
-                yield Row(image, emotion_index(label, class_names, place), place)
+                yield LabelledImage(image, emotion_index(label, class_names, place), place)
 
     def _named(self, usage: Any, place: str) -> str:
         try:
@@ -98,11 +98,11 @@ class PictureRows:
     def splits(self) -> set[str]:
         return set(self.files)
 
-    def of(self, split: str) -> Iterator[Row]:
+    def of(self, split: str) -> Iterator[LabelledImage]:
         for file in self.files.get(split, []):
             label = emotion_index(file.parent.name, None, f"{file}: folder")
             try:
-                yield Row(file.read_bytes(), label, str(file))
+                yield LabelledImage(file.read_bytes(), label, str(file))
             except OSError as error:
                 raise DataError(f"{file}: cannot be read ({error}); replace or remove it") from error
 

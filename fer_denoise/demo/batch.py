@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fer_denoise.command.tables import encode
 from fer_denoise.data import DataError
-from fer_denoise.demo.batch_report import Pair, Row
+from fer_denoise.demo.batch_report import Pair, ReportRow
 from fer_denoise.demo.batch_restoration import BatchRestorer, Done, Wanted
 from fer_denoise.demo.batch_results import BatchResults
 from fer_denoise.demo.incoming import Incoming
@@ -23,7 +23,7 @@ SHOWN = 8
 """How many pictures, the first, are shown beside what became of them."""
 
 
-class Batch:
+class UploadBatch:
     """Restores files, and keeps what there is to say and to show of them.
 
     Args:
@@ -36,7 +36,7 @@ class Batch:
     def __init__(self, restorer: BatchRestorer, references: References, white: float | None, folder: Path) -> None:
         self._restorer, self._references, self._white, self._folder = restorer, references, white, folder
         self._results = BatchResults(folder)
-        self.rows = [Row(name, remark=reason) for name, reason in references.left_out]
+        self.rows = [ReportRow(name, remark=reason) for name, reason in references.left_out]
         self.pairs: list[tuple[str, Pair]] = []
         self._all_in_8_bits = True
 
@@ -47,7 +47,7 @@ class Batch:
 
     def leave_out(self, name: str, reason: str) -> None:
         """Say in the report that something is not restored, and why."""
-        self.rows.append(Row(name, remark=reason))
+        self.rows.append(ReportRow(name, remark=reason))
 
     def restore(self, file: Incoming) -> Iterator[int]:
         """Restore a file; of a table, gives again and again how many rows are done.
@@ -86,7 +86,7 @@ class Batch:
     def _restore_table(self, file: Incoming, clean: Iterator[Clean]) -> Iterator[int]:
         table, output = ReceivedTable(file, self._folder), self._results.place_for_table(file.name)
         parts: list[Path] = []
-        rows: list[Row] = []
+        rows: list[ReportRow] = []
         shown: list[Done] = []
         for first, part in table.parts():
             values = part.images.to_pylist()
@@ -97,10 +97,10 @@ class Batch:
         self._keep(rows, shown, self._results.add_table(file.name, output))
 
     def _restore_values(
-        self, name: str, first: int, values: list[Any], clean: Iterator[Clean], rows: list[Row], shown: list[Done]
+        self, name: str, first: int, values: list[Any], clean: Iterator[Clean], rows: list[ReportRow], shown: list[Done]
     ) -> Iterator[int]:
         """Restore images of a table in their place, adding to `rows`, and to `shown` while these are few."""
-        own = [Row(f"{name}, row {first + index}") for index in range(len(values))]
+        own = [ReportRow(f"{name}, row {first + index}") for index in range(len(values))]
 
         def readable() -> Iterator[tuple[int, Wanted]]:
             for index, (row, value) in enumerate(zip(own, list(values), strict=True)):
@@ -118,7 +118,7 @@ class Batch:
             yield len(rows) + index + 1
         rows += own
 
-    def _keep(self, rows: list[Row], shown: list[Done], name: str) -> None:
+    def _keep(self, rows: list[ReportRow], shown: list[Done], name: str) -> None:
         """Take over what came of a file, which is now called `name`; what was left as it was has no such name."""
         self.rows += [replace(row, restored_as=name) if row.width else row for row in rows]
         self.pairs += [(done.row.file, done.seen) for done in shown][: SHOWN - len(self.pairs)]

@@ -18,7 +18,7 @@ Pair = tuple[Image.Image, Image.Image]
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """What became of a picture; of one that was left out, `restored_as` is empty, and the remark says why."""
 
     file: str
@@ -49,9 +49,9 @@ NUMBER_WIDTH, TEXT_WIDTHS = 70, {"file": 150, "restored as": 150, "remark": 250}
 """Widths of columns on the page, in pixels."""
 
 
-def as_table(rows: list[Row]) -> dict[str, list[Any]]:
+def as_table(rows: list[ReportRow]) -> dict[str, list[Any]]:
     """Headers and data of a report."""
-    names = [field.name for field in fields(Row)]
+    names = [field.name for field in fields(ReportRow)]
     names = [name for name in names if name not in MEASURED or any(getattr(row, name) for row in rows)]
     headers = [MEASURED.get(name, name.replace("_", " ")) for name in names]
     return {"headers": headers, "data": [[getattr(row, name) for name in names] for row in rows]}
@@ -62,7 +62,7 @@ def column_widths(headers: list[str]) -> list[str | int]:
     return [TEXT_WIDTHS.get(header, NUMBER_WIDTH) for header in headers]
 
 
-def as_csv(rows: list[Row]) -> str:
+def as_csv(rows: list[ReportRow]) -> str:
     """The report as CSV; text that a spreadsheet would take for a formula is disarmed."""
     table = as_table(rows)
     buffer = io.StringIO()

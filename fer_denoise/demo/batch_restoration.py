@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fer_denoise.demo.batch_report import Pair, Row, pair_of
+from fer_denoise.demo.batch_report import Pair, ReportRow, pair_of
 from fer_denoise.demo.gpu import with_lent_gpu
 from fer_denoise.demo.references import Clean, quality
 from fer_denoise.demo.restorers import Restorers
@@ -35,7 +35,7 @@ class Done:
     """A restored picture, its row in the report, which does not yet say where it is, and what is shown of it."""
 
     restored: Picture
-    row: Row
+    row: ReportRow
     seen: Pair
 
 
@@ -89,7 +89,7 @@ def _done(wanted: Wanted, restored: Picture, level: NoiseLevel | None, seconds: 
             measured = quality(wanted.picture, restored, wanted.clean.picture)
         except PictureError as error:
             remarks.append(str(error))
-    row = Row(
+    row = ReportRow(
         wanted.name,
         width=width,
         height=height,

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from fer_denoise.demo.batch_report import Row, as_csv
+from fer_denoise.demo.batch_report import ReportRow, as_csv
 
 REPORT = "restored.csv"
 LONGEST_NAME = 240
@@ -39,7 +39,7 @@ class BatchResults:
         self._tables.append(path)
         return free
 
-    def finish(self, rows: list[Row], alone: bool) -> list[str]:
+    def finish(self, rows: list[ReportRow], alone: bool) -> list[str]:
         """Close the ZIP; the files to hand out.
 
         Args:

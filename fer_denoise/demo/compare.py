@@ -19,7 +19,7 @@ from fer_denoise.noise import Noise
 from fer_denoise.precision import on_cores
 from fer_denoise.zoo import MODELS, list_models
 
-RUNS = 3
+REPEATS = 3
 """How often each is timed; the fastest counts. The first prepares what later ones reuse; others may slow any down."""
 
 
@@ -43,7 +43,7 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
     for name in list_models():
         restorer = restorers.get(name)
         times = []
-        for _ in range(RUNS):
+        for _ in range(REPEATS):
             started = time.perf_counter()
             restored = restore(restorer, noisy, known_noise(noise))
             times.append(time.perf_counter() - started)

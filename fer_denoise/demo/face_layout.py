@@ -38,7 +38,7 @@ class FacePicker:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SettingsControls:
     """What stands on both sides, the noise, and the buttons that set or share it all."""
 
     left: gr.Dropdown
@@ -89,7 +89,7 @@ class FaceParts:
     """All of a tab."""
 
     picker: FacePicker
-    settings: Settings
+    settings: SettingsControls
     pictures: Pictures
     attention: Attention
     comparisons: Comparisons
@@ -128,7 +128,7 @@ def lay_out(
             with gr.Row():
                 reset = gr.Button(controls.reset, size="sm")
                 link = gr.Button(COPY, size="sm")
-    settings = Settings(left, right, noise, seed, dial, reset, link)
+    settings = SettingsControls(left, right, noise, seed, dial, reset, link)
     return FaceParts(picker, settings, pictures, attention, comparisons)
 
 

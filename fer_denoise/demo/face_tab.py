@@ -16,7 +16,15 @@ from fer_denoise.demo.face_layout import RANDOM_FACES, FaceParts, lay_out
 from fer_denoise.demo.face_state import Subject, is_outdated, subject
 from fer_denoise.demo.face_view import NOISY, attention_pictures, details, is_realist, restore_face, warnings
 from fer_denoise.demo.hub_faces import HubFaces
-from fer_denoise.demo.links import COPY, COPY_LINK, FACE_CONTROLS, SAY_COPY_AGAIN, Settings, sample_titled, write_link
+from fer_denoise.demo.links import (
+    COPY,
+    COPY_LINK,
+    FACE_CONTROLS,
+    SAY_COPY_AGAIN,
+    LinkSettings,
+    sample_titled,
+    write_link,
+)
 from fer_denoise.demo.moves import FOLLOWED, MOVE, FaceValue, Moves
 from fer_denoise.demo.restorers import Restorers
 from fer_denoise.demo.uploads import read_face
@@ -58,7 +66,7 @@ class FaceTab:
         """All that `follow` sets."""
         return [*self.parts.settings.linked, self.parts.picker.gallery, self._face, *self._shown]
 
-    def follow(self, link: Settings) -> dict[Any, Any]:
+    def follow(self, link: LinkSettings) -> dict[Any, Any]:
         """Updates that show what a link to this tab asks for."""
         titles = [title for title, _ in self._samples]
         number = titles.index(link.face) if link.face else 0
@@ -78,7 +86,7 @@ class FaceTab:
         """The comparison and what is said of it, as HTML; no seed is seed 0."""
         noise, sides = self._controls.noise(*values), (left, right)
         view = restore_face(face, self._restorers, sides, noise, int(seed or 0), alpha)
-        link = write_link(Settings(self.key, left, right, int(seed or 0), values, sample_titled(face), alpha))
+        link = write_link(LinkSettings(self.key, left, right, int(seed or 0), values, sample_titled(face), alpha))
         level = self._controls.describe(*values)
         return before_after(view, link, warnings(sides, noise)), details(view, level, sides)
 

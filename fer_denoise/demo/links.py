@@ -63,7 +63,7 @@ COPY, SAY_COPY_AGAIN = "Copy a link to this", "() => new Promise((say) => setTim
 
 
 @dataclass(frozen=True)
-class Settings:
+class LinkSettings:
     """What a link asks for."""
 
     tab: str
@@ -88,7 +88,7 @@ def slug(title: str) -> str:
     return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def write_link(settings: Settings) -> str:
+def write_link(settings: LinkSettings) -> str:
     """The query of a link, "?" in front. A face that is no sample cannot be linked to, so it is left out."""
     query = {"tab": settings.tab}
     if settings.face is not None:
@@ -100,7 +100,7 @@ def write_link(settings: Settings) -> str:
     return f"?{urlencode(query, safe=':,=')}"
 
 
-def read_link(query: Mapping[str, str]) -> Settings | None:
+def read_link(query: Mapping[str, str]) -> LinkSettings | None:
     """The settings of a link's query; None where they are missing or wrong in any way."""
     tab, left, right = query.get("tab", ""), query.get("left", NOISY), query.get("right", "")
     faces = {slug(title): title for title in sample_faces()}
@@ -115,4 +115,4 @@ def read_link(query: Mapping[str, str]) -> Settings | None:
         return None
     if not (0 <= seed <= MAX_SEED and 0 <= texture <= 1):
         return None
-    return Settings(tab, left, right, seed, values, faces.get(face or ""), texture)
+    return LinkSettings(tab, left, right, seed, values, faces.get(face or ""), texture)

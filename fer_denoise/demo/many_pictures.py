@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from fer_denoise.demo.batch import SHOWN, Batch
+from fer_denoise.demo.batch import SHOWN, UploadBatch
 from fer_denoise.demo.batch_report import as_table, captioned, column_widths
 from fer_denoise.demo.batch_restoration import BatchRestorer, Done, Progress
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
@@ -43,7 +43,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Results:
+class BatchResultControls:
     """What shows the results, hidden until there are some."""
 
     thumbnails: gr.Gallery
@@ -71,7 +71,7 @@ class ManyPictures:
                 self.job.add_status(INVITATION)
                 thumbnails, files = _lay_out_pictures()
         table = gr.Dataframe(label="What was done", interactive=False, wrap=True, visible=False, elem_classes="report")
-        self.results = Results(thumbnails, files, table)
+        self.results = BatchResultControls(thumbnails, files, table)
         choices, results = self.choices, self.results
         inputs = [choices.files, choices.references, choices.model, choices.white]
         nothing: Updates = {results.thumbnails: None, results.files: None, results.table: None}
@@ -97,7 +97,7 @@ class ManyPictures:
         verdict, total = "", len(received.files)
         # What is handed out is copied first, so nothing stays behind.
         with tempfile.TemporaryDirectory(prefix="fer-denoise-") as folder:
-            batch = Batch(restorer, references, white, Path(folder))
+            batch = UploadBatch(restorer, references, white, Path(folder))
             for name, reason in received.left_out:
                 batch.leave_out(name, reason)
             done = 0
@@ -129,7 +129,7 @@ class ManyPictures:
 
         return take
 
-    def _shown(self, batch: Batch, verdict: str, model: str, alone: bool) -> Updates:
+    def _shown(self, batch: UploadBatch, verdict: str, model: str, alone: bool) -> Updates:
         """The results of all that was restored, and how many those are."""
         restored = sum(bool(row.restored_as) for row in batch.rows)
         left_out = len(batch.rows) - restored

@@ -236,11 +236,11 @@ class SaltAndPepperControls(SliderControls):
         return [(amount, SaltAndPepperNoise(amount, salt_vs_pepper)) for amount in amounts]
 
 
-KINDS: dict[type[Noise], Callable[..., NoiseControls]] = {
+CONTROLS_OF: dict[type[Noise], Callable[..., NoiseControls]] = {
     GaussianNoise: GaussianControls,
     SaltAndPepperNoise: SaltAndPepperControls,
 }
 """The controls of each kind of noise that a task can be of."""
 
-CONTROLS = {key: KINDS[type(task.noise)](key, *task.sliders) for key, task in TASK_RECORDS.items()}
+CONTROLS = {key: CONTROLS_OF[type(task.noise)](key, *task.sliders) for key, task in TASK_RECORDS.items()}
 """The controls of each task, where its own noise has them."""

@@ -30,7 +30,7 @@ class OptionControls:
 
 
 @dataclass(frozen=True)
-class Results:
+class ResultControls:
     """What shows the result; `last` holds it."""
 
     last: gr.State
@@ -82,7 +82,7 @@ def lay_out_options() -> OptionControls:
     return OptionControls(image, model, part, colour, sigma, white)
 
 
-def lay_out_results() -> Results:
+def lay_out_results() -> ResultControls:
     """The one result, hidden until there is one, and what is told of it."""
     last = gr.State(None, time_to_live=MEMORY_SECONDS)
     before_after = gr.ImageSlider(
@@ -122,7 +122,9 @@ def lay_out_results() -> Results:
             elem_classes="pixels fit",
             alt_text="Map of the estimated noise",
         )
-    return Results(last, before_after, strength, file, faces, emotions, noise_part, noise, loupe_part, loupe, place)
+    return ResultControls(
+        last, before_after, strength, file, faces, emotions, noise_part, noise, loupe_part, loupe, place
+    )
 
 
 def lay_out_examples() -> gr.Gallery:

@@ -92,7 +92,7 @@ def _key(file: Incoming, name: str) -> tuple[bool, str]:
 
 
 def quality(noisy: Picture, restored: Picture, clean: Picture) -> dict[str, str]:
-    """PSNR and SSIM before and after, of several frames the mean, as a `Row` has them.
+    """PSNR and SSIM before and after, of several frames the mean, as a `ReportRow` has them.
 
     Raises:
         PictureError: the clean picture has another size, other frames or other colours.

@@ -13,6 +13,7 @@ from fer_denoise.demo.results_tables import (
     benchmark_table,
     csv_link,
     emotion_levels,
+    method_title,
     noise_grid_table,
     points,
     realism_table,
@@ -22,11 +23,11 @@ from fer_denoise.evaluate import NOISY, credit, level_name, psnr_over_levels
 from fer_denoise.metrics import PSNR_CAP
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.origin import PATCHGAN_OFFSET
-from fer_denoise.zoo import MODELS, UNIVERSAL, UNIVERSAL_LARGE
+from fer_denoise.zoo import UNIVERSAL, UNIVERSAL_LARGE
 
 RESULTS = Path(__file__).parents[2] / "results"
 
-TASKS = """
+TASKS_NOTE = """
 *PSNR* in dB and *SSIM*, higher is better; bars begin 2 dB below the lowest PSNR. Networks work blind; filters know the
 true noise level and were tuned on other faces. Each filter stands alone here; elsewhere in this app, where there are
 impulses, a switching median goes before those for Gaussian noise. *There*: by the convention of the notebook that this
@@ -38,28 +39,28 @@ That notebook normalised its images twice and pooled the error of 64 images, whi
 scored on yet another scale, which costs it {PATCHGAN_OFFSET} dB more, and for task 3 its PatchGAN was never trained.
 """
 
-REALISM = """
+REALISM_NOTE = """
 The face with the highest PSNR is the average of all that could be behind the noisy one, so it is too smooth. A PatchGAN
 gives some PSNR for texture. *Spectrum*: how far the power spectrum is from that of clean faces, in dB. *Told from
 clean*: how often a fresh classifier tells a restored face from a clean one; 50% is a guess.
 """
 
-NOISE_GRID = """
+NOISE_GRID_NOTE = """
 PSNR of *Universal* in dB on {images} test faces, and below it, by how much that is above the best of the noisy input
 and all filters{peers}. Down: Gaussian noise, by its sigma. Across: the fraction of the pixels that are impulses. The
 filters know both levels and were tuned for them on other faces; *Universal* is told nothing. The greener, the more it
 gains. A face without noise is right as it is, so nothing can be above it there.
 """
 
-EMOTION = """
+EMOTION_NOTE = """
 How often a small network names the emotion that people saw in {images:,} test faces; the network was trained on clean
 faces. *Gain* is what *Universal* adds to the noisy face, in points, and below it the interval that holds 95% of what is
 found on faces drawn anew. The *control* is the same network trained on noisy faces too, which sees the noisy face and
 needs no restorer. The first row has no noise: there, a restorer can only do harm.
 """
 
-SHOWN_LINES = {NOISY: "Noisy input", "median": "Median filter", "nl-means": "Non-local means", "bm3d": "BM3D"}
-"""What the first chart shows beside `universal`, where it was measured."""
+SHOWN_LINES = (NOISY, "median", "nl-means", "bm3d", UNIVERSAL)
+"""The methods of the first chart, where they were measured."""
 REAL_KINDS = {
     "camera: gain 8": "Camera at high ISO",
     "Poisson: 100 photons": "Little light",
@@ -92,7 +93,7 @@ def build_results_tab() -> None:
     gr.HTML(f"<div class='charts'>{''.join(charts)}</div>", padding=False)
     for task, rows in benchmark["tasks"].items():
         with gr.Accordion(TASK_RECORDS[task].title, open=False):
-            gr.Markdown(TASKS)
+            gr.Markdown(TASKS_NOTE)
             gr.HTML(benchmark_table(task, rows) + records_link(f"{task}.csv", rows), padding=False)
             gr.Markdown(ORIGIN_NOTE)
     if noise_grid:
@@ -106,7 +107,7 @@ def build_results_tab() -> None:
             gr.HTML(csv_link("world.csv", ["noise", *names], rows), padding=False)
     if emotion and emotion["levels"]:
         with gr.Accordion("Recognising emotions", open=False):
-            gr.Markdown(EMOTION.format(images=emotion["data"]["images"]))
+            gr.Markdown(EMOTION_NOTE.format(images=emotion["data"]["images"]))
             gr.Markdown(emotion_finding(emotion["levels"]))
             gr.HTML(emotion_levels(emotion["levels"]) + records_link("emotion.csv", emotion["levels"]), padding=False)
     if realism:
@@ -124,7 +125,7 @@ def build_noise_grid(noise_grid: dict[str, Any]) -> None:
         for amount in noise_grid["amounts"]
     ]
     with gr.Accordion("Every noise level", open=False):
-        gr.Markdown(NOISE_GRID.format(images=noise_grid["data"]["images"], peers=rivals))
+        gr.Markdown(NOISE_GRID_NOTE.format(images=noise_grid["data"]["images"], peers=rivals))
         link = csv_link("noise-levels.csv", ["sigma", "amount", *methods], rows)
         gr.HTML(noise_grid_table(noise_grid) + link, padding=False)
 
@@ -132,7 +133,7 @@ def build_noise_grid(noise_grid: dict[str, Any]) -> None:
 def build_realism(realism: dict[str, Any]) -> None:
     """Truth against texture, folded."""
     with gr.Accordion("Truth against texture", open=False):
-        gr.Markdown(REALISM)
+        gr.Markdown(REALISM_NOTE)
         for task, rows in realism["tasks"].items():
             gr.Markdown(f"### {TASK_RECORDS[task].title}")
             gr.HTML(realism_table(rows) + records_link(f"realism-{task}.csv", rows), padding=False)
@@ -186,9 +187,11 @@ def levels_chart(noise_grid: dict[str, Any]) -> str:
     """PSNR of a few methods over the levels of Gaussian noise alone."""
     sigmas = [sigma for sigma in noise_grid["sigmas"] if sigma]
     cells = {name: method["cells"] for name, method in noise_grid["methods"].items()}
-    shown = {name: title for name, title in SHOWN_LINES.items() if name in cells}
-    shown[UNIVERSAL] = MODELS[UNIVERSAL].title
-    lines = {title: [cells[name][level_name(sigma, 0)] for sigma in sigmas] for name, title in shown.items()}
+    lines = {
+        method_title(name): [cells[name][level_name(sigma, 0)] for sigma in sigmas]
+        for name in SHOWN_LINES
+        if name in cells
+    }
     labels = [f"{sigma * 255:.0f}" for sigma in sigmas]
     title = f"Gaussian noise: methods over noise levels, {noise_grid['data']['images']} test faces"
     return line_chart(title, labels, lines, "sigma, of 255 gray levels", "PSNR, dB")
@@ -204,7 +207,7 @@ def real_chart(world: dict[str, Any]) -> str:
             best = max(cells[name][cell]["psnr"] for name in rivals if cell in cells[name])
             rows.append((words, [cells[NOISY][cell]["psnr"], best, cells[UNIVERSAL][cell]["psnr"]]))
     title = f"Noise that pictures carry, {world['data']['images']} test faces"
-    return dot_chart(title, rows, ["Noisy input", "Best of all others", MODELS[UNIVERSAL].title], "PSNR, dB")
+    return dot_chart(title, rows, [method_title(NOISY), "Best of all others", method_title(UNIVERSAL)], "PSNR, dB")
 
 
 def is_whole(noise_grid: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
     low = min(row["psnr"] for row in shown) - 2
     span = shown[0]["psnr"] - low
     body = "".join(
-        f"<tr><th scope='row'>{escape(_title(row['model'], row))}</th>"
+        f"<tr><th scope='row'>{escape(method_title(row['model'], row))}</th>"
         f"<td class='bar'><span style='width: {100 * (row['psnr'] - low) / span:.1f}%'></span></td>"
         f"<td{' class=best' if row is shown[0] else ''}>{row['psnr']:.2f}</td><td>{row['ssim']:.3f}</td>"
         f"<td>{row['origin_psnr']:.2f}</td><td>{row['origin_ssim']:.3f}</td></tr>"
@@ -116,10 +116,10 @@ def realism_title(row: dict[str, Any]) -> str:
             return f"U-Net, sharpened ({row['strength']:g})"
         case "blend":
             return f"Blend, {row['alpha']:.0%} PatchGAN"
-    return _title(row["method"])
+    return method_title(row["method"])
 
 
-def _title(model: str, record: dict[str, Any] | None = None) -> str:
+def method_title(model: str, record: dict[str, Any] | None = None) -> str:
     """What a method is called; its row says by whom a network is that others published."""
     if record and "paper" in record:
         return f"{model} ({credit(record)})"
