@@ -22,6 +22,7 @@ import pytest
 from fer_denoise import __main__ as command
 from fer_denoise import __version__
 from fer_denoise.demo.explain_tab import TEXT
+from fer_denoise.noise import FUNCTIONS
 from train import publish
 
 ROOT = Path(__file__).parents[1]
@@ -175,6 +176,10 @@ def options() -> set[str]:
 def test_the_options_that_are_named_exist(page, options):
     code = " ".join(re.findall(r"`([^`]+)`", prose(page)))
     assert set(re.findall(r"(?<!\S)--[a-z][\w-]*", code)) - options == set()
+
+
+def test_the_page_on_python_names_the_function_of_every_kind_of_noise():
+    assert FUNCTIONS.keys() <= {*re.findall(r"`(\w+)`", prose(ROOT / "docs" / "python.md"))}
 
 
 def test_ci_runs_the_readmes_two_commands():

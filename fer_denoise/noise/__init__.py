@@ -2,14 +2,18 @@
 
 Every kind comes in two forms. The functions take NumPy images and a seed: image `i` of a call draws its noise from
 (seed, first_index + i) alone, so neither the size of a batch nor its order changes a test image. The classes hold the
-levels; called, they do the same, and their `corrupt` takes a torch batch and a generator: fresh noise for training,
+parameters; called, they do the same, and their `corrupt` takes a torch batch and a generator: fresh noise for training,
 drawn on the batch's own device.
 
-A new kind is a class with a rule, and a line here.
+A new kind is a class with a rule, and a line in `KINDS`: its function, the command, the app and the tests have it by
+that.
 """
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
+
+import numpy as np
 
 from fer_denoise.noise.camera import CameraNoise
 from fer_denoise.noise.impulses import DeadLines, ImpulseNoise
@@ -18,9 +22,7 @@ from fer_denoise.noise.laboratory import (
     GaussianNoise,
     RandomNoise,
     SaltAndPepperNoise,
-    gaussian_noise,
     mixed_noise,
-    salt_and_pepper_noise,
     sigma_from_std,
 )
 from fer_denoise.noise.sensor import CorrelatedNoise, LocalNoise, PoissonNoise, SpeckleNoise, StripeNoise
@@ -44,34 +46,32 @@ KINDS: dict[str, type[Kind]] = {
 }
 """What `kind_of` takes, and the command."""
 
-poisson_noise = as_function(PoissonNoise)
-speckle_noise = as_function(SpeckleNoise)
-correlated_noise = as_function(CorrelatedNoise)
-local_noise = as_function(LocalNoise)
-stripe_noise = as_function(StripeNoise)
-impulse_noise = as_function(ImpulseNoise)
-dead_lines = as_function(DeadLines)
-quantization = as_function(Quantization)
-jpeg_compression = as_function(JpegCompression)
-camera_noise = as_function(CameraNoise)
+FUNCTIONS = {function.__name__: function for function in map(as_function, KINDS.values())}
+"""The kinds as functions of clean pictures, their parameters and a seed; each is a name of this module, too."""
+
+
+def __getattr__(name: str) -> Callable[..., np.ndarray]:
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def kind_of(text: str) -> Kind:
-    """A kind of noise out of its name and levels, as "speckle:sigma=0.2" or "impulse:amount=0.1,values=near-0.06".
+    """A kind of noise out of its name and parameters, as "speckle:sigma=0.2" or "impulse:amount=0.1,values=near-0.06".
 
     Raises:
-        ValueError: there is no such kind or level, or it is out of range; the message says what there is.
+        ValueError: there is no such kind or parameter, or it is out of range; the message says what there is.
     """
-    name, _, levels = text.partition(":")
+    name, _, parameters = text.partition(":")
     if name not in KINDS:
         raise ValueError(f"no kind of noise is called {name!r}; there are {', '.join(KINDS)}")
     names = [field.name for field in fields(KINDS[name])]  # type: ignore[arg-type]
     given: dict[str, Any] = {}
-    for part in filter(None, levels.split(",")):
-        level, _, value = part.partition("=")
-        if level not in names or not value:
+    for part in filter(None, parameters.split(",")):
+        parameter, _, value = part.partition("=")
+        if parameter not in names or not value:
             raise ValueError(f"{part!r}: {name} has {', '.join(names)}; write {name}:{names[0]}=NUMBER")
-        given[level] = _value(value)
+        given[parameter] = _value(value)
     try:
         return KINDS[name](**given)
     except TypeError:
@@ -87,46 +87,3 @@ def _value(text: str) -> int | float | str | tuple[str, float]:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
         return text
-
-
-__all__ = [
-    "KINDS",
-    "TASKS",
-    "TASK_RECORDS",
-    "CameraNoise",
-    "Composition",
-    "CorrelatedNoise",
-    "DeadLines",
-    "GaussianNoise",
-    "ImpulseNoise",
-    "JpegCompression",
-    "Kind",
-    "LocalNoise",
-    "Noise",
-    "PoissonNoise",
-    "Quantization",
-    "RandomNoise",
-    "SaltAndPepperNoise",
-    "SpeckleNoise",
-    "StripeNoise",
-    "Task",
-    "TorchDraw",
-    "Truth",
-    "WorldNoise",
-    "camera_noise",
-    "correlated_noise",
-    "dead_lines",
-    "gaussian_noise",
-    "impulse_noise",
-    "jpeg_compression",
-    "kind_of",
-    "local_noise",
-    "mixed_noise",
-    "poisson_noise",
-    "quantization",
-    "salt_and_pepper_noise",
-    "sigma_from_std",
-    "speckle_noise",
-    "stripe_noise",
-    "task_at",
-]

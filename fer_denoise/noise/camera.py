@@ -30,6 +30,7 @@ class CameraNoise(Kind):
     gain: float
     quality: int
     RANGES: ClassVar = {"photons": (1, 1e6), "read_sigma": (0, 1), "gain": (1, 64), "quality": (1, 100)}
+    EXAMPLE: ClassVar = {"photons": 500, "read_sigma": 0.004, "gain": 4, "quality": 80}
 
     def corrupt_image(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         exposed = self.exposed(torch.tensor(image)[None, None], NumpyDraw(rng))[0, 0].numpy()

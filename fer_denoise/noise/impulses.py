@@ -27,6 +27,7 @@ class ImpulseNoise(Kind):
     amount: float
     values: Literal["random"] | tuple[str, float] = "random"
     RANGES: ClassVar = {"amount": (0, 1)}
+    EXAMPLE: ClassVar = {"amount": 0.1}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,6 +49,7 @@ class DeadLines(Kind):
 
     count: int
     RANGES: ClassVar = {"count": (0, MAX_LINES)}
+    EXAMPLE: ClassVar = {"count": 3}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         value, dead = dead_lines_of(clean, self.count, int(self.count), draw)
@@ -72,11 +74,11 @@ def dead_lines_of(like: Tensor, count: Level, most: int, draw: Draw) -> tuple[Te
     down = torch.arange(height, device=like.device).view(1, 1, -1, 1)
     across = torch.arange(width, device=like.device).view(1, 1, 1, -1)
     for line in range(most):
-        is_row, place, kind, gray = draw.uniform(4, batch, 1, 1, 1)
+        is_row, place, choice, gray = draw.uniform(4, batch, 1, 1, 1)
         on_line = torch.where(is_row < 0.5, down == (place * height).long(), across == (place * width).long())
         on_line &= torch.as_tensor(line < count, device=like.device)
         # A third each: black, white, one gray.
-        of_line = torch.where(kind < 1 / 3, 0.0, torch.where(kind < 2 / 3, 1.0, gray))
+        of_line = torch.where(choice < 1 / 3, 0.0, torch.where(choice < 2 / 3, 1.0, gray))
         value = torch.where(on_line, of_line, value)
         dead |= on_line
     return value, dead

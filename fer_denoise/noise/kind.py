@@ -1,6 +1,7 @@
 """What a kind of noise is: one rule, drawn by NumPy for tests that repeat, or by torch for training."""
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import index as index_of
@@ -68,13 +69,17 @@ class NumpyDraw:
 
 
 class Kind:
-    """A kind of noise at fixed levels, by one rule for NumPy and torch.
+    """A kind of noise with fixed parameters, by one rule for NumPy and torch.
 
-    A subclass is a frozen dataclass whose fields are its levels. It gives the rule, `apply`, and the range of each
-    level in `RANGES`.
+    A subclass is a frozen dataclass whose fields are its parameters. It gives the rule, `apply`.
     """
 
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
+    """The lowest and highest value of each parameter that is a number."""
+    EXAMPLE: ClassVar[dict[str, float]]
+    """Parameters that give a noise as pictures have it, for the tests that every kind of `KINDS` has to pass."""
+    IS_RANDOM: ClassVar[bool] = True
+    """Whether another seed gives other noise."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in self.RANGES.items():
@@ -118,8 +123,8 @@ class Composition(Kind):
 
 
 def as_function(kind: type[Kind]) -> Callable[..., np.ndarray]:
-    """The function `f(clean, <levels>, *, seed, first_index=0)` of a kind of noise."""
-    levels = list(inspect.signature(kind).parameters.values())
+    """The function `f(clean, <parameters>, *, seed, first_index=0)` of a kind of noise, named after its class."""
+    parameters = list(inspect.signature(kind).parameters.values())
     clean = inspect.Parameter("clean", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=np.ndarray)
     seed = inspect.Parameter("seed", inspect.Parameter.KEYWORD_ONLY, annotation=int)
     first_index = inspect.Parameter("first_index", inspect.Parameter.KEYWORD_ONLY, default=0, annotation=int)
@@ -127,7 +132,8 @@ def as_function(kind: type[Kind]) -> Callable[..., np.ndarray]:
     def corrupt(clean: np.ndarray, *args: Any, seed: int, first_index: int = 0, **kwargs: Any) -> np.ndarray:
         return kind(*args, **kwargs)(clean, seed=seed, first_index=first_index)
 
-    signature = inspect.Signature([clean, *levels, seed, first_index], return_annotation=np.ndarray)
+    signature = inspect.Signature([clean, *parameters, seed, first_index], return_annotation=np.ndarray)
+    corrupt.__name__ = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
     corrupt.__signature__ = signature  # type: ignore[attr-defined]
     corrupt.__doc__ = f"""{kind.__doc__}
     `clean` is (H, W) or (N, H, W), uint8 or float in [0, 1]; float32 of that shape comes back. Image `i` draws its

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_denoise.noise.kind import Draw, Kind, as_function, check_range, corrupt_each
+from fer_denoise.noise.kind import Draw, Kind, check_range, corrupt_each
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class GaussianNoise(Kind):
 
     sigma: float
     RANGES: ClassVar = {"sigma": (0, 1)}
+    EXAMPLE: ClassVar = {"sigma": 0.06}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         return (clean + self.sigma * draw.normal(*clean.shape)).clamp_(0, 1)
@@ -38,6 +39,7 @@ class SaltAndPepperNoise(Kind):
     amount: float
     salt_vs_pepper: float = 0.5
     RANGES: ClassVar = {"amount": (0, 1), "salt_vs_pepper": (0, 1)}
+    EXAMPLE: ClassVar = {"amount": 0.1}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         noisy = clean.flatten(1).clone()
@@ -50,14 +52,10 @@ class SaltAndPepperNoise(Kind):
         return _set_impulses(image.copy(), self.amount, self.salt_vs_pepper, rng)
 
 
-gaussian_noise = as_function(GaussianNoise)
-salt_and_pepper_noise = as_function(SaltAndPepperNoise)
-
-
 def mixed_noise(
     clean: np.ndarray, sigma: float, amount: float, salt_vs_pepper: float = 0.5, *, seed: int, first_index: int = 0
 ) -> np.ndarray:
-    """White Gaussian noise, and impulses over it; arguments and result as those of the two above.
+    """White Gaussian noise, and impulses over it; arguments and result as those of the functions of both.
 
     With `sigma` 0 it is `salt_and_pepper_noise`, with `amount` 0 `gaussian_noise`, down to the last bit.
     """
@@ -119,12 +117,12 @@ class RandomNoise:
             noisy = noisy.masked_fill_(hit, value)
         return noisy
 
-    def _levels(self, kind, level, amount, salt_vs_pepper):
+    def _levels(self, choice, sigma, amount, salt_vs_pepper):
         """Sigma, amount and salt_vs_pepper out of uniform draws, floats or tensors."""
         # Along the unit interval: Gaussian alone, both, impulses alone, clean.
-        with_gaussian = kind < self.gaussian + self.both
-        with_impulses = (kind >= self.gaussian) & (kind < self.gaussian + self.both + self.impulses)
-        sigma = self.min_sigma * (self.max_sigma / self.min_sigma) ** level
+        with_gaussian = choice < self.gaussian + self.both
+        with_impulses = (choice >= self.gaussian) & (choice < self.gaussian + self.both + self.impulses)
+        sigma = self.min_sigma * (self.max_sigma / self.min_sigma) ** sigma
         return with_gaussian * sigma, with_impulses * self.max_amount * amount, salt_vs_pepper
 
 

@@ -30,6 +30,7 @@ class PoissonNoise(Kind):
 
     photons: float
     RANGES: ClassVar = {"photons": (1, 1e6)}
+    EXAMPLE: ClassVar = {"photons": 50}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         return (draw.poisson(clean * self.photons) / self.photons).clamp_(0, 1)
@@ -41,6 +42,7 @@ class SpeckleNoise(Kind):
 
     sigma: float
     RANGES: ClassVar = {"sigma": (0, 1)}
+    EXAMPLE: ClassVar = {"sigma": 0.2}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         return (clean * (1 + self.sigma * draw.normal(*clean.shape))).clamp_(0, 1)
@@ -56,6 +58,7 @@ class CorrelatedNoise(Kind):
     sigma: float
     width: float = 0.7
     RANGES: ClassVar = {"sigma": (0, 1), "width": (0, MAX_WIDTH)}
+    EXAMPLE: ClassVar = {"sigma": 0.06, "width": 1.2}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         return (clean + self.sigma * correlated_field(clean, self.width, draw)).clamp_(0, 1)
@@ -72,6 +75,7 @@ class LocalNoise(Kind):
     sigma: float
     extent: float | Literal["smooth"] = "smooth"
     RANGES: ClassVar = {"sigma": (0, 1)}
+    EXAMPLE: ClassVar = {"sigma": 0.15, "extent": 0.5}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,6 +94,7 @@ class StripeNoise(Kind):
     sigma: float
     axis: int = 0
     RANGES: ClassVar = {"sigma": (0, 1), "axis": (0, 1)}
+    EXAMPLE: ClassVar = {"sigma": 0.06}
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         batch, channels, height, width = clean.shape

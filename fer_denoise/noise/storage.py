@@ -37,6 +37,8 @@ class Quantization(Kind):
 
     levels: int
     RANGES: ClassVar = {"levels": (2, 65536)}
+    EXAMPLE: ClassVar = {"levels": 8}
+    IS_RANDOM: ClassVar = False
 
     def apply(self, clean: Tensor, draw: Draw) -> Tensor:
         return quantized(clean, self.levels)
@@ -51,6 +53,8 @@ class JpegCompression(Kind):
 
     quality: int
     RANGES: ClassVar = {"quality": (1, 100)}
+    EXAMPLE: ClassVar = {"quality": 20}
+    IS_RANDOM: ClassVar = False
 
     def corrupt_image(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         file = BytesIO()

@@ -71,18 +71,18 @@ class WorldNoise(Kind):
             return low * (high / low) ** draw.uniform(batch, 1, 1, 1)
 
         worldly = ~chance(self.laboratory)
-        kind = draw.uniform(batch, 1, 1, 1)
+        choice = draw.uniform(batch, 1, 1, 1)
         # In the laboratory: Gaussian noise alone, both, impulses alone, or nothing.
-        laboratory_sigma = ~worldly & (kind < 0.68)
-        laboratory_impulses = ~worldly & (kind >= 0.52) & (kind < 0.95)
+        laboratory_sigma = ~worldly & (choice < 0.68)
+        laboratory_impulses = ~worldly & (choice >= 0.52) & (choice < 0.95)
 
         level = log_uniform(self.min_sigma, self.max_sigma)
         part = torch.where(chance(0.5), smooth_map(clean, draw), half_plane(clean, draw.uniform(batch, 1, 1, 1), draw))
-        which = draw.uniform(batch, 1, 1, 1).where(worldly, 1.0)
+        spread = draw.uniform(batch, 1, 1, 1).where(worldly, 1.0)
         # Local, shot and speckle noise; the rest is the same everywhere.
-        shape = torch.where(which < 0.25, part, torch.ones_like(clean))
-        shape = torch.where((which >= 0.25) & (which < 0.45), clean.sqrt(), shape)
-        shape = torch.where((which >= 0.45) & (which < 0.6), clean, shape)
+        shape = torch.where(spread < 0.25, part, torch.ones_like(clean))
+        shape = torch.where((spread >= 0.25) & (spread < 0.45), clean.sqrt(), shape)
+        shape = torch.where((spread >= 0.45) & (spread < 0.6), clean, shape)
         has_random = laboratory_sigma | (worldly & chance(self.random))
         sigma = has_random * level * shape
 

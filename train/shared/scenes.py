@@ -164,7 +164,7 @@ def frame(faces: Tensor, rng: torch.Generator) -> Tensor:
     """
     batch, _, height, width = faces.shape
     device = faces.device
-    kind, ground, size, shift, angle = torch.rand(5, batch, 1, 1, 1, generator=rng, device=device)
+    choice, ground, size, shift, angle = torch.rand(5, batch, 1, 1, 1, generator=rng, device=device)
     down = torch.linspace(-1, 1, height, device=device).view(1, 1, -1, 1)
     across = torch.linspace(-1, 1, width, device=device).view(1, 1, 1, -1)
     # From 2% to 45% of a side, on both sides or on one.
@@ -180,8 +180,8 @@ def frame(faces: Tensor, rng: torch.Generator) -> Tensor:
     face = faces.float()
     rotated = F.grid_sample(face - ground, grid, align_corners=False).add(ground).round_().clamp_(0, 255)
     framed = torch.where(in_bars, ground, face)
-    framed = torch.where(kind < 0.4, framed, torch.where(out_of_disc, ground, face))
-    return torch.where(kind < 0.6, framed, rotated).to(faces.dtype)
+    framed = torch.where(choice < 0.4, framed, torch.where(out_of_disc, ground, face))
+    return torch.where(choice < 0.6, framed, rotated).to(faces.dtype)
 
 
 def draw_patches(count: int, height: int, width: int) -> np.ndarray:
