@@ -203,13 +203,13 @@ def explained(source: str) -> Iterator[None]:
 
 def _report(changed: "datasets.Dataset") -> Report:
     skipped = [remark for remark in changed[REMARK] if remark]
-    before, after = ([NoiseLevel(*level) for level in changed[name] if level] for name in (BEFORE, AFTER))
+    before, after = ([NoiseLevel(*estimate) for estimate in changed[name] if estimate] for name in (BEFORE, AFTER))
     notes = Counter(note for notes in changed[NOTES] for note in notes)
     return Report(len(changed) - len(skipped), skipped, before, after, notes=notes)
 
 
-def _plain(levels: list[NoiseLevel | None]) -> list[list[float]]:
-    return [[] if level is None else list(level) for level in levels]
+def _plain(estimates: list[NoiseLevel | None]) -> list[list[float]]:
+    return [[] if estimate is None else list(estimate) for estimate in estimates]
 
 
 def _join(table: Table, files: list[Path], output: Path) -> None:

@@ -74,13 +74,13 @@ class BatchRestorer:
 
     def _restore_now(self, wanted: list[Wanted], on_progress: Progress) -> list[Done]:
         started = time.perf_counter()
-        levels = [picture_noise_level(self._estimator, each.picture) for each in wanted]
+        estimates = [picture_noise_level(self._estimator, each.picture) for each in wanted]
         restored = self._restore(self.model, [each.picture for each in wanted], on_progress)
         seconds = round((time.perf_counter() - started) / len(wanted), 3)
-        return [_done(*each, seconds) for each in zip(wanted, restored, levels, strict=True)]
+        return [_done(*each, seconds) for each in zip(wanted, restored, estimates, strict=True)]
 
 
-def _done(wanted: Wanted, restored: Picture, level: NoiseLevel | None, seconds: float) -> Done:
+def _done(wanted: Wanted, restored: Picture, estimate: NoiseLevel | None, seconds: float) -> Done:
     height, width = wanted.picture.frames[0].shape[:2]
     measured: dict[str, Any] = {}
     remarks = [*wanted.picture.notes, wanted.clean.remark]
@@ -93,8 +93,8 @@ def _done(wanted: Wanted, restored: Picture, level: NoiseLevel | None, seconds: 
         wanted.name,
         width=width,
         height=height,
-        sigma=round(level.sigma, 4) if level else "",
-        impulses=round(level.amount, 4) if level else "",
+        sigma=round(estimate.sigma, 4) if estimate else "",
+        impulses=round(estimate.amount, 4) if estimate else "",
         **measured,
         seconds=seconds,
         remark="; ".join(filter(None, remarks)),

@@ -92,8 +92,8 @@ class Endpoints:
         """
         picture = read_upload(image, UNIVERSAL, white=white)
         with self._queue.take(visitor_of(request)):
-            level = picture_noise_level(self._restorers.get(UNIVERSAL), picture)
-        return {name: round(value, 5) for name, value in level._asdict().items()} if level else {}
+            estimate = picture_noise_level(self._restorers.get(UNIVERSAL), picture)
+        return {name: round(value, 5) for name, value in estimate._asdict().items()} if estimate else {}
 
 
 def build_endpoints(restorers: Restorers, queue: FairQueue) -> None:

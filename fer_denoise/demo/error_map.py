@@ -87,10 +87,10 @@ def impulse_legend() -> str:
 def error_legend() -> str:
     """A colour bar for `error_picture`, as HTML."""
     stops = ", ".join(f"rgb({r}, {g}, {b})" for r, g, b in COLOURS)
-    levels = [f"{fraction * ERROR_LIMIT * 255:.0f}" for fraction in (0, 0.5)] + [f"{ERROR_LIMIT * 255:.0f} or more"]
-    marks = "".join(f"<span>{level}</span>" for level in levels)
+    labels = [f"{fraction * ERROR_LIMIT * 255:.0f}" for fraction in (0, 0.5)] + [f"{ERROR_LIMIT * 255:.0f} or more"]
+    marks = "".join(f"<span>{label}</span>" for label in labels)
     return (
-        f"<div class='colour-bar' role='img' aria-label='Colours: dark is no error, light is {levels[-1]} gray levels'>"
+        f"<div class='colour-bar' role='img' aria-label='Colours: dark is no error, light is {labels[-1]} gray levels'>"
         f"<div style='background: linear-gradient(90deg, {stops})'></div><p>{marks}</p></div>"
         "<p class='note'>Error in gray levels, of 255</p>"
     )

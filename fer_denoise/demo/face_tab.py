@@ -87,8 +87,7 @@ class FaceTab:
         noise, sides = self._controls.noise(*values), (left, right)
         view = restore_face(face, self._restorers, sides, noise, int(seed or 0), alpha)
         link = write_link(LinkSettings(self.key, left, right, int(seed or 0), values, sample_titled(face), alpha))
-        level = self._controls.describe(*values)
-        return before_after(view, link, warnings(sides, noise)), details(view, level, sides)
+        return before_after(view, link, warnings(sides, noise)), details(view, self._controls.describe(*values), sides)
 
     def _listen(self) -> None:
         """Let the controls do what they say."""

@@ -149,14 +149,14 @@ def warnings(sides: tuple[str, str], noise: Noise) -> str:
     return "".join(f"<p class='unfit'>{UNFIT.format(escape(title))}</p>" for title in unfit)
 
 
-def details(view: FaceView, level: str, sides: tuple[str, str]) -> str:
-    """All that is said of a face below its comparison, as HTML; `level` says how strong the noise is."""
+def details(view: FaceView, description: str, sides: tuple[str, str]) -> str:
+    """All that is said of a face below its comparison, as HTML; `description` is that of the noise."""
     summaries = "".join(
         f"<p><b>{escape(title_of(side))}.</b> {escape(MODELS[side].summary)}</p>"
         for side in dict.fromkeys(sides)
         if side in MODELS
     )
-    return f"<section><p>{level}</p>{summaries}</section><section>{view.emotions}</section>"
+    return f"<section><p>{description}</p>{summaries}</section><section>{view.emotions}</section>"
 
 
 def fits(model: str, noise: Noise) -> bool:

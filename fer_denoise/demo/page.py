@@ -94,9 +94,9 @@ def build() -> gr.Blocks:
 def header() -> str:
     """Logo, title and what this is, as HTML."""
     pixels = "".join(
-        f'<rect x="{column}" y="{row}" width="1" height="1" fill="#{6 * level}"/>'
-        for row, levels in enumerate(LOGO)
-        for column, level in enumerate(levels)
+        f'<rect x="{column}" y="{row}" width="1" height="1" fill="#{6 * gray}"/>'
+        for row, grays in enumerate(LOGO)
+        for column, gray in enumerate(grays)
     )
     return HEADER.format(pixels=pixels)
 

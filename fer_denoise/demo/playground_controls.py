@@ -22,21 +22,21 @@ class Preset(NamedTuple):
     """Noise that a person knows, with one level that a slider sets."""
 
     title: str
-    noise: str
+    template: str
     """Kinds of noise as `kind_of` takes them, joined by "+"; "{}" stands for the slider's value."""
-    level: str
+    slider_label: str
     """What the slider sets."""
     slider: tuple[float, float, float]
     """Its values for the weakest noise, for the strongest, and at first; it has whole numbers where they are whole."""
 
-    def within(self, level: float) -> str:
-        """What the slider stands at, as text; what is typed beyond an end is that end."""
+    def within(self, position: float) -> str:
+        """Where the slider stands, as text; what is typed beyond an end is that end."""
         low, high = sorted(self.slider[:2])
-        return f"{min(max(level, low), high):g}"
+        return f"{min(max(position, low), high):g}"
 
-    def at(self, level: float) -> str:
-        """The noise with the slider at `level`."""
-        return self.noise.format(self.within(level))
+    def at(self, position: float) -> str:
+        """The noise with the slider at `position`."""
+        return self.template.format(self.within(position))
 
 
 class PresetSlider(gr.Slider):
@@ -78,13 +78,13 @@ class PlaygroundControls:
         return START, PRESETS[START].slider[-1], ""
 
     def build(self) -> NoiseInputs:
-        kind, level, text = self.preset
+        preset_key, position, text = self.preset
         choice = gr.Radio(
             [*((preset.title, key) for key, preset in PRESETS.items()), ("A mix of your own", OWN)],
-            value=kind,
+            value=preset_key,
             label="What happened to the picture",
         )
-        slider = PresetSlider(value=level, **self._slider(kind))
+        slider = PresetSlider(value=position, **self._slider(preset_key))
         mix = gr.Textbox(
             text,
             label="Kinds of noise, one after the other",
@@ -98,25 +98,26 @@ class PlaygroundControls:
         return NoiseInputs([choice, slider, mix], [slider.input, slider.release, mix.submit, mix.blur], [chosen])
 
     def updates(self, *values: Any) -> list[Any]:
-        kind, level, text = values
-        if kind == OWN:
-            return [kind, gr.Slider(visible=False), gr.Textbox(text, visible=True)]
-        return [kind, gr.Slider(value=level, visible=True, **self._slider(kind)), gr.Textbox(text, visible=False)]
+        preset_key, position, text = values
+        if preset_key == OWN:
+            return [preset_key, gr.Slider(visible=False), gr.Textbox(text, visible=True)]
+        slider = gr.Slider(value=position, visible=True, **self._slider(preset_key))
+        return [preset_key, slider, gr.Textbox(text, visible=False)]
 
     def read(self, text: str) -> tuple[str, float, str]:
-        kind, _, rest = text.partition(":")
-        if kind == OWN:
+        preset_key, _, rest = text.partition(":")
+        if preset_key == OWN:
             mixed(rest)
-            return kind, self.preset[1], rest
-        low, high = sorted(PRESETS[kind].slider[:2]) if kind in PRESETS else (1, 0)
-        level = float(rest)
-        if not low <= level <= high:
+            return preset_key, self.preset[1], rest
+        low, high = sorted(PRESETS[preset_key].slider[:2]) if preset_key in PRESETS else (1, 0)
+        position = float(rest)
+        if not low <= position <= high:
             raise ValueError(f"{text} is no noise of the playground")
-        return kind, level, ""
+        return preset_key, position, ""
 
     def write(self, *values: Any) -> str:
-        kind, level, text = values
-        return f"{kind}:{text if kind == OWN else PRESETS[kind].within(level)}"
+        preset_key, position, text = values
+        return f"{preset_key}:{text if preset_key == OWN else PRESETS[preset_key].within(position)}"
 
     def noise(self, *values: Any) -> Noise:
         return mixed(self._written(*values))
@@ -126,32 +127,32 @@ class PlaygroundControls:
         return f"Noise: <code>{escape(kinds)}</code>"
 
     def sweep(self, *values: Any) -> list[tuple[float, Noise]]:
-        kind, _, text = values
-        if kind == OWN:
+        preset_key, _, text = values
+        if preset_key == OWN:
             raise ValueError("a mix of your own has no one level to draw curves over: choose one of the presets")
-        weakest, strongest, start = PRESETS[kind].slider
-        levels = np.linspace(weakest, strongest, SWEEP)
+        weakest, strongest, start = PRESETS[preset_key].slider
+        positions = np.linspace(weakest, strongest, SWEEP)
         return [
-            (float(level), self.noise(kind, level, text))
-            for level in (levels.round() if isinstance(start, int) else levels)
+            (float(position), self.noise(preset_key, position, text))
+            for position in (positions.round() if isinstance(start, int) else positions)
         ]
 
-    def _written(self, kind: str, level: float, text: str | None) -> str:
-        return text or "" if kind == OWN else PRESETS[kind].at(level)
+    def _written(self, preset_key: str, position: float, text: str | None) -> str:
+        return text or "" if preset_key == OWN else PRESETS[preset_key].at(position)
 
-    def _slider(self, kind: str) -> dict[str, Any]:
-        weakest, strongest, start = PRESETS[kind].slider
+    def _slider(self, preset_key: str) -> dict[str, Any]:
+        weakest, strongest, start = PRESETS[preset_key].slider
         return {
             "minimum": min(weakest, strongest),
             "maximum": max(weakest, strongest),
             "step": 1 if isinstance(start, int) else 0.01,
-            "label": PRESETS[kind].level,
+            "label": PRESETS[preset_key].slider_label,
         }
 
-    def _choose(self, kind: str, level: float, text: str) -> list[Any]:
-        start = self.preset[1] if kind == OWN else PRESETS[kind].slider[-1]
+    def _choose(self, preset_key: str, position: float, text: str) -> list[Any]:
+        start = self.preset[1] if preset_key == OWN else PRESETS[preset_key].slider[-1]
         # Whoever mixes begins with something.
-        return self.updates(kind, start, text or PRESETS[START].at(start) if kind == OWN else text)[1:]
+        return self.updates(preset_key, start, text or PRESETS[START].at(start) if preset_key == OWN else text)[1:]
 
 
 def mixed(text: str) -> Composition:
