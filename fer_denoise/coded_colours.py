@@ -84,11 +84,11 @@ def described_by_png(info: Mapping[Any, Any], file: IO[bytes], gray: bool) -> tu
 
 
 def _codes_of_png(file: IO[bytes]) -> tuple[int, int] | None:
-    place, codes, kind = file.tell(), b"", b""
+    place, codes, chunk_type = file.tell(), b"", b""
     file.seek(PNG_SIGNATURE)
-    while kind not in (b"cICP", b"IDAT") and len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"cICP":
+    while chunk_type not in (b"cICP", b"IDAT") and len(head := file.read(8)) == 8:
+        length, chunk_type = struct.unpack(">I4s", head)
+        if chunk_type == b"cICP":
             codes = file.read(min(length, 2))
         file.seek(length + PNG_CHECKSUM, SEEK_CUR)
     file.seek(place)
@@ -107,11 +107,11 @@ def codes_of_avif(content: bytes) -> tuple[int, int] | None:
     return struct.unpack(">HH", numbers[:4]) if found and len(numbers) >= 4 else None
 
 
-def _described_by_gamma(gamma: float | None, given: Sequence[float] | None, gray: bool) -> bytes | None:
-    """A profile of a PNG's gamma and its chromaticities (white, red, green and blue); None where they are as sRGB's."""
+def _described_by_gamma(gamma: float | None, coordinates: Sequence[float] | None, gray: bool) -> bytes | None:
+    """A profile of a PNG's gamma and the x and y of its white, red, green and blue; None where they are as sRGB's."""
     chromaticities: tuple[Chromaticity, ...] = CHROMATICITIES_OF_SRGB
-    if given is not None and not gray:
-        white, *colours = zip(given[::2], given[1::2], strict=True)
+    if coordinates is not None and not gray:
+        white, *colours = zip(coordinates[::2], coordinates[1::2], strict=True)
         # What no eye can see is a mistake of whoever wrote it.
         if len(colours) == 3 and all(0 < x < 1 and 0.01 < y < 1 for x, y in (white, *colours)):
             chromaticities = (*colours, white)
@@ -140,8 +140,8 @@ def _profile(
     *primaries, white_point = chromaticities
     colours, white = np.array([_xyz(primary) for primary in primaries]).T, _xyz(white_point)
     adapted = np.linalg.inv(BRADFORD) @ np.diag((BRADFORD @ D50) / (BRADFORD @ white)) @ BRADFORD
-    kind = 0 if len(parameters) == 1 else 3
-    light = b"para" + struct.pack(">4xHxx", kind) + _fixed(parameters)
+    curve_type = 0 if len(parameters) == 1 else 3
+    light = b"para" + struct.pack(">4xHxx", curve_type) + _fixed(parameters)
     tags = {
         b"desc": _text(name),
         b"cprt": _text("No copyright"),

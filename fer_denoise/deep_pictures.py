@@ -151,8 +151,8 @@ def _chunks(info: dict[str, Any]) -> Iterator[tuple[bytes, bytes]]:
 def encode_pnm(frame: np.ndarray, white: float) -> bytes:
     """uint8 or uint16 (H, W) or (H, W, 3), with white from 1 to 65535, as a binary PGM or PPM."""
     height, width = frame.shape[:2]
-    kind, numbers = "P5" if frame.ndim == 2 else "P6", ">u2" if white > 255 else "u1"
-    return f"{kind}\n{width} {height}\n{int(white)}\n".encode() + frame.clip(0, int(white)).astype(numbers).tobytes()
+    magic, numbers = "P5" if frame.ndim == 2 else "P6", ">u2" if white > 255 else "u1"
+    return f"{magic}\n{width} {height}\n{int(white)}\n".encode() + frame.clip(0, int(white)).astype(numbers).tobytes()
 
 
 def encode_pfm(frame: np.ndarray, info: dict[str, Any]) -> bytes:
@@ -229,12 +229,13 @@ def _is_readable(page: TiffPage) -> bool:
 
 
 def _check_page(page: TiffPage) -> None:
-    transparent = any(kind in (1, 2) for kind in page.extrasamples[:1])
-    kinds: dict[int, int] = {PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RGB: 3}
-    if page.photometric not in kinds or page.samplesperpixel != kinds[page.photometric] + transparent:
-        kind = getattr(page.photometric, "name", page.photometric)
+    transparent = any(sample in (1, 2) for sample in page.extrasamples[:1])
+    colours: dict[int, int] = {PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.RGB: 3}
+    if page.photometric not in colours or page.samplesperpixel != colours[page.photometric] + transparent:
+        photometric = getattr(page.photometric, "name", page.photometric)
         raise UnreadableError(
-            f"it has {page.samplesperpixel} samples a pixel of kind {kind}; save it in gray, black as 0, or as RGB"
+            f"it has {page.samplesperpixel} samples a pixel of kind {photometric}; save it in gray, black as 0, or as "
+            "RGB"
         )
 
 
@@ -335,10 +336,10 @@ def _plain_numbers(text: bytes) -> np.ndarray:
 
 
 def _heic(file: BinaryIO) -> DeepPicture | None:
-    # What kinds the file is of stands in its first box, after the length of that.
-    kinds = file.read(min(int.from_bytes(file.read(4)), 256))
+    # Which brands the file has stands in its first box, after the length of that.
+    brands = file.read(min(int.from_bytes(file.read(4)), 256))
     file.seek(0)
-    if b"avif" in kinds:
+    if b"avif" in brands:
         return None
     try:
         with decoding():
@@ -387,7 +388,9 @@ def _png(file: BinaryIO, size: tuple[int, int], samples: int) -> DeepPicture:
     def decode() -> list[np.ndarray]:
         content = file.read()
         with decoding():
-            compressed = b"".join(data for kind, data in png.Reader(bytes=content).chunks() if kind == b"IDAT")
+            compressed = b"".join(
+                data for chunk_type, data in png.Reader(bytes=content).chunks() if chunk_type == b"IDAT"
+            )
         # An interlaced picture has more rows, each with a byte of its own.
         _check_inflated(compressed, 2 * size[1] * (1 + size[0] * samples * 2))
         with decoding():

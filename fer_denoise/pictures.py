@@ -220,27 +220,28 @@ def encode_picture(picture: Picture, suffix: str, name: str = "the picture") -> 
         PictureError: no such format, or it cannot hold the frames, depth, scale or colours.
     """
     suffix = suffix.lower()
-    kind = Image.registered_extensions().get(suffix)
-    if kind not in FORMATS:
+    file_format = Image.registered_extensions().get(suffix)
+    if file_format not in FORMATS:
         raise PictureError(f"{name}: cannot be written, for {suffix or 'no suffix'} is no format; choose .png or .tif")
     frames, info = [_stored(frame, picture.as_rgb) for frame in picture.frames], picture.info
-    if len(frames) > 1 and (kind not in WITH_FRAMES or (picture.deep and kind != "TIFF")):
+    if len(frames) > 1 and (file_format not in WITH_FRAMES or (picture.deep and file_format != "TIFF")):
         raise PictureError(f"{name}: cannot be written, for it would lose all frames but one; choose .tif")
     if suffix in (".pgm", ".pbm") and frames[0].ndim == 3:
         raise PictureError(f"{name}: cannot be written, for it would lose the colours; choose .png or .ppm")
     if picture.usual:
-        return _encode_with_pillow(frames, kind, info, name)
-    if kind == "PPM" and suffix not in (".pbm", ".pfm") and _fits_pnm(picture):
+        return _encode_with_pillow(frames, file_format, info, name)
+    if file_format == "PPM" and suffix not in (".pbm", ".pfm") and _fits_pnm(picture):
         return encode_pnm(frames[0], picture.white)
-    if not picture.deep or (kind == "PNG" and _has_white_to_say(picture)):
+    if not picture.deep or (file_format == "PNG" and _has_white_to_say(picture)):
         choice = lossless_suffix(picture)
         raise PictureError(
             f"{name}: cannot be written, for white would no longer be {picture.white:g}; choose {choice}"
         )
-    if kind == "TIFF":
+    if file_format == "TIFF":
         return encode_tiff(frames, picture.white, info)
-    if frames[0].dtype == np.uint16 and kind == "PNG":
-        return _encode_with_pillow(frames, kind, info, name) if frames[0].ndim == 2 else encode_png(frames[0], info)
+    if frames[0].dtype == np.uint16 and file_format == "PNG":
+        gray = frames[0].ndim == 2
+        return _encode_with_pillow(frames, file_format, info, name) if gray else encode_png(frames[0], info)
     if frames[0].dtype == np.float32 and suffix == ".pfm" and frames[0].ndim == 2:
         return encode_pfm(frames[0], info)
     raise PictureError(f"{name}: cannot be written, for it would be rounded to fewer bits; choose .tif")
@@ -564,23 +565,23 @@ def _stored(frame: np.ndarray, as_rgb: bool) -> np.ndarray:
     return np.ascontiguousarray(np.repeat(frame[..., None], 3, axis=2) if as_rgb and frame.ndim == 2 else frame)
 
 
-def _encode_with_pillow(frames: list[np.ndarray], kind: str, info: dict[str, Any], name: str) -> bytes:
+def _encode_with_pillow(frames: list[np.ndarray], file_format: str, info: dict[str, Any], name: str) -> bytes:
     first, *others = map(Image.fromarray, frames)
     options = dict(info)
     if not others:
         options.pop("duration", None)
-    elif kind != "TIFF":
+    elif file_format != "TIFF":
         # Without a word on it, a GIF is shown once.
         options.setdefault("loop", 1)
-    if kind in ("WEBP", "AVIF"):
+    if file_format in ("WEBP", "AVIF"):
         options |= {"lossless": True, "quality": 100}
-    elif kind == "HEIF":
+    elif file_format == "HEIF":
         options |= {"quality": -1, "chroma": 444, "matrix_coefficients": 0}
-    elif kind == "JPEG":
+    elif file_format == "JPEG":
         options["quality"] = 95
     target = io.BytesIO()
     try:
-        first.save(target, kind, save_all=bool(others), append_images=others, **options)
+        first.save(target, file_format, save_all=bool(others), append_images=others, **options)
     except (OSError, ValueError) as error:
-        raise PictureError(f"{name}: cannot be written as {kind} ({error}); choose .png or .tif") from error
+        raise PictureError(f"{name}: cannot be written as {file_format} ({error}); choose .png or .tif") from error
     return target.getvalue()

@@ -164,12 +164,12 @@ def _process_files(
     pictures: dict[Path, Path] = {}
     """Both by what they become."""
     for file in files:
-        kind = tables if file.suffix.lower() in TABLES else pictures
-        output = target / (places[file] if kind is tables else _output_name(places[file]))
-        if output in kind:
+        sources = tables if file.suffix.lower() in TABLES else pictures
+        output = target / (places[file] if sources is tables else _output_name(places[file]))
+        if output in sources:
             report.skipped.append(f"{file}: another file already becomes {output.name}; rename one of them")
         else:
-            kind[output] = file
+            sources[output] = file
     into = None if isinstance(source, str) else [*pictures, *tables]
     with _filling(target, {**job.record, "source": source}, execution.rank, into) as journal:
         own = list(enumerate(pictures.items()))[execution.rank.index :: execution.rank.world_size]
@@ -199,10 +199,10 @@ def _output_name(place: Path) -> Path:
 def _unread(file: Path) -> str:
     """What to do with a file that may hold pictures and is not read; nothing for any other."""
     suffix = file.suffix.lower()
-    kind = mimetypes.guess_type(file.name)[0] or ""
+    mime_type = mimetypes.guess_type(file.name)[0] or ""
     if suffix in ARCHIVES:
         return "archives are not opened; unpack it"
-    if suffix in OTHER_PICTURES or kind.startswith(("image/", "video/")):
+    if suffix in OTHER_PICTURES or mime_type.startswith(("image/", "video/")):
         return f"{suffix} is not read; save it as PNG or TIFF"
     return ""
 

@@ -148,7 +148,7 @@ class Corruption:
         return [self._corrupt(picture, row) for picture, row in zip(pictures, rows, strict=True)]
 
     def _corrupt(self, picture: Picture, row: int) -> Picture:
-        others = Composition(tuple(kind_of(text) for text in self.kinds))
+        other_noise = Composition(tuple(kind_of(text) for text in self.kinds))
         numbers = count()
 
         def noisy(channel: np.ndarray) -> np.ndarray:
@@ -159,7 +159,7 @@ class Corruption:
             levels = self.sigma, self.amount, self.salt_vs_pepper
             noisy = mixed_noise(channel, *levels, seed=seed, first_index=row)
             # Another seed, or the second noise would be that of the first again.
-            return to_dtype(others(noisy, seed=seed + OTHER_KINDS_SEED, first_index=row), channel.dtype)
+            return to_dtype(other_noise(noisy, seed=seed + OTHER_KINDS_SEED, first_index=row), channel.dtype)
 
         def noisy_image(image: np.ndarray) -> np.ndarray:
             return noisy(image) if image.ndim == 2 else np.stack(list(map(noisy, np.moveaxis(image, -1, 0))), axis=-1)
@@ -188,7 +188,7 @@ class Report:
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Report":
         """What `as_dict` gave."""
-        before, after = ([NoiseLevel(*level) for level in record[name]] for name in ("before", "after"))
+        before, after = ([NoiseLevel(*estimate) for estimate in record[name]] for name in ("before", "after"))
         return cls(record["done"], record["skipped"], before, after, notes=Counter(record["notes"]))
 
     def as_dict(self) -> dict[str, Any]:
@@ -253,6 +253,6 @@ class Estimator:
         return {}
 
 
-def _mean(levels: list[NoiseLevel]) -> str:
-    sigma, amount = np.mean(levels, axis=0)
+def _mean(estimates: list[NoiseLevel]) -> str:
+    sigma, amount = np.mean(estimates, axis=0)
     return f"sigma {sigma:.3f}, impulses {amount:.1%}"

@@ -263,8 +263,8 @@ def table_of(dataset: "datasets.Dataset | datasets.IterableDataset", source: str
     read: Reader = partial(_rows_of_stream if streamed else _rows_of_dataset, dataset)
     table = ArrowTable(dataset.features.arrow_schema, column, {"stream": streamed}, read)
     # Looked at only where it may be so, for the first row of a stream has to be fetched.
-    kind = table.schema.field(column).type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    arrow_type = table.schema.field(column).type
+    if pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type):
         _check_holds_images(table, source)
     return table
 

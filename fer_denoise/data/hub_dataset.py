@@ -119,11 +119,13 @@ class HubDataset:
         with self._explained((OSError, EOFError, zlib.error, httpx2.HTTPError)):
             return {name: CsvTable(xPath(path), record={}) for name, path in found}
 
-    def _text_files(self, kind: "type[DownloadManager | StreamingDownloadManager]") -> Iterator[tuple[str, str]]:
+    def _text_files(
+        self, manager_class: "type[DownloadManager | StreamingDownloadManager]"
+    ) -> Iterator[tuple[str, str]]:
         """What each comes out as, and where it lies."""
         from datasets.download import DownloadConfig
 
-        manager = kind(dataset_name=self.repo, download_config=DownloadConfig(token=self._builder.token))
+        manager = manager_class(dataset_name=self.repo, download_config=DownloadConfig(token=self._builder.token))
         for split, addresses in (self._builder.config.data_files or {}).items():
             found: list[tuple[str, str]] = []
             for address in addresses:
@@ -148,8 +150,8 @@ class HubDataset:
             )
 
     @contextmanager
-    def _explained(self, kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
-        """Say what to do where `datasets` fails in any way, or with errors of some `kinds`.
+    def _explained(self, errors: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
+        """Say what to do where `datasets` fails in any way, or with one of some `errors`.
 
         Raises:
             DataError: it does.
@@ -158,7 +160,7 @@ class HubDataset:
             yield
         except DataError:
             raise
-        except kinds as error:
+        except errors as error:
             remedy = NO_SPACE if no_space_left(error) else CHECK
             raise DataError(
                 f"{self._name}: is no path here, and cannot be loaded from the Hub ({error}); {remedy}"

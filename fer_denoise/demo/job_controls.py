@@ -47,7 +47,7 @@ class JobControls:
     """How many inputs there are besides what it works on."""
 
     def __init__(self, cancellations: Cancellations, label: str, at_once: bool = False) -> None:
-        self._cancellations, self._kind, self._at_once = cancellations, label, at_once
+        self._cancellations, self._label, self._at_once = cancellations, label, at_once
         self._source = gr.State()
         self.start = gr.Button(label, variant="primary", interactive=not at_once)
 
@@ -61,7 +61,7 @@ class JobControls:
     def begin(self, request: gr.Request, source: list[Any]) -> threading.Event:
         """Begin a job on `source`, all its inputs; the event is set once the visitor cancels it, by the button, by
         choosing something else or by leaving."""
-        return self._cancellations.start(request.session_hash, self._kind, source)
+        return self._cancellations.start(request.session_hash, self._label, source)
 
     def busy(self, queue: FairQueue, source: list[Any]) -> Updates:
         """What is shown when a job on `source`, all its inputs, begins; some may be `ANYTHING`."""
@@ -149,16 +149,16 @@ class JobControls:
         if source is None or all(made in (ANYTHING, now) for made, now in zip(source, chosen, strict=True)):
             return gr.skip()
         same_source = chosen[0] == source[0]
-        return self.no_results(f"Something else was chosen: press *{self._kind}*." if same_source else None)
+        return self.no_results(f"Something else was chosen: press *{self._label}*." if same_source else None)
 
     def _choose(self, request: gr.Request, source: list[Any] | None, *chosen: Any) -> Any:
-        self._cancellations.cancel_others(request.session_hash, self._kind, [*chosen])
+        self._cancellations.cancel_others(request.session_hash, self._label, [*chosen])
         # The buttons change when the job has ended: until then, the browser would pass over another click.
         return self._drop_outdated(source, *chosen)
 
     def _refuse(self, request: gr.Request) -> Updates:
-        self._cancellations.cancel(request.session_hash, self._kind)
-        return self.no_results(f"Give what can be taken, then press *{self._kind}*.")
+        self._cancellations.cancel(request.session_hash, self._label)
+        return self.no_results(f"Give what can be taken, then press *{self._label}*.")
 
     def _cancel(self, request: gr.Request) -> None:
-        self._cancellations.cancel(request.session_hash, self._kind)
+        self._cancellations.cancel(request.session_hash, self._label)

@@ -19,33 +19,33 @@ def describe(
         found = {0: "No face was found, so nothing was changed.", 1: "One face was found."}
         parts.append(found.get(len(boxes), f"{len(boxes)} faces were found."))
     lines = [" ".join(parts)]
-    for when, level in (("before", before), ("after", after)):
-        if level is not None:
-            lines.append(f"**Estimated noise {when}:** {noise_in_words(level)}.")
+    for when, estimate in (("before", before), ("after", after)):
+        if estimate is not None:
+            lines.append(f"**Estimated noise {when}:** {noise_in_words(estimate)}.")
     return "  \n".join(lines)
 
 
 def form(picture: Picture) -> str:
     """Size, colour, depth and frames."""
     height, width, *colours = picture.frames[0].shape
-    kind = [f"{width}x{height} pixels", "in colour" if colours else "gray"]
+    facts = [f"{width}x{height} pixels", "in colour" if colours else "gray"]
     if not picture.usual:
-        kind.append(f"{8 * picture.frames[0].dtype.itemsize} bits, white is {picture.white:g}")
+        facts.append(f"{8 * picture.frames[0].dtype.itemsize} bits, white is {picture.white:g}")
     if len(picture.frames) > 1:
-        kind.append(f"{len(picture.frames)} frames, of which the first is shown and measured")
-    return ", ".join(kind)
+        facts.append(f"{len(picture.frames)} frames, of which the first is shown and measured")
+    return ", ".join(facts)
 
 
-def noise_in_words(level: NoiseLevel) -> str:
+def noise_in_words(estimate: NoiseLevel) -> str:
     """How strong the random noise is, whether there are impulses, and what else was found."""
-    gray_levels = level.sigma * 255
+    gray_levels = estimate.sigma * 255
     strength = next(words for limit, words in STRENGTHS if gray_levels < limit)
-    if level.amount < NO_IMPULSES:
+    if estimate.amount < NO_IMPULSES:
         impulses = "no impulses found"
-    elif level.amount < FEW_IMPULSES:
+    elif estimate.amount < FEW_IMPULSES:
         impulses = "impulses on less than about 2% of the pixels, if any"
     else:
-        impulses = f"impulses on about {level.amount:.0%} of the pixels"
+        impulses = f"impulses on about {estimate.amount:.0%} of the pixels"
     about = f"about {gray_levels:.0f}" if gray_levels >= 1 else "less than 1"
     random = f"{strength} random noise ({about} of 255 gray levels)"
-    return ", ".join([random, impulses, *level.others])
+    return ", ".join([random, impulses, *estimate.others])
