@@ -91,8 +91,11 @@ def to_dtype(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return images.astype(dtype, copy=False)
 
 
-def check_sigma(sigma: Any) -> float:
+def check_sigma(sigma: Any, name: str = "sigma") -> float:
     """A noise level on the scale of the pixels, as a Python float; any real number will do, NumPy's and torch's too.
+
+    Args:
+        name: what the messages call it.
 
     Raises:
         TypeError: it is not one number.
@@ -101,10 +104,10 @@ def check_sigma(sigma: Any) -> float:
     try:
         level = float(sigma)
     except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"sigma must be one number from 0 to 1, got {sigma!r}") from None
+        raise TypeError(f"{name} must be one number from 0 to 1, got {sigma!r}") from None
     if not 0 <= level <= 1:
-        remedy = f"; of a level out of 255 give sigma / 255, here {level / 255:.4g}" if 1 < level <= 255 else ""
-        raise ValueError(f"sigma must be a number from 0 to 1, the scale of the pixels, got {level:g}{remedy}")
+        remedy = f"; of a level out of 255 give {name} / 255, here {level / 255:.4g}" if 1 < level <= 255 else ""
+        raise ValueError(f"{name} must be a number from 0 to 1, the scale of the pixels, got {level:g}{remedy}")
     return level
 
 

@@ -75,6 +75,21 @@ class NoiseLevel(_Numbers):
         level.others = others
         return level
 
+    def __eq__(self, other: object) -> bool:
+        # A plain pair says nothing of others.
+        return tuple.__eq__(self, other) is True and self.others == getattr(other, "others", self.others)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+    def __repr__(self) -> str:
+        return f"NoiseLevel(sigma={self.sigma!r}, amount={self.amount!r}, others={self.others!r})"
+
+    def _replace(self, **changes: Any) -> Self:
+        return type(self)(**{**self._asdict(), "others": self.others, **changes})
+
 
 class NoiseMap(NamedTuple):
     """Where the noise of a picture is, float32 each, of the picture's height and width."""
@@ -115,7 +130,7 @@ class Method(ABC):
 
     Attributes:
         name: what to call it.
-        needs: levels of the noise, by their names in `KnownNoise`, without which it does not restore.
+        needs: levels of the noise, out of `KnownNoise._fields`, without which it does not restore.
         blind: whether it is compared with others without knowing the noise, though that is known.
         cpu_only: whether it computes on one core of the CPU, so that many pictures are best spread over processes.
         record: what results say of it besides its name, as for JSON.
@@ -126,6 +141,10 @@ class Method(ABC):
     blind: bool = False
     cpu_only: bool = False
     record: Mapping[str, Any] = MappingProxyType({})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_needs(cls.needs)
 
     @property
     @abstractmethod
@@ -149,7 +168,15 @@ class Method(ABC):
         raise cannot(self.name, "estimate the noise")
 
     def as_method(self, options: NetworkOptions) -> "Method":
-        """The method itself: only a network has to be run in some way."""
+        """The method itself: only a network has to be run in some way.
+
+        Raises:
+            UnsupportedError: it was asked for what only networks can do.
+        """
+        if options.self_ensemble:
+            raise cannot(self.name, "be run with self_ensemble")
+        if options.precision == "bf16":
+            raise cannot(self.name, "be run in bf16")
         return self
 
     def tuned_for(self, task: str) -> "Method":
@@ -227,6 +254,12 @@ class Method(ABC):
         if not batch.single:
             raise ValueError(f"expected one picture, got shape {batch.shape}; give one at a time")
         return self.noise_map_of(batch.pixels[0])
+
+
+def check_needs(needs: Sequence[str]) -> None:
+    """Refuse what is no level that a method can be given of the noise."""
+    if strange := [level for level in needs if level not in KnownNoise._fields]:
+        raise ValueError(f"a method can need {' and '.join(KnownNoise._fields)} of the noise, not {', '.join(strange)}")
 
 
 def cannot(name: str, what: str) -> UnsupportedError:

@@ -12,7 +12,16 @@ from fer_denoise.classical import FILTERS, ClassicalFilter, available_filters
 from fer_denoise.devices import check_device
 from fer_denoise.hub.sources import ModelNotFoundError, UnknownModelError, model_folder
 from fer_denoise.images import AnyImages, Images
-from fer_denoise.method import KnownNoise, Method, NetworkOptions, NoiseLevel, NoiseMap, Report, UnsupportedError
+from fer_denoise.method import (
+    KnownNoise,
+    Method,
+    NetworkOptions,
+    NoiseLevel,
+    NoiseMap,
+    Report,
+    UnsupportedError,
+    check_needs,
+)
 from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.zoo import list_models
@@ -39,7 +48,11 @@ class Restorer(Method):
             Networks only.
         needs: levels of the noise, "sigma", without which it does not restore; by default it works blind.
         precision: "fp32", "bf16", or "auto": bfloat16 where the processor or GPU is fast at it and the network only
-            corrects what it is given, so that rounding does no harm.
+            corrects what it is given, so that rounding does no harm. "bf16" is for networks only.
+
+    Raises:
+        ValueError: the tiles are no multiple of 16, there is no such precision, or a method cannot need that.
+        UnsupportedError: a filter is to have a mirror image or bfloat16.
     """
 
     def __init__(
@@ -53,6 +66,7 @@ class Restorer(Method):
         precision: str = "auto",
         needs: Sequence[str] = (),
     ) -> None:
+        check_needs(needs)
         self.name, self.model = name, model
         self.device = check_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.method = model.as_method(NetworkOptions(self.device, tile, tile_overlap, self_ensemble, precision))
@@ -78,6 +92,7 @@ class Restorer(Method):
         Raises:
             ModelNotFoundError: no such model or revision, or files that do not fit; the message says what to do.
             DeviceError: torch cannot compute on that device.
+            ValueError, UnsupportedError: as for the class itself.
         """
         name = str(source)
         if name in FILTERS:

@@ -1,6 +1,8 @@
 """The contract, held against every method there is: a new one is in it by being listed."""
 
+import copy
 import json
+import pickle
 from collections.abc import Iterable
 
 import numpy as np
@@ -203,6 +205,24 @@ def test_a_method_that_forgets_its_reach_fails_at_once():
             forgetful()
     for other in (EmotionClassifier, PatchGANDiscriminator):
         assert not hasattr(other, "reach")
+
+
+def test_a_method_needs_only_what_can_be_known():
+    with pytest.raises(ValueError, match="can need sigma and amount of the noise, not sigm"):
+        Restorer(ClassicalFilter("tv"), "tv", needs=("sigm",))
+    with pytest.raises(ValueError, match="not sigm"):
+        type("Told", (ClassicalFilter,), {"needs": ("sigm",)})
+
+
+def test_a_noise_level_is_two_numbers_and_remembers_what_else_was_found():
+    level = NoiseLevel(0.1, 0.02, ("stripes",))
+    assert tuple(level) == (0.1, 0.02) and level._asdict() == {"sigma": 0.1, "amount": 0.02}
+    assert level == NoiseLevel(0.1, 0.02, ("stripes",)) == pickle.loads(pickle.dumps(level)) == copy.copy(level)
+    assert level != NoiseLevel(0.1, 0.02) and level == (0.1, 0.02) and level != (0.1, 0.03)
+    assert level._replace(sigma=0.2) == NoiseLevel(0.2, 0.02, ("stripes",)) != level._replace(sigma=0.2, others=())
+    assert repr(level) == "NoiseLevel(sigma=0.1, amount=0.02, others=('stripes',))"
+    with pytest.raises(TypeError):
+        level._replace(sigm=0.2)
 
 
 def test_only_noise_of_one_level_can_be_known():

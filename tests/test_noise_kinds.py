@@ -1,6 +1,8 @@
 """The kinds of noise beyond the three tasks: what each does, in both of its forms."""
 
 import inspect
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from fer_denoise.noise import (
     GaussianNoise,
     ImpulseNoise,
     JpegCompression,
+    Kind,
     LocalNoise,
     PoissonNoise,
     Quantization,
@@ -87,11 +90,23 @@ def test_a_composition_does_one_after_the_other(samples):
         (Quantization, {"levels": 1}, "levels"),
         (JpegCompression, {"quality": 0}, "quality"),
         (CameraNoise, {"photons": 100, "read_sigma": 0, "gain": 0.5, "quality": 90}, "gain"),
+        (CameraNoise, {"photons": 100, "read_sigma": 15, "gain": 1, "quality": 90}, "read_sigma / 255"),
     ],
 )
 def test_levels_out_of_range_are_refused_by_name(kind, levels, name):
     with pytest.raises(ValueError, match=name):
         kind(**levels)
+
+
+def test_a_kind_declares_how_far_its_sigma_goes():
+    @dataclass(frozen=True)
+    class Faint(Kind):
+        sigma: float
+        RANGES: ClassVar = {"sigma": (0, 0.2)}
+
+    assert Faint(0.2).sigma == 0.2
+    with pytest.raises(ValueError, match=r"sigma must lie in \[0, 0.2\], got 0.9"):
+        Faint(0.9)
 
 
 def test_functions_have_the_names_and_parameters_of_the_specification():

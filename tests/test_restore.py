@@ -1,5 +1,4 @@
 import copy
-import pickle
 from functools import partial
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 from fer_denoise import Restorer
 from fer_denoise.classical import ClassicalFilter, available_filters
 from fer_denoise.hub.sources import ModelNotFoundError
-from fer_denoise.method import NoiseLevel
+from fer_denoise.method import UnsupportedError
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet, RestorationNetwork, UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS
@@ -452,9 +451,7 @@ def test_the_noise_level_says_where_the_noise_is_of_another_kind(samples, noise,
     clean = [restorer.noise_level(picture).others for picture in [*samples, *GaussianNoise(0.06)(samples, seed=0)]]
     assert np.mean([len(others) for others in clean]) < 0.2
     sigma, amount = restorer.noise_level(samples[0])
-    assert (sigma, amount) == restorer.noise_level(samples[0]) and pickle.loads(
-        pickle.dumps(NoiseLevel(1, 2, ("x",)))
-    ).others
+    assert (sigma, amount) == restorer.noise_level(samples[0])
 
 
 @pytest.mark.parametrize("ask", ["noise_level", "attention"])
@@ -549,6 +546,12 @@ def test_only_a_network_that_corrects_its_input_takes_half_precision_by_itself(m
         assert not Restorer.from_pretrained("attention-unet-high", device="cpu").method.bf16
     with pytest.raises(ValueError, match="precision"):
         Restorer.from_pretrained("median", precision="fp16")
+
+
+def test_what_only_networks_can_do_is_refused_of_a_filter():
+    for options in ({"self_ensemble": True}, {"precision": "bf16"}):
+        with pytest.raises(UnsupportedError, match=r"median cannot be run .*; take a method that can, such as"):
+            Restorer.from_pretrained("median", **options)
 
 
 def test_only_attention_unets_have_attention(face):

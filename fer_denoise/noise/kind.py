@@ -164,6 +164,7 @@ def corrupt_each(
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Refuse a level outside [low, high], or that is no finite number."""
     if name.endswith("sigma"):
-        check_sigma(value)
-    elif not (low <= value <= high and np.isfinite(value)):
+        # Says how to convert a level out of 255.
+        value = check_sigma(value, name)
+    if not (low <= value <= high and np.isfinite(value)):
         raise ValueError(f"{name} must lie in [{low}, {high}], got {value}")
