@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import median_filter
 from skimage import restoration
 
-from fer_denoise.method import KnownNoise, Method, Report
+from fer_denoise.method import KnownNoise, Method, ProgressCallback
 from fer_denoise.noise import TASKS
 
 TUNED_FILE = Path(__file__).with_name("classical.json")
@@ -199,11 +199,11 @@ class ClassicalFilter(Method):
     def tuned_for(self, task: str) -> "ClassicalFilter":
         return ClassicalFilter(self.name, tuned_parameters(self.name, task))
 
-    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
         restored = np.empty_like(planes)
         for index, image in enumerate(planes):
             restored[index] = self._restore(image, noise)
-            report((index + 1) / len(planes))
+            on_progress((index + 1) / len(planes))
         return restored
 
     def _restore(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:

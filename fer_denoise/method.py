@@ -13,7 +13,7 @@ from fer_denoise.noise import GaussianNoise, Noise, SaltAndPepperNoise
 from fer_denoise.noise.kind import check_range
 from fer_denoise.pictures import MIN_SIDE
 
-Report = Callable[[float], None]
+ProgressCallback = Callable[[float], None]
 """Called after each part of the work with the fraction that is done, in (0, 1]. What it raises ends the work."""
 PRECISIONS = ("auto", "bf16", "fp32")
 
@@ -152,7 +152,7 @@ class Method(ABC):
         """How many pixels away an input can change an output; None where that may be the whole picture."""
 
     @abstractmethod
-    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
         """Restore float32 (N, H, W) in [0, 1]; the result has that shape and need not be clipped."""
 
     def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
@@ -183,7 +183,9 @@ class Method(ABC):
         """The method with what was tuned for the noise of a task; itself where nothing was."""
         return self
 
-    def restore(self, images: Images, noise: KnownNoise | None = None, on_progress: Report | None = None) -> Images:
+    def restore(
+        self, images: Images, noise: KnownNoise | None = None, on_progress: ProgressCallback | None = None
+    ) -> Images:
         """Restore one picture or a batch; of colour, each channel by itself.
 
         Args:
@@ -209,7 +211,7 @@ class Method(ABC):
         return batch.like_input(np.clip(restored, 0, 1).reshape(batch.pixels.shape))
 
     def __call__(
-        self, noisy: Images, sigma: float | None = None, on_progress: Callable[[float], None] | None = None
+        self, noisy: Images, sigma: float | None = None, on_progress: ProgressCallback | None = None
     ) -> Images:
         """As `restore`, `sigma` being all that is known of the noise."""
         return self.restore(noisy, KnownNoise(sigma), on_progress)

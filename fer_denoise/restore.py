@@ -1,7 +1,7 @@
 """The door to every model: pictures of any size in, the restored ones out."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -18,7 +18,7 @@ from fer_denoise.method import (
     NetworkOptions,
     NoiseLevel,
     NoiseMap,
-    Report,
+    ProgressCallback,
     UnsupportedError,
     check_needs,
 )
@@ -114,7 +114,7 @@ class Restorer(Method):
         return cls(ARCHITECTURES[architecture].from_folder(folder, source), name, device, **options)
 
     def __call__(
-        self, noisy: Images, sigma: float | None = None, on_progress: Callable[[float], None] | None = None
+        self, noisy: Images, sigma: float | None = None, on_progress: ProgressCallback | None = None
     ) -> Images:
         """Restore one picture or a batch; of colour, each channel by itself.
 
@@ -164,8 +164,8 @@ class Restorer(Method):
     def reach(self) -> int | None:
         return self.method.reach
 
-    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
-        return self.method.restore_planes(planes, noise, report)
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
+        return self.method.restore_planes(planes, noise, on_progress)
 
     def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
         return self.method.attention_of(plane)

@@ -193,7 +193,7 @@ def test_it_gains_what_it_should_on_the_noise_it_is_made_for(name, task, samples
 
 def test_a_method_that_forgets_its_reach_fails_at_once():
     class Filter(Method):
-        def restore_planes(self, planes, noise, report):
+        def restore_planes(self, planes, noise, on_progress):
             return planes
 
     class Network(RestorationNetwork):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fer_denoise.method import KnownNoise, Method, NetworkOptions, Report, cannot
+from fer_denoise.method import KnownNoise, Method, NetworkOptions, ProgressCallback, cannot
 from fer_denoise.models.noise_estimator import CELL
 from fer_denoise.models.pretrained import PretrainedModel
 from fer_denoise.precision import bf16_is_fast, on_device, rounded_to_bf16
@@ -82,10 +82,10 @@ class NetworkMethod(Method):
         return self.network.reach
 
     @torch.inference_mode()
-    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
         images = torch.tensor(np.ascontiguousarray(planes)).unsqueeze(1)
         restore = self._restore_tiled if max(images.shape[-2:]) > self.tile else self._restore_whole
-        return restore(images, noise, report).squeeze(1).numpy()
+        return restore(images, noise, on_progress).squeeze(1).numpy()
 
     @torch.inference_mode()
     def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
@@ -101,16 +101,16 @@ class NetworkMethod(Method):
         """What `forward` is given besides `count` images of one size; `levels` are those of their cells."""
         return {}
 
-    def _restore_whole(self, images: Tensor, noise: KnownNoise, report: Report) -> Tensor:
+    def _restore_whole(self, images: Tensor, noise: KnownNoise, on_progress: ProgressCallback) -> Tensor:
         restored = []
         # Large ones singly, for the sake of the cache, and so that who stops the work need not wait for all of them.
         height, width = images.shape[-2:]
         for part in images.split(max(1, min(self._batch_size, self.tile**2 // (height * width)))):
             restored.append(self._forward(part, self.levels_of_cells(part, tiled=False), noise))
-            report(sum(map(len, restored)) / len(images))
+            on_progress(sum(map(len, restored)) / len(images))
         return torch.cat(restored)
 
-    def _restore_tiled(self, images: Tensor, noise: KnownNoise, report: Report) -> Tensor:
+    def _restore_tiled(self, images: Tensor, noise: KnownNoise, on_progress: ProgressCallback) -> Tensor:
         """Restore (N, 1, H, W) in tiles, each cut out of a larger window so that no seam shows."""
         height, width = images.shape[-2:]
         restored = torch.empty_like(images)
@@ -123,7 +123,7 @@ class NetworkMethod(Method):
                 restored[(index, slice(None), *tile)] = self._forward(image[(..., *window)], here, noise)[
                     (0, ..., *inner)
                 ]
-                report((index + done / len(tiles)) / len(images))
+                on_progress((index + done / len(tiles)) / len(images))
         return restored
 
     def _tiles(self, height: int, width: int, overlap: int) -> Iterator[tuple[Area, Area, Area]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_denoise.hub.sources import ModelNotFoundError
-from fer_denoise.method import KnownNoise, Method, Report
+from fer_denoise.method import KnownNoise, Method, ProgressCallback
 from fer_denoise.models.restoration import CPU_BATCH_SIZE
 from fer_denoise.precision import on_device
 
@@ -133,12 +133,12 @@ class Peer(Method):
         return self.network.reach
 
     @torch.inference_mode()
-    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, report: Report) -> np.ndarray:
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
         images = torch.tensor(np.ascontiguousarray(planes)).unsqueeze(1)
         restored: list[Tensor] = []
         for part in images.split(CPU_BATCH_SIZE):
             restored.append(self.network(part.to(self.device), noise.sigma).cpu())
-            report(sum(map(len, restored)) / len(images))
+            on_progress(sum(map(len, restored)) / len(images))
         return torch.cat(restored).squeeze(1).numpy()
 
 
