@@ -111,7 +111,7 @@ def process_paths(sources: list[str], target: Path, job: Job, execution: Executi
     if target.is_file():
         raise PictureError(f"{target}: is a file, and the results of several need a folder; name one at the end")
     report = Report()
-    places: dict[Path, Path] = {}
+    relative_paths: dict[Path, Path] = {}
     for source in sources:
         path = Path(source)
         if not path.exists():
@@ -122,10 +122,10 @@ def process_paths(sources: list[str], target: Path, job: Job, execution: Executi
             found = {path: Path(name)}
         else:
             below = walk(path, without=target)
-            report.skipped += [f"{place}: {why}" for place, why in below.closed.items()]
+            report.skipped += [f"{folder}: {why}" for folder, why in below.closed.items()]
             found = {file: Path(name, file.relative_to(path)) for file in below.files}
-        places |= found
-    return _process_files(places, target, sources, report, job, execution)
+        relative_paths |= found
+    return _process_files(relative_paths, target, sources, report, job, execution)
 
 
 def output_of(source: str, target: Path, is_folder: bool = False) -> Path:
@@ -138,34 +138,39 @@ def output_of(source: str, target: Path, is_folder: bool = False) -> Path:
 
 def _process_folder(folder: Path, target: Path, job: Job, execution: Execution) -> Report:
     below = walk(folder, without=target)
-    report = Report(skipped=[f"{place}: {why}" for place, why in below.closed.items()])
-    places = {file: file.relative_to(folder) for file in below.files}
-    return _process_files(places, target, str(folder), report, job, execution)
+    report = Report(skipped=[f"{folder}: {why}" for folder, why in below.closed.items()])
+    relative_paths = {file: file.relative_to(folder) for file in below.files}
+    return _process_files(relative_paths, target, str(folder), report, job, execution)
 
 
 def _process_files(
-    places: dict[Path, Path], target: Path, source: str | list[str], report: Report, job: Job, execution: Execution
+    relative_paths: dict[Path, Path],
+    target: Path,
+    source: str | list[str],
+    report: Report,
+    job: Job,
+    execution: Execution,
 ) -> Report:
-    """Do `job` to files, each with its place below `target`; `report` holds already what was not looked into."""
+    """Do `job` to files, each with its path relative to `target`; `report` holds already what was not looked into."""
     title = source if isinstance(source, str) else ", ".join(source)
-    files = [file for file in places if file.suffix.lower() in (*SUFFIXES, *TABLES)]
+    files = [file for file in relative_paths if file.suffix.lower() in (*SUFFIXES, *TABLES)]
     if not files:
-        held = ", ".join(sorted({file.suffix.lower() or file.name for file in places}))
+        held = ", ".join(sorted({file.suffix.lower() or file.name for file in relative_paths}))
         only = f", only {held}" if held else ""
         raise PictureError(f"{title}: holds no pictures and no Parquet or CSV files{only}; check the path")
-    for file, place in places.items():
+    for file, relative_path in relative_paths.items():
         if file.suffix.lower() in (*SUFFIXES, *TABLES):
             continue
         if remedy := _unread(file):
             report.skipped.append(f"{file}: {remedy}")
         else:
-            report.left.append(str(place))
+            report.left.append(str(relative_path))
     tables: dict[Path, Path] = {}
     pictures: dict[Path, Path] = {}
     """Both by what they become."""
     for file in files:
         sources = tables if file.suffix.lower() in TABLES else pictures
-        output = target / (places[file] if sources is tables else _output_name(places[file]))
+        output = target / (relative_paths[file] if sources is tables else _output_name(relative_paths[file]))
         if output in sources:
             report.skipped.append(f"{file}: another file already becomes {output.name}; rename one of them")
         else:
@@ -191,9 +196,9 @@ def _check_apart(path: Path, target: Path) -> None:
         raise PictureError(f"{target}: lies in {path}, whose files must not be overwritten; choose another place")
 
 
-def _output_name(place: Path) -> Path:
+def _output_name(relative_path: Path) -> Path:
     """What a picture is called when it is written again: a PNG, unless its format loses nothing."""
-    return place if place.suffix.lower() in LOSSLESS else place.with_suffix(".png")
+    return relative_path if relative_path.suffix.lower() in LOSSLESS else relative_path.with_suffix(".png")
 
 
 def _unread(file: Path) -> str:
@@ -257,10 +262,10 @@ def _filling(target: Path, settings: dict[str, Any], rank: Rank, into: list[Path
         JobError: what an earlier run left is of another job.
         PictureError: there is something that would be written over.
     """
-    others = _journals(target)
-    for other in others:
-        other.check(settings, target)
-    if not others:
+    journals = _journals(target)
+    for journal in journals:
+        journal.check(settings, target)
+    if not journals:
         _check_free(target, into)
     journal = Journal(rank.own_file(target / JOURNAL_FILE))
     journal.open(settings, target)

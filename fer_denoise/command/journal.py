@@ -39,17 +39,17 @@ class Journal:
                 raise JobError(f"{self._file}: is damaged; remove its folder, or choose another output") from error
         return settings
 
-    def check(self, settings: dict[str, Any], place: Path) -> None:
-        """Make sure that the job in `place` was begun with these settings, if it was begun.
+    def check(self, settings: dict[str, Any], folder: Path) -> None:
+        """Make sure that the job in `folder` was begun with these settings, if it was begun.
 
         Raises:
             JobError: it was begun with others, or the journal is damaged.
         """
         if (begun := self.settings) not in (None, json.loads(json.dumps(settings))):
-            raise JobError(f"{place}: was begun with {begun}; repeat that, remove it, or choose another output")
+            raise JobError(f"{folder}: was begun with {begun}; repeat that, remove it, or choose another output")
 
-    def open(self, settings: dict[str, Any], place: Path) -> None:
-        """Begin the job in `place`, or go on with what is done of it.
+    def open(self, settings: dict[str, Any], folder: Path) -> None:
+        """Begin the job in `folder`, or go on with what is done of it.
 
         A line that was broken off while it was written is dropped, and so is what comes after it.
 
@@ -57,7 +57,7 @@ class Journal:
             JobError: as for `check`.
             OSError: the disk is full.
         """
-        self.check(settings, place)
+        self.check(settings, folder)
         lines = self._file.read_bytes().splitlines(keepends=True) if self._file.exists() else []
         whole = lines[:1] or [_line({"settings": settings})]
         for line in lines[1:]:

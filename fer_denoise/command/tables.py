@@ -155,10 +155,10 @@ class Worker:
         before: list[Any] = [None] * len(rows)
         after: list[Any] = [None] * len(rows)
         for position, (row, value) in enumerate(zip(rows, values, strict=True)):
-            place = f"{self.source}, row {row}"
+            location = f"{self.source}, row {row}"
             try:
                 reading = self.job.reading
-                pictures[position] = decode_picture(value, place, self.repo, reading.gray, reading.white)
+                pictures[position] = decode_picture(value, location, self.repo, reading.gray, reading.white)
                 notes[position] = list(pictures[position].notes)
             except DataError as error:
                 remarks[position] = str(error)

@@ -30,7 +30,7 @@ _EMOTION_NAMES = {
 
 
 class DataError(ValueError):
-    """The data cannot be read; the message names the place and the remedy."""
+    """The data cannot be read; the message names the location and the remedy."""
 
 
 class MissingColumnError(DataError):
@@ -74,14 +74,14 @@ def canonical_split(name: str) -> str:
     return split
 
 
-def emotion_index(label: Any, class_names: Sequence[str] | None, place: str) -> int:
+def emotion_index(label: Any, class_names: Sequence[str] | None, location: str) -> int:
     """The index into `EMOTIONS` of a label: a name, or a number of `class_names`, without which it is that index.
 
     Raises:
         DataError: it is none.
     """
     if label is None or label == "" or (isinstance(label, float) and math.isnan(label)):
-        raise DataError(f"{place}: has no emotion; fill it in, or remove the row")
+        raise DataError(f"{location}: has no emotion; fill it in, or remove the row")
     name = str(label).strip().lower()
     # Tools that do not know of missing whole numbers write 3.0.
     if number := re.fullmatch(r"(\d{1,3})(\.0*)?", name):
@@ -90,4 +90,4 @@ def emotion_index(label: Any, class_names: Sequence[str] | None, place: str) -> 
         if name in _EMOTION_NAMES[emotion] or name == str(index):
             return index
     emotions = ", ".join(EMOTIONS)
-    raise DataError(f"{place}: {name[:40]!r} is no emotion; use one of {emotions}, or 0 to 6 in that order")
+    raise DataError(f"{location}: {name[:40]!r} is no emotion; use one of {emotions}, or 0 to 6 in that order")

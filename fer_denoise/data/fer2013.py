@@ -154,7 +154,7 @@ def _collect(groups: list[Rows], split: str, where: str, repo: str | None) -> Fa
     changes: Counter[str] = Counter()
     for group in groups:
         for labelled in group.of(split):
-            images.append(_face(labelled.image, labelled.place, repo, changes))
+            images.append(_face(labelled.image, labelled.location, repo, changes))
             labels.append(labelled.label)
     source = f"{where} ({split})"
     tell_changes(changes, source)
@@ -182,13 +182,13 @@ def _part_of_train(train: Faces, split: str, where: str) -> Faces:
     return Faces(train.images[chosen], train.labels[chosen], source, train.commit)
 
 
-def decode_image(value: Any, place: str, repo: str | None = None, changes: Counter[str] | None = None) -> np.ndarray:
+def decode_image(value: Any, location: str, repo: str | None = None, changes: Counter[str] | None = None) -> np.ndarray:
     """One image of a dataset as uint8 (H, W); other arguments and errors as those of `decode_picture`.
 
     Args:
         changes: counts what is changed by that.
     """
-    image, changed = decode_picture(value, place, repo).simplified()
+    image, changed = decode_picture(value, location, repo).simplified()
     if changes is not None:
         changes.update(changed)
     return image
@@ -201,14 +201,14 @@ def tell_changes(changes: Counter[str], source: str) -> None:
 
 
 def decode_picture(
-    value: Any, place: str, repo: str | None = None, gray: bool = False, white: float | None = None
+    value: Any, location: str, repo: str | None = None, gray: bool = False, white: float | None = None
 ) -> Picture:
     """One image of a dataset in its own depth and colours, with all its frames.
 
     Args:
         value: a picture file as bytes or base64, the record of an undecoded `datasets.Image`, or 2,304 pixels as text
             or list, whole numbers in [0, 255] or fractions in [0, 1].
-        place: where it stands, for the error.
+        location: where it stands, for messages.
         repo: the Hub dataset that it comes from, whose author is not to choose which other files are read.
         gray, white: as those of `read_picture`.
 
@@ -216,35 +216,35 @@ def decode_picture(
         DataError: it is damaged, missing, or has another number of pixels.
     """
     if isinstance(value, dict):
-        value = value.get("bytes") or _fetch(value.get("path"), place, repo)
+        value = value.get("bytes") or _fetch(value.get("path"), location, repo)
     if value is None or value == "":
-        raise DataError(f"{place}: has no image; add it, or remove the row")
+        raise DataError(f"{location}: has no image; add it, or remove the row")
     if isinstance(value, str) and is_base64(value):
         try:
             value = read_base64(value)
         except ValueError as error:
-            raise DataError(f"{place}: the image is {error}; replace or remove it") from error
+            raise DataError(f"{location}: the image is {error}; replace or remove it") from error
     if isinstance(value, bytes):
         try:
             return read_picture(io.BytesIO(value), gray, white, name="it")
         except PictureError as error:
-            raise DataError(f"{place}: the image cannot be decoded ({error}); replace or remove it") from error
+            raise DataError(f"{location}: the image cannot be decoded ({error}); replace or remove it") from error
     try:
         pixels = read_pixels(value)
     except ValueError as error:
-        raise DataError(f"{place}: the pixels {error}, or remove the row") from error
+        raise DataError(f"{location}: the pixels {error}, or remove the row") from error
     if pixels.size != SIZE * SIZE:
-        raise DataError(f"{place}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
+        raise DataError(f"{location}: has {pixels.size} pixels, not {SIZE * SIZE}; replace or remove the row")
     pixels = pixels.reshape(SIZE, SIZE)
     return Picture.of(pixels) if pixels.dtype == np.uint8 else Picture((pixels,), white=1)
 
 
-def _fetch(path: str | None, place: str, repo: str | None) -> bytes:
+def _fetch(path: str | None, location: str, repo: str | None) -> bytes:
     """The bytes of an image that a dataset holds as a file of this machine or of the Hub, perhaps in an archive."""
     *archives, file_or_url = (path or "").split("::")
 
     def refused(reason: object) -> DataError:
-        return DataError(f"{place}: the image cannot be read ({reason}); replace or remove it")
+        return DataError(f"{location}: the image cannot be read ({reason}); replace or remove it")
 
     # Whoever made the dataset is not to choose whom this machine calls.
     are_archives = all("://" in part and part.partition("://")[0] in ARCHIVES for part in archives)
@@ -281,9 +281,9 @@ def _belongs_to(repo: str, file: str) -> bool:
     return any(Path(file).resolve().is_relative_to(Path(cache).resolve()) for cache in caches)
 
 
-def _face(value: Any, place: str, repo: str | None, changes: Counter[str]) -> np.ndarray:
-    image = decode_image(value, place, repo, changes)
+def _face(value: Any, location: str, repo: str | None, changes: Counter[str]) -> np.ndarray:
+    image = decode_image(value, location, repo, changes)
     if image.shape != (SIZE, SIZE):
         height, width = image.shape
-        raise DataError(f"{place}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")
+        raise DataError(f"{location}: the image is {width}x{height}, not {SIZE}x{SIZE}; replace or remove it")
     return image

@@ -20,7 +20,7 @@ from fer_denoise.pictures import SUFFIXES
 if TYPE_CHECKING:
     import datasets
 
-CELL_ROWS = 1024
+ROWS_AT_ONCE = 1024
 Reader = Callable[["Rank", int], Iterator[tuple[int, pa.Table]]]
 """Gives so many rows of a process at a time, and the number of the first of them."""
 
@@ -88,7 +88,7 @@ class Table(Protocol):
         """Write a file of all parts, which lie in files of their own."""
         ...
 
-    def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
+    def iter_rows(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
         """The values of some columns, and where they stand, row by row.
 
         Raises:
@@ -135,17 +135,17 @@ class CsvTable:
                 with part.open("rb") as source:
                     shutil.copyfileobj(source, target)
 
-    def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
+    def iter_rows(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
         indices = [self.names.index(column) for column in columns]
         with _explained(self._file.path):
             for record in self._file.records():
-                place = f"line {record.line}"
+                location = f"line {record.line}"
                 if len(record.fields) > len(self.names):
                     raise DataError(
-                        f"{self._file.path}, {place}: has {len(record.fields)} fields, and the header "
+                        f"{self._file.path}, {location}: has {len(record.fields)} fields, and the header "
                         f"{len(self.names)}; put what holds commas in quotes"
                     )
-                yield place, [record[index] for index in indices]
+                yield location, [record[index] for index in indices]
 
     def class_names(self, column: str) -> None:
         return None
@@ -189,8 +189,8 @@ class ArrowTable:
                 with pq.ParquetFile(part) as rows:
                     writer.write_table(rows.read())
 
-    def cells(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
-        for first, rows in self.read(Rank(), CELL_ROWS):
+    def iter_rows(self, columns: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
+        for first, rows in self.read(Rank(), ROWS_AT_ONCE):
             values = [_plain(rows.column(column)).to_pylist() for column in columns]
             for offset, row in enumerate(zip(*values, strict=True)):
                 yield f"row {first + offset}", row
@@ -285,23 +285,23 @@ def _check_holds_images(table: Table, source: str) -> None:
 
 def _rows_of_parquet(path: Path, rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
     with _explained(path), pq.ParquetFile(path) as file:
-        wanted = rank.rows(file.metadata.num_rows)
-        position, first, pending = 0, wanted.start, file.schema_arrow.empty_table()
+        own_rows = rank.rows(file.metadata.num_rows)
+        position, first, pending = 0, own_rows.start, file.schema_arrow.empty_table()
         for batch in file.iter_batches(size):
-            begin, end = (min(max(row - position, 0), len(batch)) for row in (wanted.start, wanted.stop))
+            begin, end = (min(max(row - position, 0), len(batch)) for row in (own_rows.start, own_rows.stop))
             position += len(batch)
             pending = pa.concat_tables([pending, pa.Table.from_batches([batch.slice(begin, end - begin)])])
-            while pending.num_rows >= size or (pending.num_rows and position >= wanted.stop):
+            while pending.num_rows >= size or (pending.num_rows and position >= own_rows.stop):
                 yield first, pending.slice(0, size).unify_dictionaries()
                 first, pending = first + size, pending.slice(size)
-            if position >= wanted.stop:
+            if position >= own_rows.stop:
                 return
 
 
 def _rows_of_dataset(dataset: "datasets.Dataset", rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:
-    wanted = rank.rows(len(dataset))
-    for first in range(wanted.start, wanted.stop, size):
-        yield first, dataset.with_format("arrow")[first : min(first + size, wanted.stop)]
+    own_rows = rank.rows(len(dataset))
+    for first in range(own_rows.start, own_rows.stop, size):
+        yield first, dataset.with_format("arrow")[first : min(first + size, own_rows.stop)]
 
 
 def _rows_of_stream(dataset: "datasets.IterableDataset", rank: Rank, size: int) -> Iterator[tuple[int, pa.Table]]:

@@ -17,10 +17,10 @@ ROWS = 2048
 
 def exact_copies(images: np.ndarray) -> list[list[int]]:
     """Groups of two or more of `images`, uint8 (N, H, W), that are the same, pixel for pixel; blank ones left out."""
-    places = defaultdict(list)
+    copies = defaultdict(list)
     for index in np.flatnonzero(~blank(images)):
-        places[images[index].tobytes()].append(int(index))
-    return [group for group in places.values() if len(group) > 1]
+        copies[images[index].tobytes()].append(int(index))
+    return [group for group in copies.values() if len(group) > 1]
 
 
 def near_copies(images: np.ndarray) -> list[tuple[int, int]]:

@@ -67,13 +67,13 @@ class HubDataset:
         import datasets
 
         self.repo, self._name = repo, f"{repo}@{revision or MAIN}"
-        wanted = revision if is_commit(revision) else current_commit(repo, revision)
+        commit = revision if is_commit(revision) else current_commit(repo, revision)
         with self._explained():
-            self._builder = datasets.load_dataset_builder(repo, revision=wanted or revision)
+            self._builder = datasets.load_dataset_builder(repo, revision=commit or revision)
         self.commit = str(self._builder.hash)
-        if wanted and self.commit != wanted:
+        if commit and self.commit != commit:
             raise DataError(
-                f"{self._name}: the Hub does not give commit {wanted}, and in the cache is {self.commit}; {CHECK}"
+                f"{self._name}: the Hub does not give commit {commit}, and in the cache is {self.commit}; {CHECK}"
             )
         self._name = f"{repo}@{self.commit}"
 

@@ -32,7 +32,7 @@ class LabelledImage:
 
     image: Any
     label: int
-    place: str
+    location: str
 
 
 class Rows(Protocol):
@@ -67,7 +67,7 @@ class TableRows:
     def splits(self) -> set[str]:
         if self.usage is None:
             return {self._split}
-        return {self._named(usage, place) for place, (usage,) in self._table.cells([self.usage])}
+        return {self._named(usage, location) for location, (usage,) in self._table.iter_rows([self.usage])}
 
     def of(self, split: str) -> Iterator[LabelledImage]:
         if self.usage is None and split != self._split:
@@ -76,16 +76,16 @@ class TableRows:
         label_column = find_column(self._table.names, LABEL_COLUMNS, self._source)
         class_names = self._table.class_names(label_column)
         columns = [self._table.column, label_column, *([self.usage] if self.usage else [])]
-        for place, (image, label, *usage) in self._table.cells(columns):
-            if split == (self._named(usage[0], place) if usage else self._split):
-                place = f"{self._source}, {place}"
-                yield LabelledImage(image, emotion_index(label, class_names, place), place)
+        for location, (image, label, *usage) in self._table.iter_rows(columns):
+            if split == (self._named(usage[0], location) if usage else self._split):
+                location = f"{self._source}, {location}"
+                yield LabelledImage(image, emotion_index(label, class_names, location), location)
 
-    def _named(self, usage: Any, place: str) -> str:
+    def _named(self, usage: Any, location: str) -> str:
         try:
             return canonical_split(str(usage))
         except DataError as error:
-            raise DataError(f"{self._source}, {place}: {self.usage}: {error}") from error
+            raise DataError(f"{self._source}, {location}: {self.usage}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def find_rows(path: Path) -> list[Rows]:
             raise DataError(f"{path}: is no Parquet or CSV file; point --data at one, or at a folder")
         return [TableRows(open_table(path), _splits_of([path], path.parent)[path], str(path))]
     files = walk(path).files
-    others: list[DataError] = []
+    all_errors: list[DataError] = []
     for suffix in TABLES:
         tables: dict[Path, Table] = {}
         errors: list[DataError] = []
@@ -135,11 +135,11 @@ def find_rows(path: Path) -> list[Rows]:
             raise damaged[0]
         if tables:
             return _rows_of_tables(tables, path)
-        others += errors
+        all_errors += errors
     if pictures := [file for file in files if file.suffix.lower() in SUFFIXES]:
         return [PictureRows(_pictures_by_split(pictures, path))]
-    if others:
-        raise others[0]
+    if all_errors:
+        raise all_errors[0]
     raise DataError(f"{path}: holds no Parquet, CSV or image files; point --data at the folder that does")
 
 

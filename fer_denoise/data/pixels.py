@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_denoise.images import ROUNDING
 
-WANTED = "whole numbers from 0 to 255, or fractions from 0 to 1"
+EXPECTED = "whole numbers from 0 to 255, or fractions from 0 to 1"
 _SIGNS = str.maketrans(",;[]()", " " * 6)
 _NUMBER = re.compile(r"[^\s,;\[\]()]+")
 _DATA_URL = re.compile(r"\s*(data:[\w/.+-]*;base64,)?")
@@ -26,20 +26,20 @@ def read_pixels(value: Any) -> np.ndarray:
     """
     numbers = np.array(_parsed(value) if isinstance(value, str) else value).ravel()
     if numbers.dtype.kind not in "iuf":
-        raise ValueError(f"are no numbers: found {str(value)[:20]!r}; write {WANTED}")
+        raise ValueError(f"are no numbers: found {str(value)[:20]!r}; write {EXPECTED}")
     if not np.isfinite(numbers).all():
-        raise ValueError(f"are not all numbers: found nan or infinity; write {WANTED}")
+        raise ValueError(f"are not all numbers: found nan or infinity; write {EXPECTED}")
     if numbers.size and (numbers.min() < -ROUNDING or numbers.max() > 255):
-        raise ValueError(f"lie outside 0 to 255: found {numbers.min():g} to {numbers.max():g}; write {WANTED}")
+        raise ValueError(f"lie outside 0 to 255: found {numbers.min():g} to {numbers.max():g}; write {EXPECTED}")
     if numbers.dtype.kind != "f":
         return numbers.astype(np.uint8)
     whole = (numbers == np.rint(numbers)).all()
     if whole and numbers.max(initial=0) == 1:
-        raise ValueError(f"are 0.0 and 1.0 alone, and 1 may be white or almost black; write {WANTED}")
+        raise ValueError(f"are 0.0 and 1.0 alone, and 1 may be white or almost black; write {EXPECTED}")
     if whole:
         return numbers.astype(np.uint8)
     if numbers.max() > 1 + ROUNDING:
-        raise ValueError(f"are fractions up to {numbers.max():g}; write {WANTED}")
+        raise ValueError(f"are fractions up to {numbers.max():g}; write {EXPECTED}")
     return np.clip(numbers, 0, 1).astype(np.float32)
 
 
@@ -90,4 +90,4 @@ def _parsed(text: str) -> list[int] | list[float]:
         return [float(word) for word in words]
     except ValueError:
         found = next((word for word in words if not re.fullmatch(r"[-+.\deE]+", word)), words[0])
-        raise ValueError(f"are no numbers: found {found[:20]!r}; write {WANTED}") from None
+        raise ValueError(f"are no numbers: found {found[:20]!r}; write {EXPECTED}") from None

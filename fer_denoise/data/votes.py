@@ -114,7 +114,7 @@ def _read(file: Path) -> list[tuple[str, list[int]]]:
         raise DataError(f"{file}: cannot be read ({error}); it takes {WHERE}") from error
 
 
-def _count(text: str | None, place: str) -> int:
+def _count(text: str | None, location: str) -> int:
     if text is None or not text.strip().isdecimal():
-        raise DataError(f"{place}: {text!r} is no number of votes; it takes {WHERE}")
+        raise DataError(f"{location}: {text!r} is no number of votes; it takes {WHERE}")
     return int(text)

@@ -82,7 +82,7 @@ class ReceivedTable:
             raise DataError(str(error).replace(str(self._path), self.name)) from error
 
 
-def decode_row(value: Any, place: str, model: str, white: float | None) -> Picture:
+def decode_row(value: Any, location: str, model: str, white: float | None) -> Picture:
     """An image of a table for the restorer `model`; arguments as those of `decode_picture`.
 
     Raises:
@@ -90,7 +90,7 @@ def decode_row(value: Any, place: str, model: str, white: float | None) -> Pictu
     """
     # What a table only names would be a file of this machine, or of a host that this one is to call.
     embedded = value.get("bytes") if isinstance(value, dict) else value
-    picture = decode_picture(embedded, place, white=white or None)
+    picture = decode_picture(embedded, location, white=white or None)
     height, width = picture.frames[0].shape[:2]
-    check_size((width, height, len(picture.frames)), model, place)
+    check_size((width, height, len(picture.frames)), model, location)
     return picture

@@ -66,7 +66,7 @@ def load_pictures(source: str, revision: str | None = None) -> list[np.ndarray]:
     splits = HubDataset(source, revision).splits()
     if "train" not in splits:
         raise DataError(f"{source}: has no split train, only {', '.join(splits)}; choose another dataset")
-    rows = splits["train"].cells([splits["train"].column])
+    rows = splits["train"].iter_rows([splits["train"].column])
     changes: Counter[str] = Counter()
     pictures = [decode_image(image, f"{source}, {place}", source, changes) for place, (image,) in rows]
     tell_changes(changes, source)
