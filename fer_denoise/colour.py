@@ -78,11 +78,11 @@ def restore_colour(
 
     luminance, *chrominances = _opponents(photo)
     factors = np.linalg.norm(OPPONENT, axis=1)
-    given = None if sigma is None else sigma * factors[0]
-    restored = [restorer(luminance, given, report(0, FOR_LUMINANCE))]
+    plane_sigma = None if sigma is None else sigma * factors[0]
+    restored = [restorer(luminance, plane_sigma, report(0, FOR_LUMINANCE))]
     small = np.stack([_reduced(plane) for plane in chrominances])
-    given = None if sigma is None else sigma * factors[1:].mean() / REDUCED
-    of_small = restorer(small, given, report(FOR_LUMINANCE, 1 - FOR_LUMINANCE))
+    plane_sigma = None if sigma is None else sigma * factors[1:].mean() / REDUCED
+    of_small = restorer(small, plane_sigma, report(FOR_LUMINANCE, 1 - FOR_LUMINANCE))
     for plane, before, after in zip(chrominances, small, of_small, strict=True):
         details = plane - _enlarged(before, plane.shape)
         restored.append(_enlarged(after, plane.shape) + _without_noise(details))

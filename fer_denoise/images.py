@@ -54,13 +54,13 @@ class Batch:
         """Float (N, C, H, W) in [0, 1] in the form, shape and dtype, and on the device, of what came in."""
         images = pixels[:, 0] if self._channel is None else np.moveaxis(pixels, 1, self._channel)
         array = np.ascontiguousarray(to_dtype(images[0] if self.single else images, self._dtype))
-        given = self._images
-        if isinstance(given, Tensor):
-            return torch.from_numpy(array).to(given.device, given.dtype)
-        if isinstance(given, Image.Image):
+        original = self._images
+        if isinstance(original, Tensor):
+            return torch.from_numpy(array).to(original.device, original.dtype)
+        if isinstance(original, Image.Image):
             picture = Image.fromarray(array)
             # Which way up it is, its colour profile and its resolution.
-            picture.info = given.info.copy()
+            picture.info = original.info.copy()
             return picture
         return array
 

@@ -163,11 +163,11 @@ def find_faces(photo: np.ndarray) -> list[Box]:
         min_neighbor_number=10,
     )
     boxes = []
-    for face in found:
-        side = min(round(scale * face["width"] * (1 + 2 * MARGIN)), height, width)
-        rim = scale * face["width"] * MARGIN
-        top = min(max(0, round(scale * face["r"] - rim)), height - side)
-        left = min(max(0, round(scale * face["c"] - rim)), width - side)
+    for detection in found:
+        side = min(round(scale * detection["width"] * (1 + 2 * MARGIN)), height, width)
+        rim = scale * detection["width"] * MARGIN
+        top = min(max(0, round(scale * detection["r"] - rim)), height - side)
+        left = min(max(0, round(scale * detection["c"] - rim)), width - side)
         boxes.append(Box(top, left, side))
     faces: list[Box] = []
     # The cascade takes part of a face for a face of its own where the two are of different sizes.
