@@ -29,7 +29,7 @@ from fer_denoise.demo.job_controls import ANYTHING, JobControls
 from fer_denoise.demo.many_pictures import ManyPictures
 from fer_denoise.demo.moves import Moves
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery, keep_faces, small_faces
-from fer_denoise.demo.own_restoration import Wish, restore_own
+from fer_denoise.demo.own_restoration import RestorationOptions, restore_own
 from fer_denoise.demo.own_tab import OwnTab, progress_text
 from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.restorers import Restorers
@@ -436,7 +436,7 @@ def test_a_job_that_was_cancelled_meanwhile_is_no_result():
 
     picture = Picture.of(noisy_astronaut()[:64, :64])
     with pytest.raises(Cancelled):
-        restore_own(picture, Wish("median"), Restorers(), FairQueue(), "me", cancelled, stop)
+        restore_own(picture, RestorationOptions("median"), Restorers(), FairQueue(), "me", cancelled, stop)
 
 
 def test_a_job_is_cancelled_by_another_picture_and_not_by_its_own():

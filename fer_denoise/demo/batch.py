@@ -11,7 +11,7 @@ import pyarrow as pa
 from fer_denoise.command.tables import encode
 from fer_denoise.data import DataError
 from fer_denoise.demo.batch_report import Pair, ReportRow
-from fer_denoise.demo.batch_restoration import BatchRestorer, Done, Wanted
+from fer_denoise.demo.batch_restoration import BatchRestorer, PictureToRestore, RestoredPicture
 from fer_denoise.demo.batch_results import BatchResults
 from fer_denoise.demo.incoming import Incoming
 from fer_denoise.demo.received_table import ReceivedTable, decode_row
@@ -74,20 +74,20 @@ class UploadBatch:
 
     def _restore_picture(self, file: Incoming, clean: Clean) -> None:
         picture = read_upload(BytesIO(file.read()), self._restorer.model, white=self._white, name=file.name)
-        (done,) = self._restorer.restore([self._wanted(file.name, picture, clean)])
-        suffix = lossless_suffix(done.restored)
-        name = self._results.add_picture(file.name, suffix, encode_picture(done.restored, suffix))
-        self._keep([done.row], [done], name)
+        (result,) = self._restorer.restore([self._to_restore(file.name, picture, clean)])
+        suffix = lossless_suffix(result.restored)
+        name = self._results.add_picture(file.name, suffix, encode_picture(result.restored, suffix))
+        self._keep([result.row], [result], name)
 
-    def _wanted(self, name: str, picture: Picture, clean: Clean) -> Wanted:
+    def _to_restore(self, name: str, picture: Picture, clean: Clean) -> PictureToRestore:
         self._all_in_8_bits &= not (picture.deep or (clean.picture and clean.picture.deep))
-        return Wanted(name, picture, clean)
+        return PictureToRestore(name, picture, clean)
 
     def _restore_table(self, file: Incoming, clean: Iterator[Clean]) -> Iterator[int]:
-        table, output = ReceivedTable(file, self._folder), self._results.place_for_table(file.name)
+        table, output = ReceivedTable(file, self._folder), self._results.path_for_table(file.name)
         parts: list[Path] = []
         rows: list[ReportRow] = []
-        shown: list[Done] = []
+        shown: list[RestoredPicture] = []
         for first, part in table.parts():
             values = part.images.to_pylist()
             yield from self._restore_values(file.name, first, values, clean, rows, shown)
@@ -97,12 +97,18 @@ class UploadBatch:
         self._keep(rows, shown, self._results.add_table(file.name, output))
 
     def _restore_values(
-        self, name: str, first: int, values: list[Any], clean: Iterator[Clean], rows: list[ReportRow], shown: list[Done]
+        self,
+        name: str,
+        first: int,
+        values: list[Any],
+        clean: Iterator[Clean],
+        rows: list[ReportRow],
+        shown: list[RestoredPicture],
     ) -> Iterator[int]:
         """Restore images of a table in their place, adding to `rows`, and to `shown` while these are few."""
         own = [ReportRow(f"{name}, row {first + index}") for index in range(len(values))]
 
-        def readable() -> Iterator[tuple[int, Wanted]]:
+        def readable() -> Iterator[tuple[int, PictureToRestore]]:
             for index, (row, value) in enumerate(zip(own, list(values), strict=True)):
                 reference = next(clean)
                 try:
@@ -110,15 +116,15 @@ class UploadBatch:
                 except (PictureError, DataError) as error:
                     own[index] = replace(row, remark=f"left as it was: {error}")
                 else:
-                    yield index, self._wanted(row.file, picture, reference)
+                    yield index, self._to_restore(row.file, picture, reference)
 
-        for index, done in self._restorer.restore_each(readable()):
-            values[index], own[index] = encode(done.restored, values[index]), done.row
-            shown += [done] if len(shown) < SHOWN else []
+        for index, result in self._restorer.restore_each(readable()):
+            values[index], own[index] = encode(result.restored, values[index]), result.row
+            shown += [result] if len(shown) < SHOWN else []
             yield len(rows) + index + 1
         rows += own
 
-    def _keep(self, rows: list[ReportRow], shown: list[Done], name: str) -> None:
+    def _keep(self, rows: list[ReportRow], shown: list[RestoredPicture], name: str) -> None:
         """Take over what came of a file, which is now called `name`; what was left as it was has no such name."""
         self.rows += [replace(row, restored_as=name) if row.width else row for row in rows]
-        self.pairs += [(done.row.file, done.seen) for done in shown][: SHOWN - len(self.pairs)]
+        self.pairs += [(result.row.file, result.seen) for result in shown][: SHOWN - len(self.pairs)]

@@ -22,7 +22,7 @@ Progress = Callable[[float], None] | None
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PictureToRestore:
     """A picture to restore, under the name that the report is to have, and what is known of its clean one."""
 
     name: str
@@ -31,7 +31,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Done:
+class RestoredPicture:
     """A restored picture, its row in the report, which does not yet say where it is, and what is shown of it."""
 
     restored: Picture
@@ -51,20 +51,20 @@ class BatchRestorer:
         self,
         restorers: Restorers,
         model: str,
-        take: Callable[[Callable[[Progress], list[Done]]], list[Done]],
+        take: Callable[[Callable[[Progress], list[RestoredPicture]]], list[RestoredPicture]],
     ) -> None:
         self._estimator, self._restore = restorers.get(UNIVERSAL), picture_restorer(restorers)
         self.model, self._take = model, take
 
-    def restore(self, wanted: list[Wanted]) -> list[Done]:
+    def restore(self, pictures: list[PictureToRestore]) -> list[RestoredPicture]:
         """Restore pictures in one turn, those that are alike in one batch."""
-        return self._take(lambda on_progress: self._restore_now(wanted, on_progress))
+        return self._take(lambda on_progress: self._restore_now(pictures, on_progress))
 
-    def restore_each(self, wanted: Iterable[tuple[int, Wanted]]) -> Iterator[tuple[int, Done]]:
+    def restore_each(self, pictures: Iterable[tuple[int, PictureToRestore]]) -> Iterator[tuple[int, RestoredPicture]]:
         """Restore numbered pictures in as many turns as they need."""
-        waiting: dict[int, Wanted] = {}
+        waiting: dict[int, PictureToRestore] = {}
         pixels = 0
-        for number, each in wanted:
+        for number, each in pictures:
             waiting[number], pixels = each, pixels + each.picture.frames[0].size * len(each.picture.frames)
             if pixels >= TURN_PIXELS:
                 yield from zip(waiting, self.restore(list(waiting.values())), strict=True)
@@ -72,25 +72,27 @@ class BatchRestorer:
         if waiting:
             yield from zip(waiting, self.restore(list(waiting.values())), strict=True)
 
-    def _restore_now(self, wanted: list[Wanted], on_progress: Progress) -> list[Done]:
+    def _restore_now(self, pictures: list[PictureToRestore], on_progress: Progress) -> list[RestoredPicture]:
         started = time.perf_counter()
-        estimates = [picture_noise_level(self._estimator, each.picture) for each in wanted]
-        restored = self._restore(self.model, [each.picture for each in wanted], on_progress)
-        seconds = round((time.perf_counter() - started) / len(wanted), 3)
-        return [_done(*each, seconds) for each in zip(wanted, restored, estimates, strict=True)]
+        estimates = [picture_noise_level(self._estimator, each.picture) for each in pictures]
+        restored = self._restore(self.model, [each.picture for each in pictures], on_progress)
+        seconds = round((time.perf_counter() - started) / len(pictures), 3)
+        return [_reported(*each, seconds) for each in zip(pictures, restored, estimates, strict=True)]
 
 
-def _done(wanted: Wanted, restored: Picture, estimate: NoiseLevel | None, seconds: float) -> Done:
-    height, width = wanted.picture.frames[0].shape[:2]
+def _reported(
+    noisy: PictureToRestore, restored: Picture, estimate: NoiseLevel | None, seconds: float
+) -> RestoredPicture:
+    height, width = noisy.picture.frames[0].shape[:2]
     measured: dict[str, Any] = {}
-    remarks = [*wanted.picture.notes, wanted.clean.remark]
-    if wanted.clean.picture:
+    remarks = [*noisy.picture.notes, noisy.clean.remark]
+    if noisy.clean.picture:
         try:
-            measured = quality(wanted.picture, restored, wanted.clean.picture)
+            measured = quality(noisy.picture, restored, noisy.clean.picture)
         except PictureError as error:
             remarks.append(str(error))
     row = ReportRow(
-        wanted.name,
+        noisy.name,
         width=width,
         height=height,
         sigma=round(estimate.sigma, 4) if estimate else "",
@@ -99,7 +101,7 @@ def _done(wanted: Wanted, restored: Picture, estimate: NoiseLevel | None, second
         seconds=seconds,
         remark="; ".join(filter(None, remarks)),
     )
-    return Done(restored, row, pair_of(wanted.picture, restored))
+    return RestoredPicture(restored, row, pair_of(noisy.picture, restored))
 
 
 def picture_restorer(restorers: Restorers) -> Callable[..., list[Picture]]:

@@ -25,7 +25,7 @@ class BatchResults:
         self._archive.writestr(free, content)
         return free
 
-    def place_for_table(self, name: str) -> Path:
+    def path_for_table(self, name: str) -> Path:
         """Where a restored table is to be written, in a folder of its own, before `add_table`."""
         folder = self._folder / f"restored-{len(self._tables)}"
         folder.mkdir(exist_ok=True)

@@ -31,8 +31,8 @@ def guesses(classifier: EmotionClassifier, clean: np.ndarray, others: list[np.nd
 
 
 @lru_cache(maxsize=64)
-def _guesses_of_one(classifier: EmotionClassifier, face: bytes, shape: tuple[int, ...]) -> Guesses:
-    return _guesses(classifier, np.frombuffer(face, np.float32).reshape(1, *shape))
+def _guesses_of_one(classifier: EmotionClassifier, pixels: bytes, shape: tuple[int, ...]) -> Guesses:
+    return _guesses(classifier, np.frombuffer(pixels, np.float32).reshape(1, *shape))
 
 
 def _guesses(classifier: EmotionClassifier, faces: np.ndarray) -> Guesses:

@@ -50,10 +50,10 @@ SIGMA_LIMIT = 0.2
 """The noise level that gets the lightest colour."""
 
 
-def noise_picture(noise: NoiseMap) -> Image.Image:
+def noise_picture(noise_map: NoiseMap) -> Image.Image:
     """The level of the noise at each pixel; pixels that are probably lost to impulses are blue."""
-    picture = colour(noise.sigma / SIGMA_LIMIT)
-    picture[noise.impulses > 0.5] = REPAINTED
+    picture = colour(noise_map.sigma / SIGMA_LIMIT)
+    picture[noise_map.impulses > 0.5] = REPAINTED
     return Image.fromarray(picture)
 
 

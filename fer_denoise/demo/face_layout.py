@@ -43,7 +43,7 @@ class SettingsControls:
 
     left: gr.Dropdown
     right: gr.Dropdown
-    noise: NoiseInputs
+    noise_inputs: NoiseInputs
     seed: gr.Number
     dial: gr.Slider
     reset: gr.Button
@@ -52,7 +52,7 @@ class SettingsControls:
     @property
     def linked(self) -> list[Component]:
         """What a link sets."""
-        return [self.left, self.right, self.dial, self.seed, *self.noise.values]
+        return [self.left, self.right, self.dial, self.seed, *self.noise_inputs.values]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def lay_out(
                 left, right = _sides()
             dial = _dial()
             with gr.Group():
-                noise = controls.build()
+                noise_inputs = controls.build()
             picker = _face_picker(samples)
             seed = NamedNumber(
                 0, label="Seed", info="The same seed draws the same noise.", precision=0, minimum=0, maximum=MAX_SEED
@@ -128,7 +128,7 @@ def lay_out(
             with gr.Row():
                 reset = gr.Button(controls.reset, size="sm")
                 link = gr.Button(COPY, size="sm")
-    settings = SettingsControls(left, right, noise, seed, dial, reset, link)
+    settings = SettingsControls(left, right, noise_inputs, seed, dial, reset, link)
     return FaceParts(picker, settings, pictures, attention, comparisons)
 
 

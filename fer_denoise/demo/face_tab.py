@@ -53,7 +53,7 @@ class FaceTab:
         # What the comparison and the curves are of.
         self._measured = gr.State()
         settings = self.parts.settings
-        self._present = [self._face, settings.seed, *settings.noise.values]
+        self._present = [self._face, settings.seed, *settings.noise_inputs.values]
         self._inputs = [self._face, settings.left, settings.right, settings.dial, *self._present[1:]]
         # Each costs the browser its time. So all pictures are one, and all words.
         self._shown = [self.parts.pictures.comparison, self.parts.pictures.details]
@@ -69,7 +69,7 @@ class FaceTab:
     def follow(self, link: LinkSettings) -> dict[Any, Any]:
         """Updates that show what a link to this tab asks for."""
         titles = [title for title, _ in self._samples]
-        number = titles.index(link.face) if link.face else 0
+        number = titles.index(link.sample_title) if link.sample_title else 0
         face = self._samples[number][1]
         dial = gr.Slider(value=link.texture, visible=is_realist(link.left) or is_realist(link.right))
         shown = in_plain_words(self.view)(face, link.left, link.right, link.texture, link.seed, *link.values)
@@ -95,12 +95,12 @@ class FaceTab:
         # Not "change", which is raised for each control that the app itself sets: of several at once, all before the
         # last would be restored with some of them still as they were, and may well come last.
         # A slider that is put back is only released.
-        by_hand = [settings.seed.input, settings.left.input, settings.right.input, *settings.noise.triggers]
+        by_hand = [settings.seed.input, settings.left.input, settings.right.input, *settings.noise_inputs.triggers]
         by_hand += [settings.dial.input, settings.dial.release]
         others = [
             *self._listen_to_faces(),
-            *settings.noise.set_by_others,
-            settings.reset.click(self.reset, None, settings.noise.values, **self._options),
+            *settings.noise_inputs.set_by_others,
+            settings.reset.click(self.reset, None, settings.noise_inputs.values, **self._options),
             self.parts.pictures.offer.click(lambda: UNIVERSAL, None, settings.right, **self._options),
         ]
         move: dict[str, Any] = {"js": MOVE.format(self.key), "api_visibility": "private"}

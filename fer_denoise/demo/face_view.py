@@ -108,8 +108,8 @@ def attention_pictures(
 ) -> list[tuple[Image.Image, str]]:
     """What the gates of a network let through on a face with noise, from the finest scale down; none for the rest."""
     noisy = noise(to_float(face), seed=seed)
-    scales = restorers.get(model).attention(noisy) if model in MODELS else []
-    named = zip(scales, SCALES[: len(scales)], strict=True)
+    attention_maps = restorers.get(model).attention(noisy) if model in MODELS else []
+    named = zip(attention_maps, SCALES[: len(attention_maps)], strict=True)
     return [(attention_picture(noisy, coefficients), name) for coefficients, name in named]
 
 
@@ -132,10 +132,9 @@ def numbers(clean: np.ndarray, left: np.ndarray, right: np.ndarray) -> str:
     )
     gain = NO_GAIN if np.isinf(before[0]) else fixed(after[0] - before[0], 1, signed=True)
     verdict = {"+": "better", "-": "worse"}.get(gain[0], "")
-    digits = 1, 5, 4
     large, mse, similarity = (
-        f"{fixed(old, places)} &rarr; {fixed(new, places)}"
-        for old, new, places in zip(before, after, digits, strict=True)
+        f"{fixed(old, decimals)} &rarr; {fixed(new, decimals)}"
+        for old, new, decimals in zip(before, after, (1, 5, 4), strict=True)
     )
     return f"""<p class="psnr">{large} dB <span class="{verdict}">({gain})</span></p>
 <p class="others"><span title="Peak signal-to-noise ratio: higher is better">PSNR, against clean</span>

@@ -72,7 +72,7 @@ class LinkSettings:
     seed: int
     values: tuple[Any, ...]
     """The values of the tab's controls."""
-    face: str | None = None
+    sample_title: str | None = None
     """The title of a sample face."""
     texture: float = 1.0
     """Where the dial from truth to texture stands."""
@@ -91,8 +91,8 @@ def slug(title: str) -> str:
 def write_link(settings: LinkSettings) -> str:
     """The query of a link, "?" in front. A face that is no sample cannot be linked to, so it is left out."""
     query = {"tab": settings.tab}
-    if settings.face is not None:
-        query["face"] = slug(settings.face)
+    if settings.sample_title is not None:
+        query["face"] = slug(settings.sample_title)
     query |= {"left": settings.left, "right": settings.right}
     if settings.texture != 1:
         query["texture"] = f"{settings.texture:g}"

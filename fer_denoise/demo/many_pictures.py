@@ -11,7 +11,7 @@ import gradio as gr
 
 from fer_denoise.demo.batch import SHOWN, UploadBatch
 from fer_denoise.demo.batch_report import as_table, captioned, column_widths
-from fer_denoise.demo.batch_restoration import BatchRestorer, Done, Progress
+from fer_denoise.demo.batch_restoration import BatchRestorer, Progress, RestoredPicture
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.components import in_plain_words, pixel_gallery, white_number
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
@@ -115,17 +115,17 @@ class ManyPictures:
 
     def _turn_taker(
         self, visitor: str, cancelled: threading.Event
-    ) -> Callable[[Callable[[Progress], list[Done]]], list[Done]]:
+    ) -> Callable[[Callable[[Progress], list[RestoredPicture]]], list[RestoredPicture]]:
         """What waits for the visitor's turn for something, and raises `Cancelled` once it is not wanted any more."""
 
-        def take(restore: Callable[[Progress], list[Done]]) -> list[Done]:
-            def job(report: Callable[[float], None]) -> list[Done]:
+        def take(restore: Callable[[Progress], list[RestoredPicture]]) -> list[RestoredPicture]:
+            def job(report: Callable[[float], None]) -> list[RestoredPicture]:
                 with self._queue.take(visitor, cancelled):
                     # The process that has a lent GPU cannot report.
                     return restore(None if lends_gpus() else report)
 
-            *_, (_, done) = run_with_progress(job, cancelled)
-            return done
+            *_, (_, restored) = run_with_progress(job, cancelled)
+            return restored
 
         return take
 

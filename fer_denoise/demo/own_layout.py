@@ -40,10 +40,10 @@ class ResultControls:
     faces: gr.Gallery
     emotions: gr.HTML
     noise_part: gr.Accordion
-    noise: gr.Image
+    noise_map: gr.Image
     loupe_part: gr.Accordion
     loupe: gr.HTML
-    place: gr.JSON
+    centre: gr.JSON
 
 
 def lay_out_options() -> OptionControls:
@@ -109,11 +109,11 @@ def lay_out_results() -> ResultControls:
     with gr.Accordion("Loupe", open=False, visible=False) as loupe_part:
         loupe = loupe_display()
         # Where it is, which the browser says.
-        place = gr.JSON(visible=False)
+        centre = gr.JSON(visible=False)
     faces = pixel_gallery(columns=4, label="The faces, at 48x48: noisy, then restored", visible=False)
     emotions = gr.HTML(padding=False, visible=False)
     with gr.Accordion("Where the noise is", open=False, visible=False) as noise_part:
-        noise = gr.Image(
+        noise_map = gr.Image(
             label="Light where it is strong, blue where a pixel is lost",
             format="png",
             interactive=False,
@@ -123,7 +123,7 @@ def lay_out_results() -> ResultControls:
             alt_text="Map of the estimated noise",
         )
     return ResultControls(
-        last, before_after, strength, file, faces, emotions, noise_part, noise, loupe_part, loupe, place
+        last, before_after, strength, file, faces, emotions, noise_part, noise_map, loupe_part, loupe, centre
     )
 
 

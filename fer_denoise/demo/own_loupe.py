@@ -41,8 +41,8 @@ const mark = () => {
     lens.style.top = `${last + part[1] * area.height}px`;
     frame.append(lens);
 };
-const look = (...place) => {
-    window.placeOfLoupe = place.map((fraction) => Math.min(Math.max(fraction, 0), 1));
+const look = (...centre) => {
+    window.centreOfLoupe = centre.map((fraction) => Math.min(Math.max(fraction, 0), 1));
     trigger("placed");
 };
 for (const moved of ["pointerdown", "pointermove"]) {
@@ -59,7 +59,7 @@ watch("value", mark);
 """
 """Lets the loupe follow the pointer on the picture and the two sliders below it, and shows where it is."""
 
-PLACED = "(last, strength) => [last, strength, window.placeOfLoupe ?? [0.5, 0.5]]"
+PLACED = "(last, strength) => [last, strength, window.centreOfLoupe ?? [0.5, 0.5]]"
 """Adds where the loupe is to what `enlarged` is of."""
 
 
@@ -68,18 +68,18 @@ def loupe_display() -> gr.HTML:
     return gr.HTML("", js_on_load=ON_LOAD, apply_default_css=False, padding=False)
 
 
-def enlarged(before: Picture, after: Picture, strength: float, place: Sequence[float]) -> str:
+def enlarged(before: Picture, after: Picture, strength: float, centre: Sequence[float]) -> str:
     """One place of the first frame of two pictures of one size, and their difference, as HTML.
 
     Args:
         strength: in [0, 1], how much of `after` stands on the right; the rest is `before`.
-        place: how far right and down its middle lies, each in [0, 1]; at the rim it ends with the picture.
+        centre: how far right and down that lies, each in [0, 1]; at the rim it ends with the picture.
     """
     height, width = before.frames[0].shape[:2]
     side = min(SIDE, height, width)
     left, top = (
         int(np.clip(round(float(fraction) * size - side / 2), 0, size - side))
-        for fraction, size in zip(place, (width, height), strict=True)
+        for fraction, size in zip(centre, (width, height), strict=True)
     )
     cut = np.s_[top : top + side, left : left + side]
     old, new = (replace(picture, frames=(picture.frames[0][cut],)) for picture in (before, after))

@@ -15,8 +15,8 @@ from fer_denoise.zoo import UNIVERSAL
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a visitor wants to be done.
+class RestorationOptions:
+    """How a visitor wants a picture to be restored.
 
     Attributes:
         model: name of the restorer.
@@ -49,7 +49,7 @@ class OwnResult:
 
 def restore_own(
     picture: Picture,
-    wish: Wish,
+    options: RestorationOptions,
     restorers: Restorers,
     queue: FairQueue,
     visitor: str,
@@ -63,25 +63,25 @@ def restore_own(
         ValueError: too many pictures of the visitor are waiting.
     """
 
-    def wanted() -> None:
+    def raise_if_cancelled() -> None:
         if cancelled.is_set():
             raise Cancelled
 
-    estimator, restorer = restorers.get(UNIVERSAL), restorers.get(wish.model)
+    estimator, restorer = restorers.get(UNIVERSAL), restorers.get(options.model)
     with queue.take(visitor, cancelled):
         # Of faces alone, the rest would look restored as well.
-        if not wish.faces and (look := quick_look(restorer, picture, wish.sigma)):
+        if not options.faces and (look := quick_look(restorer, picture, options.sigma)):
             report(0, look)
         before = picture_noise_level(estimator, picture)
         # From here on, it is told how long it takes.
         report(0)
-        restored = restore_picture(restorer, picture, wish.sigma, report)
-        wanted()
+        restored = restore_picture(restorer, picture, options.sigma, report)
+        raise_if_cancelled()
         after = picture_noise_level(estimator, restored)
-    wanted()
-    if not wish.faces:
+    raise_if_cancelled()
+    if not options.faces:
         return OwnResult(picture, restored, before, after, None, [])
     boxes = find_faces(restored.in_8_bits())
-    faces = small_faces(boxes, picture.in_8_bits(), restorers, wish.model)
+    faces = small_faces(boxes, picture.in_8_bits(), restorers, options.model)
     # Of the rest, what is left is what was there.
     return OwnResult(picture, keep_faces(picture, restored), before, None, boxes, faces)

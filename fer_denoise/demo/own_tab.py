@@ -17,7 +17,7 @@ from fer_denoise.demo.many_pictures import build_many_pictures
 from fer_denoise.demo.own_faces import emotion_tables, face_gallery
 from fer_denoise.demo.own_layout import COMPARE, FACES, INVITATION, lay_out_examples, lay_out_options, lay_out_results
 from fer_denoise.demo.own_loupe import PLACED, enlarged
-from fer_denoise.demo.own_restoration import OwnResult, Wish, restore_own
+from fer_denoise.demo.own_restoration import OwnResult, RestorationOptions, restore_own
 from fer_denoise.demo.own_words import describe
 from fer_denoise.demo.quick_look import QuickLook
 from fer_denoise.demo.restorers import Restorers
@@ -62,7 +62,7 @@ class OwnTab:
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.examples.select(self.take_example, None, options.image, **hidden)
         results: Updates = {parts.last: None, parts.before_after: None, parts.strength: 1, parts.file: None}
-        results |= {parts.faces: None, parts.emotions: None, parts.noise: None, parts.loupe: ""}
+        results |= {parts.faces: None, parts.emotions: None, parts.noise_map: None, parts.loupe: ""}
         inputs = [options.image, options.model, options.part, options.colour, options.sigma, options.white]
         folded, choices = [parts.noise_part, parts.loupe_part], [options.model, options.part, options.colour]
         self.job.listen(in_plain_words(self.restore_chosen), inputs, results, folded, choices)
@@ -77,11 +77,11 @@ class OwnTab:
             **HEAVY_JOB,
         )
         private: dict[str, Any] = {"api_visibility": "private", **HEAVY_JOB}
-        parts.noise_part.expand(in_plain_words(self.show_noise), parts.last, parts.noise, **private)
+        parts.noise_part.expand(in_plain_words(self.show_noise), parts.last, parts.noise_map, **private)
         for event in (parts.loupe_part.expand, parts.loupe.placed, changed.success):
             event(
                 in_plain_words(self.enlarge),
-                [parts.last, parts.strength, parts.place],
+                [parts.last, parts.strength, parts.centre],
                 parts.loupe,
                 js=PLACED,
                 trigger_mode="always_last",
@@ -114,10 +114,10 @@ class OwnTab:
         colour = ANYTHING if keep_colour and picture.frames[0].ndim == 2 else keep_colour
         source = [path, model, part, colour, sigma, white if picture.deep else ANYTHING]
         yield self.job.busy(self._queue, source)
-        wish = Wish(model, part == FACES, sigma or None)
+        options = RestorationOptions(model, part == FACES, sigma or None)
 
         def job(report: Report) -> OwnResult:
-            return restore_own(picture, wish, self._restorers, self._queue, visitor_of(request), cancelled, report)
+            return restore_own(picture, options, self._restorers, self._queue, visitor_of(request), cancelled, report)
 
         started = time.perf_counter()
         try:
@@ -156,7 +156,7 @@ class OwnTab:
             parts.loupe_part: gr.Accordion(open=False, visible=True),
             parts.loupe: gr.HTML("", visible=True),
             parts.noise_part: gr.Accordion(open=False, visible=result.before is not None),
-            parts.noise: gr.Image(None, visible=True),
+            parts.noise_map: gr.Image(None, visible=True),
         }
 
     def mixed(self, picture: Picture, restored: Picture, path: str, strength: float, **options: Any) -> Updates:
@@ -177,17 +177,17 @@ class OwnTab:
         # Not "visible": another run may have begun meanwhile.
         return self.mixed(*last, strength)
 
-    def enlarge(self, last: tuple[Picture, Picture, str] | None, strength: float, place: list[float]) -> str:
+    def enlarge(self, last: tuple[Picture, Picture, str] | None, strength: float, centre: list[float]) -> str:
         """One place of the last picture, as the loupe shows it."""
-        return "" if last is None else enlarged(*last[:2], strength, place)
+        return "" if last is None else enlarged(*last[:2], strength, centre)
 
     def show_noise(self, last: tuple[Picture, Picture, str] | None, request: gr.Request) -> Any:
         """Where the noise of the last picture is."""
         if last is None:
             return None
         with self._queue.take(visitor_of(request)):
-            where = picture_noise_map(self._restorers.get(UNIVERSAL), last[0])
-        return None if where is None else preview(np.asarray(noise_picture(where)))
+            noise_map = picture_noise_map(self._restorers.get(UNIVERSAL), last[0])
+        return None if noise_map is None else preview(np.asarray(noise_picture(noise_map)))
 
 
 def progress_text(fraction: float, seconds: float) -> str:
