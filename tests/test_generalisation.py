@@ -12,7 +12,7 @@ from train.measures import generalisation
 
 
 @pytest.mark.slow
-def test_generalisation_measures_pictures_and_unseen_noise(run_benchmark, tmp_path, monkeypatch):
+def test_generalisation_measures_pictures_and_other_noise(run_benchmark, tmp_path, monkeypatch):
     small = {
         "a face": samples.sample_faces()["Astronaut (NASA)"][None],
         "no face": skimage.data.camera()[None, 200:248, :48],
@@ -26,7 +26,7 @@ def test_generalisation_measures_pictures_and_unseen_noise(run_benchmark, tmp_pa
     assert [(row["task"], row["pictures"]) for row in results["pictures"]] == [
         (task, title) for task in TASKS for title in small
     ]
-    assert [row["noise"] for row in results["unseen"]] == list(generalisation.UNSEEN)
+    assert [row["noise"] for row in results["unseen"]] == list(generalisation.OTHER_NOISE)
     for row in [*results["pictures"], *results["unseen"]]:
         name, value = row[generalisation.BEST_FILTER]
         assert value == max(row["median"], row["switching-median"]) == row[name]
@@ -56,8 +56,8 @@ def specialists() -> list[str]:
     return [name for name in bundled_models() if name.startswith("attention-unet")]
 
 
-@pytest.mark.parametrize(("title", "corrupt"), generalisation.UNSEEN.items())
-def test_unseen_noise_is_reproducible_and_stays_in_range(title, corrupt):
+@pytest.mark.parametrize(("title", "corrupt"), generalisation.OTHER_NOISE.items())
+def test_other_noise_is_reproducible_and_stays_in_range(title, corrupt):
     image = np.linspace(0, 1, 48 * 48).reshape(48, 48)
     one, again, other = (corrupt(image, np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)

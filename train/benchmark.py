@@ -6,7 +6,7 @@
     python -m train.benchmark --images 400 --out results/first-400
     python -m train.benchmark --origin-recipe low=runs/unet-low-origin/model
     python -m train.benchmark --surface                        # every noise level of the sliders, on 500 faces
-    python -m train.benchmark --generalisation                 # other pictures, and noise that no network has seen
+    python -m train.benchmark --generalisation                 # other pictures, and noise that specialists do not know
     python -m train.benchmark --emotion                        # how well emotions are recognised, before and after
     python -m train.benchmark --speed                          # milliseconds per face
     python -m train.benchmark --throughput                     # a whole dataset, cleaned by the command
