@@ -25,7 +25,7 @@ GRAY = np.array([0, 0.5, 0.5], dtype=np.float32)
 REDUCED = 4
 """How many times smaller a side of the chrominances is when they are restored."""
 SMALLEST_SIDE = 64
-"""Smaller pictures take no time worth saving."""
+"""The shorter side in pixels from which on time is worth saving."""
 WINDOW = 7
 """Side in pixels of the window in which it is told whether details of colour are noise."""
 FLAT, OF_FLAT = 0.2, 1.3

@@ -35,9 +35,9 @@ class DamagedError(Exception):
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Within it only decoders work: what they raise on a broken file is told as such.
+    """A context for decoders alone: what they raise on a broken file is told as such.
 
-    Nothing else is to be done there, or a fault of our own would pass for one of the file.
+    Nothing else is to be done in it, or a fault of our own would pass for one of the file.
 
     Raises:
         DamagedError: the file is broken.

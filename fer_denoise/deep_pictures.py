@@ -24,7 +24,7 @@ PNG_COLOUR_TYPES = {2: 3, 4: 2, 6: 4}
 """Samples a pixel of the PNGs with several, by the number in their header."""
 DEFLATE = (COMPRESSION.DEFLATE, COMPRESSION.ADOBE_DEFLATE)
 LARGEST_TILE = 2**24
-"""Pixels."""
+"""How many pixels a tile of a TIFF may have."""
 USUAL_WHITES = {2**bits - 1 for bits in range(9, 17)}
 AVIF_BITS = {0x00: 8, 0x20: 8, 0x40: 10, 0x60: 12}
 """The bits of an AVIF by its two flags: more than 8, and then 12."""
@@ -39,7 +39,7 @@ MAX_SAMPLE_VALUE = 281
 """The TIFF tag that says what number is white, where that is not the largest there can be."""
 
 RESOLUTION_UNITS = (1, 2, 3)
-"""None, inch and centimetre."""
+"""What a TIFF may number as the unit of its resolution: none, inch and centimetre."""
 NUMBERS_OF_A_PAGE = (
     "imagewidth",
     "imagelength",

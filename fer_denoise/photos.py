@@ -36,7 +36,7 @@ class Box(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Its rows and columns."""
+        """Rows and columns of the square."""
         return slice(self.top, self.top + self.side), slice(self.left, self.left + self.side)
 
     def lies_in(self, other: "Box") -> bool:
@@ -186,7 +186,7 @@ def keep_only(boxes: list[Box], restored: np.ndarray, photo: np.ndarray) -> np.n
 
 
 def blend_towards_input(photo: np.ndarray, restored: np.ndarray, strength: float) -> np.ndarray:
-    """Between two pictures of one shape, uint8 or float: `strength` 0 gives `photo`, 1 `restored`.
+    """Mix two pictures of one shape, uint8 or float: `strength` 0 gives `photo`, 1 `restored`.
 
     Raises:
         ValueError: `strength` is not in [0, 1].

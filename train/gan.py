@@ -54,7 +54,8 @@ class Recipe:
     discriminator_learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     adversarial_weight: float = 0.001 / 4
-    """Against the squared error on [0, 1]; the origin's 0.001 stands against that on [-1, 1], four times as large."""
+    """A factor beside the squared error on [0, 1]; that of the origin, 0.001, is beside that on [-1, 1], which is four
+    times as large."""
     adversarial_loss: str = "bce"
     """"bce" on smoothed labels, or "relativistic": each patch is to look more real than its restored counterpart."""
     gradient_penalty: float = 0.0

@@ -55,7 +55,7 @@ RECIPE = Recipe(
 )
 
 BATCH_ON_GPU = 128
-"""Smaller ones leave most of a GPU idle."""
+"""The faces of a step on a GPU, of which smaller batches leave most idle."""
 
 LEVELS_WEIGHT, IMPULSE_WEIGHT = 16.0, 0.5
 """Weights of the squared error of a whole picture's levels, and of the cross-entropy of impulses, beside the loss of

@@ -165,9 +165,9 @@ def _process_files(
             report.skipped.append(f"{file}: {remedy}")
         else:
             report.left.append(str(relative_path))
+    # By the outputs that they become.
     tables: dict[Path, Path] = {}
     pictures: dict[Path, Path] = {}
-    """Both by what they become."""
     for file in files:
         sources = tables if file.suffix.lower() in TABLES else pictures
         output = target / (relative_paths[file] if sources is tables else _output_name(relative_paths[file]))

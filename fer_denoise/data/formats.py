@@ -50,7 +50,7 @@ class Part(Protocol):
 
     @property
     def images(self) -> pa.Array:
-        """Their values in the column of images."""
+        """The values of the rows in the column of images."""
         ...
 
     def with_images(self, images: pa.Array) -> bytes:

@@ -78,7 +78,7 @@ class HubDataset:
         self._name = f"{repo}@{self.commit}"
 
     def splits(self, stream: bool = False) -> dict[str, Table]:
-        """Its splits by their names, in the types that `datasets` gives their columns.
+        """The splits of the dataset by their names, in the types that `datasets` gives their columns.
 
         Args:
             stream: read them as they come, without a copy on the disk.
@@ -99,7 +99,7 @@ class HubDataset:
         return {split: table_of(dataset, f"{self.repo} ({split})") for split, dataset in found.items()}
 
     def files(self, stream: bool = False) -> dict[str, Table]:
-        """Its splits by the names of the files that they come out as: CSV as it is written, all others as Parquet.
+        """The splits by the names of the files that they come out as: CSV as it is written, all others as Parquet.
 
         Arguments and errors are those of `splits`.
         """

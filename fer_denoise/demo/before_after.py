@@ -112,5 +112,5 @@ def _url(picture: Image.Image) -> str:
 
 @lru_cache(maxsize=64)
 def _url_of(mode: str, size: tuple[int, int], pixels: bytes) -> str:
-    """Remembered, for the clean face is the same with every move of a slider."""
+    """A picture as an address that holds it; remembered, for the clean face is the same with every move of a slider."""
     return str(inline(Image.frombytes(mode, size, pixels), "face").url)

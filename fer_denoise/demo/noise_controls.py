@@ -19,7 +19,7 @@ class NoiseInputs(NamedTuple):
     """What stands on the page for a noise."""
 
     values: list[Component]
-    """Hold the values that make it."""
+    """Components whose values make the noise."""
     triggers: list[Any]
     """Events with which a visitor sets one of them."""
     set_by_others: Sequence[Dependency] = ()

@@ -27,7 +27,7 @@ class Preset(NamedTuple):
     slider_label: str
     """What the slider sets."""
     slider: tuple[float, float, float]
-    """Its values for the weakest noise, for the strongest, and at first; it has whole numbers where they are whole."""
+    """Positions for the weakest noise, for the strongest, and at first; whole numbers alone where the last is one."""
 
     def within(self, position: float) -> str:
         """Where the slider stands, as text; what is typed beyond an end is that end."""

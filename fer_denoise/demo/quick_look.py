@@ -24,7 +24,7 @@ class QuickLook(NamedTuple):
 
     @property
     def size(self) -> str:
-        """Its height and width in words."""
+        """Width and height of the noisy frame in words."""
         height, width = self.noisy.shape[:2]
         return f"{width}x{height} pixels"
 

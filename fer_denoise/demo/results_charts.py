@@ -5,7 +5,7 @@ from html import escape
 
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 44
-"""Between the axes and the rim, in the units of the picture."""
+"""Margins between the axes and the rim, in the units of the picture."""
 ROW = 26
 LABELS = 170
 """The height of a row in a chart of dots, and the width of what stands before it."""

@@ -18,7 +18,7 @@ class HubWriteError(Exception):
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Within it the client is patient, but not without end.
+    """A context in which the client is patient, but not without end.
 
     Raises:
         HubWriteError: the network or the Hub failed; what was done may be done again.

@@ -27,7 +27,7 @@ TINY = 1e-9
 
 
 def score(probabilities: np.ndarray, on_clean: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Against the labels, and agreement with, and divergence from, the answer to the clean face.
+    """Scores against the labels, and agreement with, and divergence from, the answer to the clean face.
 
     Args:
         probabilities, on_clean: (N, 7).
@@ -45,7 +45,7 @@ def score(probabilities: np.ndarray, on_clean: np.ndarray, labels: np.ndarray) -
 
 
 def score_votes(fractions: np.ndarray, votes: Votes) -> dict[str, Any]:
-    """Against the crowd.
+    """Scores against the crowd.
 
     Accuracy, macro F1 and recall are over the faces with a clear majority; cross-entropy, and divergence from what the
     crowd says, over those that something can be learned of. The calibration error sets confidence against the fraction
