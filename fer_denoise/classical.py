@@ -235,25 +235,25 @@ def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
 
     `impulse_threshold` is that of the switching median before it.
     """
-    levels = [level for level in _tuned()["levels"][name] if bool(level["amount"]) == bool(amount)]
+    entries = [entry for entry in _tuned()["levels"][name] if bool(entry["amount"]) == bool(amount)]
 
-    def distance(level: dict[str, Any]) -> float:
+    def distance(entry: dict[str, Any]) -> float:
         def ratio(one: float, other: float) -> float:
             return abs(math.log(max(one, 1e-3) / max(other, 1e-3)))
 
         # The strength depends on sigma first.
-        return 10 * ratio(level["sigma"], sigma) + ratio(level["amount"], amount)
+        return 10 * ratio(entry["sigma"], sigma) + ratio(entry["amount"], amount)
 
-    return dict(min(levels, key=distance)["parameters"])
+    return dict(min(entries, key=distance)["parameters"])
 
 
 def nearest_task(name: str, sigma: float) -> str:
     """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
     tuned = _tuned()["filters"][name]
-    levels = {task: KnownNoise.of(noise).sigma or 0.0 for task, noise in TASKS.items() if task in tuned}
+    sigmas = {task: KnownNoise.of(noise).sigma or 0.0 for task, noise in TASKS.items() if task in tuned}
     if not FILTERS[name].takes_sigma:
-        return next(task for task, level in levels.items() if not level)
-    return min(filter(levels.get, levels), key=lambda task: abs(math.log(max(sigma, 1e-6) / levels[task])))
+        return next(task for task, of_task in sigmas.items() if not of_task)
+    return min(filter(sigmas.get, sigmas), key=lambda task: abs(math.log(max(sigma, 1e-6) / sigmas[task])))
 
 
 def _estimate_sigma(image: np.ndarray) -> float:

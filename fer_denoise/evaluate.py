@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from fer_denoise.classical import FILTERS
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, mse, origin_convention, psnr, ssim
 
-NOISY = "noisy"
-"""The name of the row of the input itself."""
+NOISY, NOISY_TITLE = "noisy", "Noisy input"
+"""The name of the row of the input itself, and its title."""
 
 SELF_ENSEMBLE = "universal, x2 self-ensemble"
 """The name of the row of `universal` with its mirror image."""
@@ -24,7 +25,7 @@ CHUNK = 32
 
 
 @dataclass(frozen=True)
-class Row:
+class TaskScores:
     """What a model does to the test images of a task; PSNR in dB."""
 
     model: str
@@ -41,11 +42,11 @@ class Row:
     as_dict = asdict
 
 
-def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarray) -> Row:
+def score(model: str, restored: np.ndarray, clean: np.ndarray, unseen: np.ndarray) -> TaskScores:
     """Compare `restored` with `clean`, both (N, H, W); `unseen` is a mask (N,)."""
     psnr_values, ssim_values = psnr(restored, clean), ssim(restored, clean)
     origin_psnr, origin_ssim = origin_convention(restored, clean)
-    return Row(
+    return TaskScores(
         model=model,
         mse=float(mse(restored, clean).mean()),
         psnr=mean_psnr(psnr_values),
@@ -67,6 +68,26 @@ def psnr_over_levels(noise_grid: dict[str, Any], method: str) -> np.ndarray:
     cells = noise_grid["methods"][method]["cells"]
     levels = [[level_name(sigma, amount) for amount in noise_grid["amounts"]] for sigma in noise_grid["sigmas"]]
     return np.array([[cells.get(level, np.nan) for level in row] for row in levels], dtype=float)
+
+
+def rivals_over_levels(noise_grid: dict[str, Any]) -> dict[str, np.ndarray]:
+    """As `psnr_over_levels`, of the noisy input, the filters and the published networks."""
+    return {
+        name: psnr_over_levels(noise_grid, name)
+        for name, record in noise_grid["methods"].items()
+        if name in (NOISY, *FILTERS) or is_published(record)
+    }
+
+
+def margin_over_levels(noise_grid: dict[str, Any], method: str) -> np.ndarray:
+    """The dB by which a method is above the best rival at each level, (sigmas, amounts); NaN where one is missing."""
+    with np.errstate(invalid="ignore"):
+        return psnr_over_levels(noise_grid, method) - np.fmax.reduce(list(rivals_over_levels(noise_grid).values()))
+
+
+def is_published(record: dict[str, Any]) -> bool:
+    """Whether a row or record of results is of a network that others published."""
+    return "paper" in record
 
 
 def credit(record: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from measuring import IMAGES
 from published_networks import write_peers
 
 from fer_denoise.classical import ClassicalFilter
-from fer_denoise.evaluate import NOISY, level_name, psnr_over_levels
+from fer_denoise.evaluate import NOISY, level_name, margin_over_levels, psnr_over_levels
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
@@ -41,7 +41,7 @@ def test_the_noise_grid_sets_the_universal_restorer_against_the_best_filter(
     restored = ClassicalFilter("switching-median").restore(noisy, KnownNoise(0.06, 0.1))
     assert values["switching-median"][1, 1] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)
     best = np.maximum(values[NOISY], values["switching-median"])
-    np.testing.assert_allclose(noise_grid.margin(results, "universal"), values["universal"] - best)
+    np.testing.assert_allclose(margin_over_levels(results, "universal"), values["universal"] - best)
     assert (tmp_path / "results" / "surface.png").is_file()
     printed = capsys.readouterr().out
     assert f"{values['universal'][1, 1]:.2f} ({values['universal'][1, 1] - best[1, 1]:+.2f}" in printed
@@ -67,8 +67,8 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run_benchmark, tm
     # One that did better would take the margin, without impulses.
     of_peer[level] = 50.0
     values = psnr_over_levels(results, "universal")
-    assert noise_grid.margin(results, "universal")[1, 0] == pytest.approx(values[1, 0] - 50)
-    assert noise_grid.margin(results, "universal")[1, 1] > 0
+    assert margin_over_levels(results, "universal")[1, 0] == pytest.approx(values[1, 0] - 50)
+    assert margin_over_levels(results, "universal")[1, 1] > 0
     table = noise_grid.peers_table(results, "universal")
     assert "| 0.06 |" in table and "**50.00**" in table
     assert "told sigma" in capsys.readouterr().out

@@ -23,6 +23,7 @@ from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import TASKS, GaussianNoise, mixed_noise
+from train.measures.noise_grid import SIGMAS
 from train.reporting.results import save
 from train.shared import setup
 
@@ -30,7 +31,6 @@ SEED = 2
 IMPULSE_SIGMAS = [0.1, 0.2, 0.3, 0.4]
 """The sigma that a filter for Gaussian noise is given when the noise is salt and pepper."""
 
-LEVEL_SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 LEVEL_AMOUNTS = (0, 0.02, 0.1, 0.3)
 REMAINING_SIGMAS = [0, 0.01, 0.03]
 """The sigma that such a filter is given where only impulses were, which the switching median has removed."""
@@ -61,7 +61,7 @@ def tune_task(name: str, task: str, clean: np.ndarray, pool: ProcessPoolExecutor
 
 
 def tune_levels(
-    name: str, clean: np.ndarray, pool: ProcessPoolExecutor, sigmas: Sequence[float] = LEVEL_SIGMAS
+    name: str, clean: np.ndarray, pool: ProcessPoolExecutor, sigmas: Sequence[float] = SIGMAS
 ) -> list[dict[str, Any]]:
     """Tune a filter for both noises at once, at many levels.
 
@@ -69,7 +69,7 @@ def tune_levels(
     as without impulses; then its own parameters, behind that one or alone.
     """
     clean = clean[: FILTERS[name].tuned_on]
-    levels = []
+    entries = []
     for sigma in tqdm(sigmas, name):
         own = list(candidates(name, [sigma] if sigma else REMAINING_SIGMAS))
         without_impulses: dict[str, Any] = {}
@@ -85,8 +85,8 @@ def tune_levels(
             best = tune(name, choices, noisy, clean, pool)
             if not amount:
                 without_impulses = best["parameters"]
-            levels.append({"sigma": sigma, "amount": amount, **without_sigma(best, sigma)})
-    return levels
+            entries.append({"sigma": sigma, "amount": amount, **without_sigma(best, sigma)})
+    return entries
 
 
 def tune(
@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
         "--filters", nargs="+", choices=list(FILTERS), default=available_filters(), help="tune only these"
     )
     parser.add_argument("--levels", action="store_true", help="tune for many levels of both noises, not for the tasks")
-    parser.add_argument("--sigmas", type=float, nargs="+", default=LEVEL_SIGMAS, help="of the levels, only these")
+    parser.add_argument("--sigmas", type=float, nargs="+", default=SIGMAS, help="of the levels, only these")
     parser.add_argument("--workers", type=at_least(1), help="processes (default: one per core)")
     args = parser.parse_args(argv)
 
@@ -134,9 +134,9 @@ def main(argv: list[str] | None = None) -> None:
     with ProcessPoolExecutor(args.workers) as pool:
         for name in args.filters:
             if args.levels:
-                others = [level for level in record["levels"].get(name, []) if level["sigma"] not in args.sigmas]
-                levels = others + tune_levels(name, clean, pool, args.sigmas)
-                record["levels"][name] = sorted(levels, key=lambda level: (level["sigma"], level["amount"]))
+                others = [entry for entry in record["levels"].get(name, []) if entry["sigma"] not in args.sigmas]
+                entries = others + tune_levels(name, clean, pool, args.sigmas)
+                record["levels"][name] = sorted(entries, key=lambda entry: (entry["sigma"], entry["amount"]))
                 print(name, json.dumps(record["levels"][name]))
             else:
                 record["filters"][name] = {task: tune_task(name, task, clean, pool) for task in tqdm(TASKS, name)}

@@ -12,7 +12,7 @@ from fer_denoise.demo.components import as_picture
 from fer_denoise.demo.face_view import known_noise
 from fer_denoise.demo.numbers import decibels
 from fer_denoise.demo.restorers import Restorers
-from fer_denoise.evaluate import restore
+from fer_denoise.evaluate import NOISY_TITLE, restore
 from fer_denoise.images import to_float
 from fer_denoise.metrics import PSNR_CAP, psnr, ssim
 from fer_denoise.noise import Noise
@@ -39,7 +39,7 @@ def compare(face: np.ndarray, restorers: Restorers, noise: Noise, seed: int) -> 
     """Restore `face`, uint8 (48, 48), with every model; the noisy input is among the results, which are best first."""
     clean = to_float(face)
     noisy = noise(clean, seed=seed)
-    results = [Comparison("Noisy input", noisy, psnr(noisy, clean), ssim(noisy, clean))]
+    results = [Comparison(NOISY_TITLE, noisy, psnr(noisy, clean), ssim(noisy, clean))]
     for name in list_models():
         restorer = restorers.get(name)
         times = []
@@ -64,7 +64,7 @@ def psnr_curves(
     points = []
     for level, noise in sweep:
         noisy = noise(clean, seed=seed)
-        points.append((level, min(psnr(noisy, clean), PSNR_CAP), "Noisy input"))
+        points.append((level, min(psnr(noisy, clean), PSNR_CAP), NOISY_TITLE))
         for name in models:
             restorer = restorers.get(name)
             restored = restore(restorer, noisy, known_noise(noise))

@@ -19,7 +19,7 @@ from fer_denoise.demo.results_tables import (
     realism_table,
     records_link,
 )
-from fer_denoise.evaluate import NOISY, credit, level_name, psnr_over_levels
+from fer_denoise.evaluate import NOISY, credit, is_published, level_name, psnr_over_levels
 from fer_denoise.metrics import PSNR_CAP
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.origin import PATCHGAN_OFFSET
@@ -117,7 +117,7 @@ def build_results_tab() -> None:
 def build_noise_grid(noise_grid: dict[str, Any]) -> None:
     """The grid of all noise levels, folded."""
     methods = noise_grid["methods"]
-    peers = ", ".join(f"{name} ({credit(record)})" for name, record in methods.items() if "paper" in record)
+    peers = ", ".join(f"{name} ({credit(record)})" for name, record in methods.items() if is_published(record))
     rivals = f" and, for Gaussian noise alone, {peers}" if peers else ""
     rows = [
         [sigma, amount, *(method["cells"].get(level_name(sigma, amount), "") for method in methods.values())]
@@ -218,7 +218,7 @@ def is_whole(noise_grid: dict[str, Any]) -> bool:
     sigmas, amounts = noise_grid["sigmas"], noise_grid["amounts"]
     everywhere, alone = ({level_name(sigma, each) for sigma in sigmas for each in some} for some in (amounts, [0]))
     return all(
-        method["cells"].keys() >= (alone if "paper" in method else everywhere)
+        method["cells"].keys() >= (alone if is_published(method) else everywhere)
         for method in noise_grid["methods"].values()
     )
 

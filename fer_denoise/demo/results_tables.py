@@ -7,11 +7,17 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
-from fer_denoise.classical import FILTERS
 from fer_denoise.demo.numbers import fixed
-from fer_denoise.evaluate import NOISY, SELF_ENSEMBLE, SIGMA_GIVEN, credit, psnr_over_levels
+from fer_denoise.evaluate import (
+    NOISY,
+    NOISY_TITLE,
+    SELF_ENSEMBLE,
+    SIGMA_GIVEN,
+    credit,
+    is_published,
+    margin_over_levels,
+    psnr_over_levels,
+)
 from fer_denoise.origin import ORIGIN_RECIPE, ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS, UNIVERSAL
 
@@ -39,9 +45,7 @@ def benchmark_table(task: str, rows: list[dict[str, Any]]) -> str:
 
 def noise_grid_table(results: dict[str, Any]) -> str:
     """PSNR of `universal` over both noise levels, each cell coloured by its margin over the best rival."""
-    rivals = [name for name, record in results["methods"].items() if name in (NOISY, *FILTERS) or "paper" in record]
-    values = psnr_over_levels(results, UNIVERSAL)
-    margins = values - np.fmax.reduce([psnr_over_levels(results, name) for name in rivals])
+    values, margins = psnr_over_levels(results, UNIVERSAL), margin_over_levels(results, UNIVERSAL)
     heads = "".join(f"<th scope='col'>{amount:.0%}</th>" for amount in results["amounts"])
     rows = ""
     for row, sigma in enumerate(results["sigmas"]):
@@ -121,10 +125,10 @@ def realism_title(row: dict[str, Any]) -> str:
 
 def method_title(model: str, record: dict[str, Any] | None = None) -> str:
     """What a method is called; its row says by whom a network is that others published."""
-    if record and "paper" in record:
+    if record and is_published(record):
         return f"{model} ({credit(record)})"
     titles = {
-        NOISY: "Noisy input",
+        NOISY: NOISY_TITLE,
         ORIGIN_RECIPE: "Attention U-Net, by that notebook's recipe",
         SELF_ENSEMBLE: "Universal, with its mirror image",
         SIGMA_GIVEN: "Universal, told sigma",

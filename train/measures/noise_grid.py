@@ -18,7 +18,15 @@ from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, level_parameters
-from fer_denoise.evaluate import NOISY, level_name, psnr_over_levels, restore
+from fer_denoise.evaluate import (
+    NOISY,
+    is_published,
+    level_name,
+    margin_over_levels,
+    psnr_over_levels,
+    restore,
+    rivals_over_levels,
+)
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
@@ -125,31 +133,16 @@ def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dic
     return {name: error.round(4).tolist() for name, error in zip(("sigma", "amount"), errors, strict=True)}
 
 
-def rivals(results: dict[str, Any]) -> dict[str, np.ndarray]:
-    """PSNR of the noisy input, the filters and the published networks, (sigmas, amounts) each; NaN where unmeasured."""
-    return {
-        name: psnr_over_levels(results, name)
-        for name, record in results["methods"].items()
-        if name in (NOISY, *FILTERS) or "paper" in record
-    }
-
-
-def margin(results: dict[str, Any], name: str) -> np.ndarray:
-    """The dB by which `name` is above the best rival in each cell, (sigmas, amounts); NaN where nothing is measured."""
-    with np.errstate(invalid="ignore"):
-        return psnr_over_levels(results, name) - np.fmax.reduce(list(rivals(results).values()))
-
-
 def print_tables(results: dict[str, Any], name: str) -> None:
     """PSNR of `name`, and its margin over the best rival, with that rival's name."""
-    of_rivals = rivals(results)
-    reached, gains = psnr_over_levels(results, name), margin(results, name)
-    print(f"{name}: PSNR in dB (margin over the best of {', '.join(of_rivals)}) on {results['data']['images']} faces")
+    rivals = rivals_over_levels(results)
+    reached, gains = psnr_over_levels(results, name), margin_over_levels(results, name)
+    print(f"{name}: PSNR in dB (margin over the best of {', '.join(rivals)}) on {results['data']['images']} faces")
     print("sigma \\ amount" + "".join(f"{amount:>24g}" for amount in AMOUNTS))
     for row, sigma in enumerate(SIGMAS):
         line = f"{sigma:<14g}"
         for column in range(len(AMOUNTS)):
-            values = {rival: table[row, column] for rival, table in of_rivals.items()}
+            values = {rival: table[row, column] for rival, table in rivals.items()}
             best = max(values, key=lambda rival: -math.inf if math.isnan(values[rival]) else values[rival])
             cell = f"{reached[row, column]:.2f} ({gains[row, column]:+.2f} {best})"
             line += f"{cell:>24}"
@@ -158,7 +151,7 @@ def print_tables(results: dict[str, Any], name: str) -> None:
 
 def markdown_table(results: dict[str, Any], name: str) -> str:
     """PSNR of `name` in each cell, with its margin over the best rival, as a table."""
-    values, gains = psnr_over_levels(results, name), margin(results, name)
+    values, gains = psnr_over_levels(results, name), margin_over_levels(results, name)
     return _grid(lambda row, column: f"{values[row, column]:.2f} ({gains[row, column]:+.2f})")
 
 
@@ -178,7 +171,7 @@ def peers_table(results: dict[str, Any], name: str) -> str:
             level: max((cells[level] for cells in filters if level in cells), default=None) for level in levels.values()
         }
         shown["best filter, told sigma"] = {"cells": best}
-    shown |= {method: record for method, record in methods.items() if "paper" in record}
+    shown |= {method: record for method, record in methods.items() if is_published(record)}
     return by_method(("sigma",), levels, shown)
 
 
@@ -204,7 +197,7 @@ def plot(results: dict[str, Any], name: str, path: Path) -> None:
 
     panels = (
         (psnr_over_levels(results, name), f"{name}: PSNR, dB", "viridis", None),
-        (margin(results, name), "above the best rival, dB", "RdYlGn", 3.0),
+        (margin_over_levels(results, name), "above the best rival, dB", "RdYlGn", 3.0),
     )
     figure, grid = plt.subplots(1, 2, figsize=(13, 5.2), layout="constrained")
     for axes, (values, title, colours, limit) in zip(grid, panels, strict=True):

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_denoise import Restorer, list_models
-from fer_denoise.evaluate import NOISY
+from fer_denoise.evaluate import NOISY, is_published
 from fer_denoise.images import to_float
 from fer_denoise.method import Method
 from fer_denoise.metrics import PSNR_CAP, mean_psnr, psnr
@@ -228,7 +228,7 @@ def print_summary(results: dict[str, Any]) -> None:
 def markdown_table(results: dict[str, Any]) -> str:
     """A row per kind and level: the input, `UNIVERSAL`, the best filter and specialist, and the published networks."""
     methods = results["methods"]
-    peers = [name for name, method in methods.items() if "paper" in method]
+    peers = [name for name, method in methods.items() if is_published(method)]
     filters = [name for name in methods if name in oracle.FILTERS and oracle.FILTERS[name].most is None]
     slow = [name for name in methods if name in oracle.FILTERS and name not in filters]
     specialists = [name for name in methods if name in MODELS and MODELS[name].task]

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from fer_denoise.evaluate import NOISY, credit
+from fer_denoise.evaluate import NOISY, credit, is_published
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.origin import ORIGIN_REPORTED
@@ -84,7 +84,7 @@ def heading(name: str, record: dict[str, Any]) -> str:
     """What a method is called in a table; of a published network also by whom it is, and what it is told."""
     if name in MODELS:
         return f"`{name}`" + (f", told {record['told']}" if "told" in record else "")
-    return f"[{name}]({record['paper']}), {credit(record)}" if "paper" in record else name
+    return f"[{name}]({record['paper']}), {credit(record)}" if is_published(record) else name
 
 
 def by_method(heads: Sequence[str], rows: dict[tuple[str, ...], str], methods: dict[str, dict[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_denoise.evaluate import NOISY
+from fer_denoise.evaluate import NOISY, NOISY_TITLE, is_published
 from fer_denoise.metrics import mean_psnr
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.zoo import MODELS
@@ -76,7 +76,7 @@ def _by_method(results: dict[str, Any], note: str = "") -> dict[str, Line]:
             name = row["model"]
             if name in MODELS and not MODELS[name].serves(task):
                 continue
-            if name == NOISY or name in MODELS or "paper" in row:
+            if name == NOISY or name in MODELS or is_published(row):
                 line = lines.setdefault(_kind(name), Line(_label(name, row) + note))
                 line.psnr[task] = row["psnr"]
     return lines
@@ -90,7 +90,7 @@ def _kind(name: str) -> str:
 
 def _label(name: str, record: dict[str, Any]) -> str:
     if name == NOISY:
-        return "Noisy input"
+        return NOISY_TITLE
     if name not in MODELS:
         return heading(name, record)
     title = MODELS[name].title
