@@ -22,7 +22,7 @@ from fer_denoise.method import (
     UnsupportedError,
     check_needs,
 )
-from fer_denoise.models import ARCHITECTURES
+from fer_denoise.models import RESTORATION_NETWORKS
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.zoo import list_models
 
@@ -107,11 +107,11 @@ class Restorer(Method):
         except UnknownModelError:
             raise UnknownModelError(source, list_models()) from None
         architecture = read_config(folder, source)["architecture"]
-        if architecture not in ARCHITECTURES:
+        if architecture not in RESTORATION_NETWORKS:
             raise ModelNotFoundError(
-                f"{source}: holds a {architecture}, but a restorer is one of {', '.join(ARCHITECTURES)}"
+                f"{source}: holds a {architecture}, but a restorer is one of {', '.join(RESTORATION_NETWORKS)}"
             )
-        return cls(ARCHITECTURES[architecture].from_folder(folder, source), name, device, **options)
+        return cls(RESTORATION_NETWORKS[architecture].from_folder(folder, source), name, device, **options)
 
     def __call__(
         self, noisy: Images, sigma: float | None = None, on_progress: ProgressCallback | None = None

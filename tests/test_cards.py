@@ -202,9 +202,18 @@ def test_results_of_another_model_are_never_shown(gan):
         make_card("patchgan-salt-pepper", gan, RESULTS)
 
 
-def test_a_model_without_record_or_template_has_no_card(gan, tmp_path):
-    with pytest.raises(CardError, match="attention-unet"):
-        make_card("unheard-of", gan)
+def test_a_model_of_another_name_has_the_card_of_its_script(gan):
+    card = make_card("unheard-of", gan)
+    assert "# unheard-of\n" in card.text and "Isola et al. 2017" in card.text and "patchgan" in card.data.tags
+
+
+def test_a_model_that_no_script_trained_has_no_card(gan, tmp_path):
+    for architecture, script in (("AttentionUNet", "train.nothing"), ("PatchGANDiscriminator", "train.gan")):
+        config = json.loads((gan / "config.json").read_text())
+        config["architecture"], config["training"]["script"] = architecture, script
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(CardError, match=f"{architecture} of {script}; give"):
+            make_card("patchgan-salt-pepper", tmp_path)
     AttentionUNet(widths=(4, 8)).save_pretrained(tmp_path / "bare")
     with pytest.raises(CardError, match="training record"):
         make_card("attention-unet-low", tmp_path / "bare")

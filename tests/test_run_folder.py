@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from accelerate import Accelerator
 
 from train.shared import run_folder
 
@@ -19,6 +20,21 @@ def test_the_log_has_a_line_for_each_epoch_and_its_curves_are_plotted_anew_when_
         os.utime(curves, (written - older, written - older))
         run_folder.update_curves(tmp_path, rows, "validation_psnr", age)
         assert (curves.read_bytes() != b"old") == is_new
+
+
+@pytest.mark.usefixtures("fresh_accelerator")
+def test_a_run_that_does_not_name_its_script_is_one_of_the_u_net_and_goes_on(tmp_path):
+    Accelerator(cpu=True)
+    rows = [{"epoch": 0, "train_loss": 1.0, "validation_loss": 2.0, "validation_psnr": 30.0}]
+    begun = {"task": "low", "recipe": {"epochs": 2}}
+    run_folder.save_progress(tmp_path, begun, {}, rows, "validation_psnr")
+    for script in ("train.unet", "train.gan"):
+        settings = {"script": script, **begun}
+        if script == "train.unet":
+            assert run_folder.resume(tmp_path, settings, {}) == rows
+        else:
+            with pytest.raises(SystemExit, match=r"begun with \{'script': 'train\.unet'\}"):
+                run_folder.resume(tmp_path, settings, {})
 
 
 @pytest.mark.parametrize(

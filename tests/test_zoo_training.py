@@ -11,7 +11,7 @@ from training_data import write_faces
 
 from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS
-from fer_denoise.zoo import CLASSIFIERS, MODELS
+from fer_denoise.zoo import CLASSIFIERS, MODELS, NETWORKS
 from train import benchmark, universal, zoo
 
 ROOT = Path(__file__).parents[1]
@@ -22,24 +22,24 @@ def arguments(*options: str):
 
 
 def test_every_network_there_is_is_trained_after_what_it_starts_from():
-    models = zoo.zoo()
-    assert {*models} == {*MODELS, *CLASSIFIERS} - {*FILTERS}
-    order = list(models)
-    assert all(order.index(model.start) < order.index(name) for name, model in models.items() if model.start)
+    assert {*NETWORKS} == {*MODELS, *CLASSIFIERS} - {*FILTERS}
+    order = list(NETWORKS)
+    assert all(order.index(each.start) < order.index(name) for name, each in NETWORKS.items() if each.start)
     assert list(zoo.chosen_models(["patchgan-high"])) == ["attention-unet-high", "patchgan-high"]
 
 
 def test_each_gets_its_part_of_the_time_and_the_options_that_its_script_knows(monkeypatch):
     args = arguments("--minutes", "100", "--votes", "votes.csv", "--pictures", "photos", "--compile")
-    for name, model in zoo.zoo().items():
-        command = zoo.training_command(name, model, 12.5, args)
-        assert command[:2] == ["-m", f"train.{model.script}"] and "--resume" in command and "--compile" in command
+    for name, network in NETWORKS.items():
+        script = network.family.script
+        command = zoo.training_command(name, network, 12.5, args)
+        assert command[:2] == ["-m", f"train.{script}"] and "--resume" in command and "--compile" in command
         assert command[command.index("--minutes") + 1] == "12.5"
-        assert ("--votes" in command) == (model.script == "emotion")
-        assert ("--pictures" in command) == (model.script == "universal")
-        module = __import__(f"train.{model.script}", fromlist=["parse_args"])
+        assert ("--votes" in command) == (script == "emotion")
+        assert ("--pictures" in command) == (script == "universal")
+        module = __import__(f"train.{script}", fromlist=["parse_args"])
         assert module.parse_args(command[2:]).out == Path("runs") / name
-    assert zoo.training_command("patchgan-low", zoo.zoo()["patchgan-low"], None, args)[-2] == str(
+    assert zoo.training_command("patchgan-low", NETWORKS["patchgan-low"], None, args)[-2] == str(
         Path("runs/attention-unet-low/model")
     )
 
@@ -52,9 +52,9 @@ def test_all_take_datasets_at_the_commits_that_the_zoo_was_begun_with(publish, t
         hub = ["--data", "somebody/faces", "--pictures", "somebody/pictures"]
         args = zoo.parse_args([*hub, "--out", str(tmp_path / "zoo"), *options])
         zoo.fix_commits(args)
-        command = zoo.training_command("universal", zoo.zoo()["universal"], None, args)
-        assert ["--revision", args.revision] == next(zoo.measuring_commands({}, args))[-2:]
-        assert "--pictures-revision" not in zoo.training_command("emotion", zoo.zoo()["emotion"], None, args)
+        command = zoo.training_command("universal", NETWORKS["universal"], None, args)
+        assert ["--revision", args.revision] == next(zoo.measuring_commands([], args))[-2:]
+        assert "--pictures-revision" not in zoo.training_command("emotion", NETWORKS["emotion"], None, args)
         revision, of_pictures = (command[command.index(f"--{name}revision") + 1] for name in ("", "pictures-"))
         assert vars(universal.parse_args(command[2:]))["pictures_revision"] == of_pictures
         return revision, of_pictures
@@ -72,13 +72,13 @@ def test_all_take_datasets_at_the_commits_that_the_zoo_was_begun_with(publish, t
 
 
 def test_afterwards_everything_is_measured_that_the_benchmark_knows():
-    commands = list(zoo.measuring_commands(zoo.zoo(), arguments()))
+    commands = list(zoo.measuring_commands(NETWORKS, arguments()))
     measured = [benchmark.parse_args(command[2:]) for command in commands if command[1] == "train.benchmark"]
     # Those that need pictures of their own cannot be.
     expected = {name for name, each in benchmark.MEASUREMENTS.items() if each.PLACE is None}
     assert {name for name in expected for args in measured if getattr(args, name)} == expected
     (put,) = [command for command in commands if command[1] == "train.bundle" and len(command) > 2]
-    assert {pair.partition("=")[0] for pair in put[2:]} == {*zoo.zoo()}
+    assert {pair.partition("=")[0] for pair in put[2:]} == {*NETWORKS}
     assert commands[-1] == ["-m", "train.bundle"]
 
 

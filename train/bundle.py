@@ -8,13 +8,10 @@ python -m train.bundle                                            # write the ca
 import argparse
 import json
 from pathlib import Path
-from typing import cast
 
-from fer_denoise import Restorer
 from fer_denoise.hub.sources import BUNDLE, ModelNotFoundError, bundled_models
-from fer_denoise.models import EmotionClassifier, PretrainedModel
-from fer_denoise.zoo import CLASSIFIERS, MODELS
-from train.reporting.cards import CardError, is_unedited, make_card, model_name, results_file
+from fer_denoise.zoo import NETWORKS
+from train.reporting.cards import CardError, family_of, is_unedited, make_card, model_name, results_file
 
 
 def put_into_bundle(name: str, folder: Path) -> None:
@@ -26,11 +23,10 @@ def put_into_bundle(name: str, folder: Path) -> None:
         CardError: it is a model of another kind or task.
         ModelNotFoundError: it is none, or damaged.
     """
-    classifies = name in CLASSIFIERS
-    model = EmotionClassifier.from_pretrained(folder) if classifies else Restorer.from_pretrained(folder).model
+    model = family_of(folder).architecture.from_pretrained(folder)
     if (trained := model_name(folder)) != name:
         raise CardError(f"{folder} holds {trained}, not {name}")
-    cast(PretrainedModel, model).save_pretrained(BUNDLE / name)
+    model.save_pretrained(BUNDLE / name)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,8 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     for pair in args.models:
         name, _, folder = pair.partition("=")
-        if name not in {**MODELS, **CLASSIFIERS} or not folder:
-            raise SystemExit(f"{pair}: write NAME=FOLDER, with a name out of {', '.join([*MODELS, *CLASSIFIERS])}")
+        if name not in NETWORKS or not folder:
+            raise SystemExit(f"{pair}: write NAME=FOLDER, with a name out of {', '.join(NETWORKS)}")
         try:
             put_into_bundle(name, Path(folder))
         except (CardError, ModelNotFoundError) as error:

@@ -34,10 +34,7 @@ from fer_denoise.hub.sources import (
     model_folder,
 )
 from fer_denoise.hub.writing import TIMEOUT, HubWriteError, writing
-from fer_denoise.models import EmotionClassifier
-from fer_denoise.restore import Restorer
-from fer_denoise.zoo import CLASSIFIERS
-from train.reporting.cards import CardError, is_unedited, make_card, model_name, results_file, sign
+from train.reporting.cards import CardError, family_of, is_unedited, make_card, model_name, results_file, sign
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
@@ -56,7 +53,7 @@ TORCH_OF_SPACES = "<2.12"
 class Parcel:
     """What goes to a repo in one commit: path there -> content."""
 
-    kind: Literal["model", "space"]
+    repo_type: Literal["model", "space"]
     repo_id: str
     title: str
     files: dict[str, bytes]
@@ -100,7 +97,7 @@ def model_parcel(args: argparse.Namespace) -> Parcel:
     folder = model_folder(args.model)
     name = args.name or (args.model if folder.parent == BUNDLE else model_name(folder))
     # Proves that the weights fit the config, before anybody downloads them.
-    (EmotionClassifier if name in CLASSIFIERS else Restorer).from_pretrained(folder)
+    family_of(folder).architecture.from_pretrained(folder)
     files = {file: (folder / file).read_bytes() for file in (CONFIG_FILE, WEIGHTS_FILE)}
     card = make_card(name, folder, _results(args, name, files[WEIGHTS_FILE]), args.repo, args.tag)
     return Parcel("model", args.repo, f"Publish {name} {args.tag}", {CARD: str(card).encode(), **files})
@@ -164,28 +161,28 @@ def _pyproject() -> dict:
 
 def show(parcel: Parcel, args: argparse.Namespace) -> None:
     """Print what would be sent."""
-    print(f"would send to the {'private ' if args.private else ''}{parcel.kind} {parcel.repo_id}: {parcel.title}")
+    print(f"would send to the {'private ' if args.private else ''}{parcel.repo_type} {parcel.repo_id}: {parcel.title}")
     for path, content in sorted(parcel.files.items()):
         print(f"  {len(content):>10,}  {sha256(content).hexdigest()[:12]}  {path}")
-    if parcel.kind == "model":
+    if parcel.repo_type == "model":
         print(f"  tag {args.tag}")
     if args.collection != "none":
         print(f"  into the collection {args.collection!r} of {parcel.repo_id.partition('/')[0]}")
     for path in (CARD, "requirements.txt"):
-        if path in parcel.files and (path != CARD or parcel.kind == "model"):
+        if path in parcel.files and (path != CARD or parcel.repo_type == "model"):
             print(f"\n--- {path}\n{parcel.files[path].decode()}")
 
 
 def send(parcel: Parcel, args: argparse.Namespace) -> None:
     """Send it, and print where it is."""
     api = HfApi(library_name="fer-denoise", library_version=fer_denoise.__version__)
-    where: dict[str, Any] = {"repo_id": parcel.repo_id, "repo_type": parcel.kind}
-    sdk = "gradio" if parcel.kind == "space" else None
+    where: dict[str, Any] = {"repo_id": parcel.repo_id, "repo_type": parcel.repo_type}
+    sdk = "gradio" if parcel.repo_type == "space" else None
     url = api.create_repo(**where, private=args.private or None, exist_ok=True, space_sdk=sdk)
     info = api.repo_info(**where, timeout=TIMEOUT)
     if args.private and not info.private:
         raise SystemExit(f"{parcel.repo_id}: is public already; make it private in its settings, or choose another")
-    if parcel.kind == "model" and args.tag in [tag.name for tag in api.list_repo_refs(**where).tags]:
+    if parcel.repo_type == "model" and args.tag in [tag.name for tag in api.list_repo_refs(**where).tags]:
         raise SystemExit(f"{parcel.repo_id}: has a tag {args.tag} already, and tags do not move; give another --tag")
     present = {file.rfilename for file in getattr(info, "siblings", None) or []}
     files = dict(parcel.files)
@@ -205,8 +202,8 @@ def send(parcel: Parcel, args: argparse.Namespace) -> None:
     if args.collection != "none":
         owner = parcel.repo_id.partition("/")[0]
         collection = api.create_collection(args.collection, namespace=owner, private=args.private, exists_ok=True)
-        api.add_collection_item(collection.slug, parcel.repo_id, parcel.kind, exists_ok=True)
-    if parcel.kind == "model":
+        api.add_collection_item(collection.slug, parcel.repo_id, parcel.repo_type, exists_ok=True)
+    if parcel.repo_type == "model":
         # Last, so that a tag stands for a complete publication, and a broken one can be repeated.
         api.create_tag(**where, tag=args.tag, revision=commit.oid)
     print(f"published {url} at commit {commit.oid}")

@@ -27,7 +27,7 @@ from fer_denoise.hub.sources import (
     model_folder,
 )
 from fer_denoise.images import to_float
-from fer_denoise.models import ARCHITECTURES, EmotionClassifier, PretrainedModel
+from fer_denoise.models import ARCHITECTURES
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASKS
 from train.shared import batch_norm, setup
@@ -43,8 +43,7 @@ def silence(folder: Path, faces: np.ndarray) -> int:
         How many channels it silenced.
     """
     record = read_config(folder)
-    architectures: dict[str, type[PretrainedModel]] = {**ARCHITECTURES, EmotionClassifier.__name__: EmotionClassifier}
-    model = architectures[record["architecture"]].from_pretrained(folder)
+    model = ARCHITECTURES[record["architecture"]].from_pretrained(folder)
     task = TASKS.get(model.training_record.get("task", ""))
     seen = torch.from_numpy(task(faces, seed=0) if task else to_float(faces)).unsqueeze(1)
     silenced = batch_norm.silence_channels(model, seen.split(BATCH_SIZE))

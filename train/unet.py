@@ -88,7 +88,13 @@ def make_unet(init: str | None, widths: list[int] | None, residual: bool, revisi
 
 def train(args: argparse.Namespace) -> None:
     recipe, noise = make_recipe(args), TASKS[args.task]
-    settings = {"task": args.task, "noise": asdict(noise), "preset": args.preset, "init": args.init}
+    settings = {
+        "script": "train.unet",
+        "task": args.task,
+        "noise": asdict(noise),
+        "preset": args.preset,
+        "init": args.init,
+    }
     train_restorer(args, recipe, partial(make_model, args, recipe), noise, settings)
 
 

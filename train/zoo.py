@@ -16,9 +16,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,7 @@ from fer_denoise.command.options import at_least, positive
 from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.files import write_whole
 from fer_denoise.hub.sources import is_repo_id
-from fer_denoise.noise import TASKS
-from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE, UNIVERSAL, UNIVERSAL_LARGE, specialists
+from fer_denoise.zoo import NETWORKS, NetworkInfo
 from train.shared import setup
 from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
 
@@ -37,47 +35,13 @@ POLL = 2.0
 """Seconds between two looks at how far a training is."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """A model of the zoo.
-
-    Attributes:
-        script: of `train`, that trains it.
-        options: it gets, besides those that all get.
-        start: name of the model whose weights it starts from.
-        weight: how much of the time it gets, where that is given, beside the others.
-    """
-
-    script: str
-    options: tuple[str, ...] = ()
-    start: str | None = None
-    weight: float = 1.0
-
-
-def zoo() -> dict[str, Model]:
-    """Every model that is trained, by name, each after the one that it starts from."""
-    models = {
-        UNIVERSAL: Model("universal", weight=8),
-        UNIVERSAL_LARGE: Model("universal", ("--large",), weight=12),
-    }
-    for task in TASKS:
-        fidelity, realist = specialists(task)
-        chosen = ("--task", task, "--preset", "improved")
-        models[fidelity] = Model("unet", chosen, weight=2)
-        models[realist] = Model("gan", chosen, start=fidelity)
-    of_emotions = ("--blocks", "2", "1", "1", "--logit-adjustment", "0.5")
-    models[EMOTION] = Model("emotion", of_emotions, weight=2)
-    models[EMOTION_IN_NOISE] = Model("emotion", (*of_emotions, "--noise"), weight=2)
-    return models
-
-
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     setup.add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs and the report")
     parser.add_argument("--minutes", type=positive, help="for all trainings together; default: each its own epochs")
     parser.add_argument("--epochs", type=at_least(1), help="of every training, for a trial")
-    parser.add_argument("--only", nargs="+", choices=zoo(), metavar="NAME", help=f"out of {', '.join(zoo())}")
+    parser.add_argument("--only", nargs="+", choices=NETWORKS, metavar="NAME", help=f"out of {', '.join(NETWORKS)}")
     setup.add_pictures_options(parser)
     parser.add_argument("--votes", help="fer2013new.csv of FER+, that the classifiers learn from too")
     parser.add_argument("--seed", type=at_least(0), default=0)
@@ -93,12 +57,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def chosen_models(only: list[str] | None) -> dict[str, Model]:
+def chosen_models(only: list[str] | None) -> dict[str, NetworkInfo]:
     """The models that were asked for, and what they start from, in order."""
-    models = zoo()
-    wanted = set(only or models)
-    wanted |= {start for name in wanted if (start := models[name].start)}
-    return {name: model for name, model in models.items() if name in wanted}
+    wanted = set(only or NETWORKS)
+    wanted |= {start for name in wanted if (start := NETWORKS[name].start)}
+    return {name: network for name, network in NETWORKS.items() if name in wanted}
 
 
 def fix_commits(args: argparse.Namespace) -> None:
@@ -121,27 +84,19 @@ def fix_commits(args: argparse.Namespace) -> None:
         setattr(args, revision, begun[option]["commit"])
 
 
-def training_command(name: str, model: Model, minutes: float | None, args: argparse.Namespace) -> list[str]:
+def training_command(name: str, network: NetworkInfo, minutes: float | None, args: argparse.Namespace) -> list[str]:
     """The command that trains a model, or goes on with it."""
     command = ["--out", str(args.out / name), "--resume", "--data", args.data, "--seed", str(args.seed)]
-    command += ["--device", args.device, *model.options]
-    given = {
-        "--revision": args.revision,
-        "--minutes": minutes,
-        "--epochs": args.epochs,
-        "--batch-size": args.batch_size,
-    }
-    if model.script == "universal":
-        given |= {"--pictures": args.pictures, "--pictures-revision": args.pictures_revision}
-    if model.script == "emotion":
-        given["--votes"] = args.votes
-    if model.script in ("unet", "gan"):
-        given["--init"] = args.out / model.start / MODEL_FOLDER if model.start else "none"
-    command += [part for option, value in given.items() if value is not None for part in (option, str(value))]
-    return ["-m", f"train.{model.script}", *command, *(["--compile"] if args.compile else [])]
+    command += ["--device", args.device, *network.options]
+    start = args.out / network.start / MODEL_FOLDER if network.start else "none"
+    values = {**vars(args), "minutes": minutes, "init": start}
+    for option in ("revision", "minutes", "epochs", "batch-size", *network.family.takes):
+        value = values[option.replace("-", "_")]
+        command += [] if value is None else [f"--{option}", str(value)]
+    return ["-m", f"train.{network.family.script}", *command, *(["--compile"] if args.compile else [])]
 
 
-def measuring_commands(models: dict[str, Model], args: argparse.Namespace) -> Iterator[list[str]]:
+def measuring_commands(models: Collection[str], args: argparse.Namespace) -> Iterator[list[str]]:
     """What tunes the filters, puts the weights into the package, measures all that is in it, and writes the cards."""
     data = ["--data", args.data, *(["--revision", args.revision] if args.revision else [])]
     yield ["-m", "train.tune_classical", *data]
@@ -213,11 +168,11 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     setup.with_message(fix_commits, args)
     models = chosen_models(args.only)
-    weights = sum(model.weight for model in models.values())
+    weights = sum(network.weight for network in models.values())
     report: list[dict[str, Any]] = []
-    for number, (name, model) in enumerate(models.items(), 1):
-        minutes = args.minutes and args.minutes * model.weight / weights
-        command = training_command(name, model, minutes, args)
+    for number, (name, network) in enumerate(models.items(), 1):
+        minutes = args.minutes and args.minutes * network.weight / weights
+        command = training_command(name, network, minutes, args)
         left = args.minutes and args.minutes - sum(row["minutes"] for row in report)
         run(command, name, args.out / name, f"{number} of {len(models)},", left)
         report.append(describe(name, args.out / name))

@@ -7,18 +7,11 @@ from fer_denoise.models.pretrained import PretrainedModel
 from fer_denoise.models.restoration import RestorationNetwork
 from fer_denoise.models.universal import UniversalRestorer
 
-ARCHITECTURES: dict[str, type[RestorationNetwork]] = {
-    "AttentionUNet": AttentionUNet,
-    "UniversalRestorer": UniversalRestorer,
+ARCHITECTURES: dict[str, type[PretrainedModel]] = {
+    network.__name__: network for network in (AttentionUNet, UniversalRestorer, EmotionClassifier)
 }
-"""The restorers that a `config.json` may name."""
-
-__all__ = [
-    "ARCHITECTURES",
-    "AttentionUNet",
-    "EmotionClassifier",
-    "PatchGANDiscriminator",
-    "PretrainedModel",
-    "RestorationNetwork",
-    "UniversalRestorer",
-]
+"""What a `config.json` may name."""
+RESTORATION_NETWORKS: dict[str, type[RestorationNetwork]] = {
+    name: network for name, network in ARCHITECTURES.items() if issubclass(network, RestorationNetwork)
+}
+"""The architectures that restore."""

@@ -5,6 +5,7 @@ A card ends with the checksum of what stands above it, so that one which a perso
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from fer_denoise.data import EMOTIONS, HUB_DATASET
 from fer_denoise.evaluate import NOISY
 from fer_denoise.hub.sources import BUNDLE, CODE_URL, bundled_models, weights_checksum
-from fer_denoise.models import ARCHITECTURES, EmotionClassifier
+from fer_denoise.models import RestorationNetwork
 from fer_denoise.models.pretrained import read_config
-from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import TASK_RECORDS
-from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, UNIVERSAL_LARGE
+from fer_denoise.zoo import CLASSIFIERS, MODELS, NETWORKS, UNIVERSAL, UNIVERSAL_LARGE, Family
 from train.reporting.report import unseen_sentence
+from train.shared.run_folder import with_script
 
 ANY = UNIVERSAL
 """The task of a model that serves all of them."""
@@ -31,13 +32,6 @@ NOISE = {
     ANY: "the noise that pictures carry: Gaussian, shot, speckle, correlated or local noise, impulses, stripes, dead "
     "lines, few gray levels and JPEG, alone or together",
 }
-HARDWARE = {
-    "attention-unet-low": "two CPU cores",
-    "attention-unet-high": "two CPU cores",
-    "attention-unet-salt-pepper": "two CPU cores",
-}
-"""The hardware of bundled models whose training record does not tell."""
-
 EARLIER = "the weights of an earlier run"
 _MARK = re.compile(r"\n*<!-- Generated, sha256 ([0-9a-f]{64})\. [^>]*-->\s*$")
 
@@ -60,18 +54,18 @@ def make_card(
         source, revision: what the card's code loads; by default the bundled model.
 
     Raises:
-        CardError: there is no template for the model, or the results are not of it or not of these weights.
+        CardError: no script here trained it, or the results are not of it or not of these weights.
         ModelNotFoundError: `folder` holds no model.
     """
     config = read_config(folder)
-    training = config.get("training") or {}
+    training = with_script(config.get("training") or {})
     if "task" not in training:
         raise CardError(f"{folder}: its config.json has no training record; give the folder model/ of a training run")
     task, recipe = training["task"], training.get("recipe", {})
-    family, template = _template(name)
-    measured = (_classifier if name in CLASSIFIERS else _restorer)(name, folder, task, results)
-    architecture = {**ARCHITECTURES, EmotionClassifier.__name__: EmotionClassifier}[config["architecture"]]
-    parameters = sum(p.numel() for p in architecture(**config["config"]).parameters())
+    family = family_of(folder)
+    by_kind = _restorer if issubclass(family.architecture, RestorationNetwork) else _classifier
+    measured = by_kind(name, folder, task, results)
+    parameters = sum(p.numel() for p in family.architecture(**config["config"]).parameters())
     data = ModelCardData(
         model_name=f"fer-denoise {name}",
         license="other",
@@ -79,13 +73,12 @@ def make_card(
         library_name="fer-denoise",
         datasets=[HUB_DATASET],
         **measured.metadata,
-        tags=[*measured.tags, "fer2013", family],
+        tags=[*measured.tags, "fer2013", family.name],
         eval_results=measured.eval_results,
     )
-    record = MODELS.get(name) or CLASSIFIERS.get(name)
-    text = template.render(
+    text = _template(family).render(
         card_data=data.to_yaml(),
-        title=record.title if record else name,
+        title=NETWORKS[name].title if name in NETWORKS else name,
         task=task.replace("_", "-"),
         noise=NOISE.get(task, f"the noise of the task {task}"),
         residual=config["config"].get("residual", False),
@@ -99,7 +92,7 @@ def make_card(
         images=f"{training['data']['images']:,}",
         train_sha256=training["data"]["sha256"],
         train_commit=training["data"].get("commit"),
-        script=training.get("script", "train.unet"),
+        script=training["script"],
         preset=training.get("preset"),
         seed=training.get("seed"),
         init=_describe_init(training, name),
@@ -115,7 +108,7 @@ def make_card(
         best_epoch=training.get("best_epoch"),
         validation_psnr=training.get("validation_psnr"),
         validation_accuracy=training.get("validation_accuracy"),
-        hardware=training.get("hardware") or HARDWARE.get(name),
+        hardware=training.get("hardware"),
         served=measured.served,
         results=measured.shown,
     )
@@ -217,16 +210,38 @@ def model_name(folder: Path) -> str:
     Raises:
         CardError: the record doesn't tell.
     """
-    training = read_config(folder).get("training") or {}
-    script = training.get("script", "train.unet")
-    if script == "train.universal":
-        return UNIVERSAL_LARGE if read_config(folder)["config"] == LARGE else UNIVERSAL
-    if script == "train.emotion":
-        return EMOTION_IN_NOISE if training["recipe"]["noise"] else EMOTION
-    scripts, task = ("train.unet", "train.gan"), TASK_RECORDS.get(training.get("task", ""))
-    if script not in scripts or task is None:
-        raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")
-    return task.networks[scripts.index(script)]
+    record, family = read_config(folder), family_of(folder)
+    task = (record.get("training") or {}).get("task")
+    # The last that it may be is the most special one.
+    for name, network in reversed(NETWORKS.items()):
+        if network.family is family and network.serves(task) and _holds(record, network.told_by):
+            return name
+    raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")
+
+
+def family_of(folder: Path) -> Family:
+    """The family of the network in `folder`, by its class and the script that trained it.
+
+    Raises:
+        CardError: no script here trains such a network.
+    """
+    record = read_config(folder)
+    script = with_script(record.get("training") or {})["script"]
+    families = {network.family.script: network.family for network in NETWORKS.values()}
+    family = families.get(script.removeprefix("train."))
+    if family is None or record["architecture"] != family.architecture.__name__:
+        raise CardError(
+            f"{folder}: holds a {record['architecture']} of {script}; give the folder model/ of a run of "
+            f"{', '.join(f'train.{name}' for name in families)}"
+        )
+    return family
+
+
+def _holds(record: Any, part: Any) -> bool:
+    """Whether a parsed JSON file has all that `part` has."""
+    if not isinstance(part, Mapping):
+        return record == part
+    return isinstance(record, Mapping) and all(_holds(record.get(key), value) for key, value in part.items())
 
 
 def describe_recipe(recipe: dict[str, Any]) -> str:
@@ -256,19 +271,14 @@ def _digest(text: str) -> str:
     return hashlib.sha256("\n".join(text.rstrip().splitlines()).encode()).hexdigest()
 
 
-def _template(name: str) -> tuple[str, jinja2.Template]:
-    """The family that `name` belongs to, and its template."""
+def _template(family: Family) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    families = sorted(file.stem for file in TEMPLATES.glob("*.md") if file.stem != "base")
-    for family in families:
-        if name.startswith(family):
-            return family, environment.get_template(f"{family}.md")
-    raise CardError(f"{name}: has no card template; its name must begin with one of {', '.join(families)}")
+    return environment.get_template(f"{family.name}.md")
 
 
 def _short(value: Any) -> str:

@@ -30,6 +30,11 @@ MEASURES = {
 """What a log may hold beside losses, and how its axis is called."""
 
 
+def with_script(record: dict[str, Any]) -> dict[str, Any]:
+    """A training record that names its script, which earlier runs of `train.unet` left out."""
+    return {"script": "train.unet", **record}
+
+
 def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[dict[str, Any]]:
     """Set `parts` to what `save_progress` left in `out`; gives the log of the epochs done, empty for a fresh run.
 
@@ -40,8 +45,9 @@ def resume(out: Path, settings: dict[str, Any], parts: dict[str, Any]) -> list[d
     _same_everywhere(len(checkpoint["log"]))
     if not checkpoint["log"]:
         return []
-    if checkpoint["settings"] != settings:
-        changed = {name: value for name, value in checkpoint["settings"].items() if settings.get(name) != value}
+    begun = with_script(checkpoint["settings"])
+    if begun != with_script(settings):
+        changed = {name: value for name, value in begun.items() if settings.get(name) != value}
         raise SystemExit(f"{out} was begun with {changed}: repeat its options, or choose another --out")
     set_states(parts, checkpoint)
     if is_finished(checkpoint["log"], settings["recipe"]) and PartialState().is_main_process:
