@@ -5,15 +5,12 @@ Every kind comes in two forms. The functions take NumPy images and a seed: image
 parameters; called, they do the same, and their `corrupt` takes a torch batch and a generator: fresh noise for training,
 drawn on the batch's own device.
 
-A new kind is a class with a rule, and a line in `KINDS`: its function, the command, the app and the tests have it by
-that.
+A new kind is a class with a rule, a line in `KINDS`, by which the command, the app and the tests have it, and a line
+for its function.
 """
 
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
-
-import numpy as np
 
 from fer_denoise.noise.camera import CameraNoise
 from fer_denoise.noise.impulses import DeadLines, ImpulseNoise
@@ -46,14 +43,18 @@ KINDS: dict[str, type[Kind]] = {
 }
 """What `kind_of` takes, and the command."""
 
-FUNCTIONS = {function.__name__: function for function in map(as_function, KINDS.values())}
-"""The kinds as functions of clean pictures, their parameters and a seed; each is a name of this module, too."""
-
-
-def __getattr__(name: str) -> Callable[..., np.ndarray]:
-    if name in FUNCTIONS:
-        return FUNCTIONS[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+gaussian_noise = as_function(GaussianNoise)
+salt_and_pepper_noise = as_function(SaltAndPepperNoise)
+poisson_noise = as_function(PoissonNoise)
+speckle_noise = as_function(SpeckleNoise)
+correlated_noise = as_function(CorrelatedNoise)
+local_noise = as_function(LocalNoise)
+stripe_noise = as_function(StripeNoise)
+impulse_noise = as_function(ImpulseNoise)
+dead_lines = as_function(DeadLines)
+quantization = as_function(Quantization)
+jpeg_compression = as_function(JpegCompression)
+camera_noise = as_function(CameraNoise)
 
 
 def kind_of(text: str) -> Kind:
