@@ -33,12 +33,12 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
     options += ["--variants", ablation.BASE]
     monkeypatch.setattr(ablation.hardware, "describe", lambda device: "one machine")
     ablation.main(options)
-    results = json.loads(ablation.FILE.read_text())
+    results = json.loads((ablation.RESULTS / ablation.FILE).read_text())
     assert results["pictures"] == "photos"
     first = results["machines"]["one machine"]
     assert [(row["variant"], row["seed"]) for row in first] == [(ablation.BASE, 0), (ablation.BASE, 1)]
     ablation.main([*options, "no gates", "no biases", "mask of black and white pixels"])
-    rows = json.loads(ablation.FILE.read_text())["machines"]["one machine"]
+    rows = json.loads((ablation.RESULTS / ablation.FILE).read_text())["machines"]["one machine"]
     assert len(rows) == 8 and [row for row in rows if row["variant"] == ablation.BASE] == first
 
     def mean(variant: str) -> float:
@@ -50,7 +50,7 @@ def test_variants_are_trained_once_and_compared(tmp_path, monkeypatch, make_face
 
     monkeypatch.setattr(ablation.hardware, "describe", lambda device: "another machine")
     ablation.main([*options[:-1], "no flips", "--seeds", "0"])
-    machines = json.loads(ablation.FILE.read_text())["machines"]
+    machines = json.loads((ablation.RESULTS / ablation.FILE).read_text())["machines"]
     assert machines["one machine"] == rows and [row["variant"] for row in machines["another machine"]] == ["no flips"]
     table = (tmp_path / "docs" / "training.md").read_text()
     assert table.index("On one machine:") < table.index("| no gates |") < table.index("On another machine:")

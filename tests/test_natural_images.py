@@ -51,7 +51,7 @@ def test_every_method_restores_the_sets_of_the_field(run_benchmark, drawn, tmp_p
     assert list(cells["bm3d"]) == list(cells["FDnCNN"])
 
     noisy = [
-        gaussian_noise(each, 25 / 255, seed=benchmark.SEED, first_index=index)
+        gaussian_noise(each, 25 / 255, seed=benchmark.TEST_SEED, first_index=index)
         for index, each in enumerate(sets["Set12"])
     ]
     for name, told in (("universal", None), ("FDnCNN", 25 / 255)):

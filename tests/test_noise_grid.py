@@ -33,7 +33,7 @@ def test_the_noise_grid_sets_the_universal_restorer_against_the_best_filter(
 
     results = run_grid("universal", "switching-median")
     clean = make_faces(IMAGES, seed=5)
-    noisy = mixed_noise(clean, 0.06, 0.1, seed=benchmark.SEED)
+    noisy = mixed_noise(clean, 0.06, 0.1, seed=benchmark.TEST_SEED)
     values = {name: psnr_over_levels(results, name) for name in results["methods"]}
     assert set(values) == {NOISY, "universal", "switching-median"}
     assert values[NOISY][1, 1] == pytest.approx(mean_psnr(psnr(noisy, clean)), abs=1e-3)
@@ -60,7 +60,7 @@ def test_published_networks_are_rivals_on_gaussian_noise_alone(run_benchmark, tm
     file = tmp_path / "results" / noise_grid.FILE
     results = json.loads(file.read_text())
     clean = make_faces(IMAGES, seed=5)
-    restored = Peer("FDnCNN", peers)(mixed_noise(clean, 0.06, 0, seed=benchmark.SEED), 0.06)
+    restored = Peer("FDnCNN", peers)(mixed_noise(clean, 0.06, 0, seed=benchmark.TEST_SEED), 0.06)
     of_peer, level = results["methods"]["FDnCNN"]["cells"], level_name(0.06, 0)
     assert list(of_peer) == [level_name(0, 0), level]
     assert of_peer[level] == pytest.approx(mean_psnr(psnr(restored, clean)), abs=1e-3)

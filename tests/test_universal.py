@@ -14,6 +14,7 @@ from fer_denoise.models import UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, extremes, scaled, unscaled
 from fer_denoise.models.universal import LARGE, fill
 from fer_denoise.noise import TorchDraw, WorldNoise
+from train.shared import universal_training
 from train.shared.supervised import log_mse
 
 SMALL = {"widths": (4, 8), "blocks": (1, 1)}
@@ -171,7 +172,7 @@ def test_the_scale_of_the_estimator_is_turned_back():
 def test_the_estimator_learns_what_was_done():
     clean = torch.full((200, 1, 32, 32), 0.5)
     truth = WorldNoise(laboratory=1).with_truth(clean, TorchDraw(torch.Generator().manual_seed(0)))[1]
-    sigma, amount, *others = train.universal.true_levels(truth).unbind(1)
+    sigma, amount, *others = universal_training.true_levels(truth).unbind(1)
     torch.testing.assert_close(sigma, truth.sigma[:, 0, 0, 0])
     hit = truth.impulses.mean(dim=(1, 2, 3))
     torch.testing.assert_close(1 - torch.exp(-amount), hit)
@@ -264,9 +265,11 @@ def test_the_pixels_are_compared_with_the_truth_and_with_the_teachers_and_it_sta
     def loss(restored: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return 1000 * (restored - target).square().mean()
 
-    alone, taught = (train.universal.RestoringAndEstimating(student, loss, each) for each in (None, teacher))
+    alone, taught = (universal_training.RestoringAndEstimating(student, loss, each) for each in (None, teacher))
     with torch.no_grad():
-        difference = train.universal.DISTILLATION * (loss(student(noisy), teacher(noisy)) - loss(student(noisy), clean))
+        difference = universal_training.DISTILLATION * (
+            loss(student(noisy), teacher(noisy)) - loss(student(noisy), clean)
+        )
         torch.testing.assert_close(
             taught(noisy, clean, truth) - alone(noisy, clean, truth), difference, rtol=1e-3, atol=1e-3
         )

@@ -21,16 +21,16 @@ import torch
 from fer_denoise.command.options import at_least
 from fer_denoise.data import DataError, load_fer2013
 from fer_denoise.models import UniversalRestorer
-from train import universal
 from train.reporting import markdown
 from train.reporting.report import update_pages
-from train.reporting.results import load_previous, save
+from train.reporting.results import RESULTS, load_previous, save
 from train.shared import hardware, setup
 from train.shared.faces import WorldFaces
 from train.shared.supervised import train_restorer
+from train.shared.universal_training import RECIPE, RestoringAndEstimating
 from train.shared.variants import BASE, VARIANTS
 
-FILE = Path("results/ablation.json")
+FILE = "ablation.json"
 RUNS = Path("runs/ablation")
 EPOCHS = 1
 
@@ -49,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> Namespace:
 def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     """Train and validate one variant; go on with it where it was interrupted."""
     variant = VARIANTS[name]
-    recipe = replace(universal.RECIPE, **{"epochs": args.epochs, **variant.recipe})
+    recipe = replace(RECIPE, **{"epochs": args.epochs, **variant.recipe})
     out = RUNS / f"{args.epochs}-epochs" / f"{name.replace(' ', '-').replace('/', '-')}-{seed}"
     chosen = {
         "out": out,
@@ -67,9 +67,7 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
         return variant.alter(UniversalRestorer(**variant.network))
 
     settings = {"script": "train.ablation", "variant": name, "pictures": setup.name_of_pictures(args)}
-    rows = train_restorer(
-        options, recipe, make_model, variant.noise, settings, universal.RestoringAndEstimating, WorldFaces
-    )
+    rows = train_restorer(options, recipe, make_model, variant.noise, settings, RestoringAndEstimating, WorldFaces)
     parameters = sum(parameter.numel() for parameter in make_model().parameters())
     return {
         "variant": name,
@@ -79,9 +77,10 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def markdown_tables(results: dict[str, Any]) -> str:
-    """A table for each machine."""
-    return "\n\n".join(f"On {machine}:\n\n{markdown_table(rows)}" for machine, rows in results["machines"].items())
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """A table for each machine, by the name of the marks of all of them."""
+    of_machines = (f"On {machine}:\n\n{markdown_table(rows)}" for machine, rows in results["machines"].items())
+    return {"ablation": "\n\n".join(of_machines)}
 
 
 def markdown_table(rows: list[dict[str, Any]]) -> str:
@@ -107,7 +106,7 @@ def measure(args: Namespace) -> None:
         raise SystemExit(str(error)) from None
     data = {"images": len(faces.images), "sha256": faces.fingerprint}
     conditions = {"epochs": args.epochs, "data": data, "pictures": setup.name_of_pictures(args)}
-    results = load_previous(FILE, conditions) or {**conditions, "machines": {}}
+    results = load_previous(RESULTS / FILE, conditions) or {**conditions, "machines": {}}
     rows = results["machines"].setdefault(hardware.describe(hardware.pick_device(args)), [])
     for seed in args.seeds:
         for name in args.variants:
@@ -115,10 +114,10 @@ def measure(args: Namespace) -> None:
                 continue
             rows.append(train_variant(args, name, seed))
             rows.sort(key=lambda row: (list(VARIANTS).index(row["variant"]), row["seed"]))
-            save(FILE, results)
-    text = markdown_tables(results)
-    print(text)
-    update_pages("ablation", text)
+            save(RESULTS / FILE, results)
+    for name, text in tables(results).items():
+        print(text)
+        update_pages(name, text)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -52,8 +52,10 @@ from train.measures import (
 from train.measures.peers import PEERS
 from train.measures.request import Measurement, Request
 from train.reporting.report import update_pages
+from train.reporting.results import FIRST_400, RESULTS
 from train.reporting.summary import summary_table
 from train.shared import setup
+from train.shared.faces import TEST_SEED
 
 MEASUREMENTS: dict[str, Measurement] = {
     "surface": noise_grid,
@@ -69,10 +71,6 @@ MEASUREMENTS: dict[str, Measurement] = {
     "real": real_noise,
 }
 """The measurements by the names of their options; without any, it is `tasks`."""
-RESULTS = Path("results")
-FIRST_400 = RESULTS / "first-400"
-SEED = 3
-"""The seed of the test noise; training, validation and tuning draw from 0, 1 and 2."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -101,7 +99,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="also measure `universal` with its mirror image, and told sigma",
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--seed", type=at_least(0), default=SEED, help="of the noise (default: %(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=TEST_SEED, help="of the noise (default: %(default)s)")
     parser.add_argument("--images", type=at_least(1), help="only the first so many test images")
     parser.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="draw the grids too")
     parser.add_argument("--workers", type=at_least(1), help="processes for the filters (default: one per core)")

@@ -24,7 +24,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
-from fer_denoise.command.options import at_least
 from fer_denoise.hub.sources import model_commit
 from fer_denoise.models import AttentionUNet, PatchGANDiscriminator
 from fer_denoise.models.patchgan import NORMS
@@ -35,7 +34,7 @@ from train.shared import batch_norm, optimisation, setup
 from train.shared.epochs import Training, train_epochs
 from train.shared.faces import NoisyFaces, validate
 from train.shared.run_folder import fix_revision
-from train.unet import make_unet
+from train.shared.unets import add_unet_options, make_unet
 
 DISCRIMINATOR_FOLDER = "discriminator"
 REAL_LABEL, FAKE_LABEL = 0.9, 0.1
@@ -110,14 +109,7 @@ IMPROVED_WEIGHTS = {"high": 5e-4}
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     setup.add_run_options(parser)
-    parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument(
-        "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
-    )
-    parser.add_argument("--init", help="generator to start from: a bundled name, folder or Hub repo; or none")
-    parser.add_argument("--epochs", type=at_least(1), help="instead of the preset's")
-    parser.add_argument("--batch-size", type=at_least(2), help="instead of the preset's; of all processes together")
-    parser.add_argument("--learning-rate", type=float, help="of the generator, instead of the preset's")
+    add_unet_options(parser)
     parser.add_argument("--discriminator-learning-rate", type=float, help="instead of the preset's")
     parser.add_argument("--adversarial-weight", type=float, help="instead of the preset's")
     parser.add_argument("--gradient-penalty", type=float, help="instead of the preset's")
@@ -129,12 +121,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         ("high-pass", "show it the fine texture of the candidate by itself"),
     ):
         parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=meaning)
-    parser.add_argument(
-        "--widths",
-        type=at_least(1),
-        nargs="+",
-        help="channels of each scale; default: 16 32 64 128 256, or those of --init",
-    )
     return parser.parse_args(argv)
 
 
@@ -142,8 +128,8 @@ def make_recipe(args: argparse.Namespace) -> Recipe:
     recipe = ORIGIN
     if args.preset == "improved":
         recipe = replace(IMPROVED, adversarial_weight=IMPROVED_WEIGHTS.get(args.task, IMPROVED.adversarial_weight))
-    given = {name: getattr(args, name) for name in asdict(recipe) if getattr(args, name, None) is not None}
-    return replace(recipe, **given)
+    overrides = {name: getattr(args, name) for name in asdict(recipe) if getattr(args, name, None) is not None}
+    return replace(recipe, **overrides)
 
 
 def make_generator(args: argparse.Namespace, recipe: Recipe, revision: str | None = None) -> AttentionUNet:

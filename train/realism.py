@@ -31,12 +31,13 @@ from fer_denoise.metrics import mean_psnr, psnr, ssim
 from fer_denoise.noise import TASKS
 from fer_denoise.realism import blend, gradient_distance, sharpness, spectral_distance, unsharp
 from fer_denoise.zoo import specialists
-from train.benchmark import RESULTS, SEED
 from train.measures.detectability import detection_accuracy
 from train.reporting.report import plot_realism, realism_tables, update_pages
-from train.reporting.results import load_previous, save
+from train.reporting.results import RESULTS, load_previous, save
 from train.shared import setup
+from train.shared.faces import TEST_SEED
 
+FILE = "realism.json"
 DETECTOR_SEED = 4
 """The seed of the noise on the validation faces that the classifier is trained on."""
 
@@ -108,7 +109,7 @@ def measure(
     task: str, test: np.ndarray, validation: np.ndarray, sweep: list[str], pool: Executor
 ) -> list[dict[str, Any]]:
     """A row per method, complete for those that a table shows; the rest are points of a curve."""
-    splits = Split(validation, task, DETECTOR_SEED), Split(test, task, SEED)
+    splits = Split(validation, task, DETECTOR_SEED), Split(test, task, TEST_SEED)
     rows, restorations = [], []
     for description, restore in methods(task, sweep):
         seen, restored = (to_dtype(np.clip(restore(split), 0, 1), np.dtype(np.uint8)) for split in splits)
@@ -142,15 +143,20 @@ def keep_sweep(rows: list[dict[str, Any]], before: list[dict[str, Any]]) -> list
     return rows + [row for row in before if row["method"] == "sweep" and row["weight"] not in weights]
 
 
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """The tables of all tasks, by the name of their marks."""
+    return {"realism": realism_tables(results)}
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         test, validation = (load_fer2013(args.data, split, args.revision) for split in ("test", "validation"))
         clean, validation_faces = test.images[: args.images], validation.images[: args.images]
         data = {"images": len(clean), "sha256": Faces(clean, test.labels, "").fingerprint}
-        measured_on = {"data": data, "seed": SEED}
+        measured_on = {"data": data, "seed": TEST_SEED}
         args.out.mkdir(parents=True, exist_ok=True)
-        file = args.out / "realism.json"
+        file = args.out / FILE
         before = load_previous(file, measured_on).get("tasks", {})
         # Small networks gain more from processes than from threads.
         with ProcessPoolExecutor(args.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
@@ -163,10 +169,10 @@ def main(argv: list[str] | None = None) -> None:
     results = {**measured_on, "tasks": {task: all_tasks[task] for task in TASKS if task in all_tasks}}
     save(file, results)
     plot_realism(results, args.out / "realism.png")
-    tables = realism_tables(results)
-    print(tables)
-    if args.out == RESULTS:
-        update_pages("realism", tables)
+    for name, text in tables(results).items():
+        print(text)
+        if args.out == RESULTS:
+            update_pages(name, text)
 
 
 if __name__ == "__main__":

@@ -11,27 +11,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from train import ablation, benchmark
+from train import ablation, benchmark, realism
 from train.measures import tasks
 from train.reporting import overview
-from train.reporting.report import markdown_tables, realism_tables, update_pages
+from train.reporting.report import markdown_tables, update_pages
+from train.reporting.results import FIRST_400, RESULTS
 from train.reporting.summary import summary_table
-
-REALISM = "realism.json"
 
 
 def all_tables(folder: Path) -> dict[str, str]:
     """The text of each table whose results are in `folder`, by the name of its marks."""
     tables: dict[str, str] = {}
-    for measurement in (tasks, *benchmark.MEASUREMENTS.values()):
+    measured: tuple[Any, ...] = (tasks, *benchmark.MEASUREMENTS.values(), realism, ablation)
+    for measurement in measured:
         if results := _read(folder / measurement.FILE):
             tables |= measurement.tables(results)
-    if first := _read(folder / benchmark.FIRST_400.name / tasks.FILE):
+    if first := _read(folder / FIRST_400.name / tasks.FILE):
         tables["first-400"] = markdown_tables(first)
-    if realism := _read(folder / REALISM):
-        tables["realism"] = realism_tables(realism)
-    if trainings := _read(folder / ablation.FILE.name):
-        tables["ablation"] = ablation.markdown_tables(trainings)
     if summary := summary_table(folder):
         tables["summary"] = summary
     return tables
@@ -44,10 +40,10 @@ def _read(file: Path) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args(argv)
-    for name, text in all_tables(benchmark.RESULTS).items():
+    for name, text in all_tables(RESULTS).items():
         update_pages(name, text)
         print(f"wrote the table {name}")
-    overview.draw(benchmark.RESULTS / overview.FILE)
+    overview.draw(RESULTS / overview.FILE)
     print(f"drew {overview.FILE}")
 
 

@@ -15,12 +15,12 @@ from functools import partial
 
 import torch
 
-from fer_denoise.command.options import at_least
 from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.models import AttentionUNet
 from fer_denoise.noise import TASKS
 from train.shared import setup
 from train.shared.supervised import Recipe, train_restorer
+from train.shared.unets import add_unet_options, make_unet
 
 IMPROVED = Recipe(
     loss="charbonnier", schedule="cosine", early_stop=None, fresh_noise=True, flips=True, ema=0.999, residual=True
@@ -35,20 +35,7 @@ ORIGIN_INIT = {"high": "low", "salt_pepper": "high"}
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     setup.add_run_options(parser)
-    parser.add_argument("--task", choices=TASKS, required=True)
-    parser.add_argument(
-        "--preset", choices=("origin", "improved"), default="origin", help="recipe (default: %(default)s)"
-    )
-    parser.add_argument("--init", help="model to start from: a bundled name, folder or Hub repo; or none")
-    parser.add_argument("--epochs", type=at_least(1), help="instead of the preset's")
-    parser.add_argument("--batch-size", type=at_least(2), help="instead of the preset's; of all processes together")
-    parser.add_argument("--learning-rate", type=float, help="instead of the preset's")
-    parser.add_argument(
-        "--widths",
-        type=at_least(1),
-        nargs="+",
-        help="channels of each scale; default: 16 32 64 128 256, or those of --init",
-    )
+    add_unet_options(parser)
     args = parser.parse_args(argv)
     if args.preset == "origin" and args.task in ORIGIN_INIT and not args.init:
         parser.error(
@@ -61,8 +48,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def make_recipe(args: argparse.Namespace) -> Recipe:
     rate = ORIGIN_RATES.get(args.task, ORIGIN.learning_rate)
     recipe = IMPROVED if args.preset == "improved" else replace(ORIGIN, learning_rate=rate)
-    given = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate")}
-    return replace(recipe, **{name: value for name, value in given.items() if value is not None})
+    overrides = {name: getattr(args, name) for name in ("epochs", "batch_size", "learning_rate")}
+    return replace(recipe, **{name: value for name, value in overrides.items() if value is not None})
 
 
 def make_model(args: argparse.Namespace, recipe: Recipe, revision: str | None = None) -> AttentionUNet:
@@ -71,19 +58,6 @@ def make_model(args: argparse.Namespace, recipe: Recipe, revision: str | None = 
     if model.residual != recipe.residual:
         raise ModelNotFoundError(f"{args.init}: was trained with another preset than {args.preset}; start from its own")
     return model
-
-
-def make_unet(init: str | None, widths: list[int] | None, residual: bool, revision: str | None = None) -> AttentionUNet:
-    """The model called `init`, of a Hub repo at a revision, or where that is none, a fresh one."""
-    if init and init != "none":
-        model = AttentionUNet.from_pretrained(init, revision)
-        if widths not in (None, model.config["widths"]):
-            raise SystemExit(f"{init} has widths {model.config['widths']}: leave out --widths, or give --init none")
-        return model
-    try:
-        return AttentionUNet(**({"widths": widths} if widths else {}), residual=residual)
-    except ValueError as error:
-        raise SystemExit(f"--widths: {error}") from None
 
 
 def train(args: argparse.Namespace) -> None:

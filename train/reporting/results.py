@@ -8,6 +8,10 @@ from typing import Any
 from fer_denoise.files import write_whole
 from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
 
+RESULTS = Path("results")
+FIRST_400 = RESULTS / "first-400"
+"""What is measured on the first images alone, with methods that are slow."""
+
 
 def load_previous(file: Path, conditions: dict[str, Any]) -> dict[str, Any]:
     """What `file` holds, measured under `conditions`, which are among its entries; empty where there is no file.

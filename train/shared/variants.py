@@ -13,7 +13,7 @@ from fer_denoise.models.noise_estimator import Estimate, NoiseEstimator
 from fer_denoise.models.universal import CONDITION, ResidualBlock, Stage
 from fer_denoise.noise import Noise, Truth, WorldNoise
 from fer_denoise.noise.kind import Draw, NumpyDraw
-from train import universal
+from train.shared.universal_training import NOISE
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Variant:
 
     network: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
-    noise: Noise = universal.NOISE
+    noise: Noise = NOISE
     alter: Callable[[UniversalRestorer], UniversalRestorer] = lambda model: model
 
 
@@ -72,8 +72,8 @@ def simple_gate(features: Tensor) -> Tensor:
 
 def with_naf_blocks(model: UniversalRestorer) -> UniversalRestorer:
     for stage in [module for module in model.modules() if isinstance(module, Stage)]:
-        for place, block in enumerate(stage):
-            stage[place] = NAFBlock(cast(ResidualBlock, block).first.in_channels)
+        for index, block in enumerate(stage):
+            stage[index] = NAFBlock(cast(ResidualBlock, block).first.in_channels)
     return model
 
 
@@ -130,9 +130,9 @@ class NoLevel(Altered):
         return estimate._replace(levels=0 * estimate.levels, sigma=0 * estimate.sigma)
 
 
-def with_estimator(kind: type[Altered]) -> Callable[[UniversalRestorer], UniversalRestorer]:
+def with_estimator(estimator_class: type[Altered]) -> Callable[[UniversalRestorer], UniversalRestorer]:
     def alter(model: UniversalRestorer) -> UniversalRestorer:
-        model.noise_estimator.__class__ = kind
+        model.noise_estimator.__class__ = estimator_class
         return model
 
     return alter
