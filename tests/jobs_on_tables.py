@@ -6,10 +6,8 @@ import datasets
 import numpy as np
 
 from fer_denoise import Restorer
-from fer_denoise.command.batch import JOURNAL_FILE
 from fer_denoise.command.job import Restoration
 from fer_denoise.data import load_fer2013
-from fer_denoise.files import is_leftover
 
 ROWS = 23
 MEDIAN = Restoration("median")
@@ -31,7 +29,8 @@ def median_of(faces: np.ndarray) -> np.ndarray:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name == JOURNAL_FILE or is_leftover(path)]
+    """What a job leaves for the next one, whatever it calls it: all that is hidden."""
+    return [path.name for path in folder.rglob(".*")]
 
 
 class Broken(Restoration):

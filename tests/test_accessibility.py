@@ -1,7 +1,7 @@
 """Everybody can use the app: what axe-core finds, what can be read, and what the keyboard reaches."""
 
 import pytest
-from visiting import TABS, serious_faults
+from visiting import serious_faults
 
 UNFOLD = """
 () => document.querySelectorAll("[role=tabpanel] button.label-wrap:not(.open)").forEach((head) => {
@@ -45,7 +45,7 @@ FAINT = """
 def test_no_tab_has_a_serious_fault_and_every_word_can_be_read(visit, theme):
     here = visit(query=f"?__theme={theme}")
     faults: list[str] = []
-    for title in TABS:
+    for title in here.tabs:
         here.open(title)
         here.page.evaluate(UNFOLD)
         # Under the pointer, it has another colour.

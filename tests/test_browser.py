@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from visiting import TABS, WAIT, Visit, serious_faults
+from visiting import WAIT, Visit, serious_faults
 
 from fer_denoise import Restorer
 from fer_denoise.data import DataError, Faces
@@ -37,7 +37,7 @@ from fer_denoise.zoo import MODELS, list_models
 @pytest.mark.parametrize(("width", "theme"), [(1920, "light"), (360, "dark"), (360, "light")])
 def test_every_tab_opens_and_fits_the_screen(visit, width, theme):
     here = visit(width, f"?__theme={theme}")
-    for title in TABS:
+    for title in here.tabs:
         here.open(title)
         here.keep(f"{title.lower().replace(' ', '-')}-{width}-{theme}")
         assert here.page.evaluate("document.documentElement.scrollWidth") <= width

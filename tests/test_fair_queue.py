@@ -1,10 +1,21 @@
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from fer_denoise.demo.cancellable_job import Cancelled
 from fer_denoise.demo.fair_queue import MAX_WAITING, FairQueue
+
+
+@pytest.fixture
+def too_late() -> Iterator[threading.Event]:
+    """An event that lets go who would wait for ever."""
+    event = threading.Event()
+    timer = threading.Timer(10, event.set)
+    timer.start()
+    yield event
+    timer.cancel()
 
 
 def start(queue: FairQueue, visitor: str, served: list[str], release: threading.Event) -> threading.Thread:
@@ -17,7 +28,7 @@ def start(queue: FairQueue, visitor: str, served: list[str], release: threading.
             served.append(visitor)
             release.wait(10)
 
-    thread = threading.Thread(target=job)
+    thread = threading.Thread(target=job, daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
     while (len(queue._waiting.get(visitor, ())) if waits else len(served)) == before:
@@ -50,7 +61,7 @@ def test_only_one_job_runs_at_a_time():
                 most.append(len(running))
                 running.pop()
 
-    threads = [threading.Thread(target=job, args=(f"visitor {number}",)) for number in range(6)]
+    threads = [threading.Thread(target=job, args=(f"visitor {number}",), daemon=True) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -70,15 +81,15 @@ def test_a_visitor_with_too_much_waiting_is_refused_and_others_are_not():
     assert served == ["heavy", "heavy", "light", *["heavy"] * (MAX_WAITING - 1)]
 
 
-def test_a_job_that_fails_gives_its_turn_on():
+def test_a_job_that_fails_gives_its_turn_on(too_late):
     queue = FairQueue()
     with pytest.raises(ZeroDivisionError), queue.take("one"):
         _ = 1 / 0
-    with queue.take("two"):
+    with queue.take("two", too_late):
         assert queue.busy
 
 
-def test_who_does_not_want_to_wait_any_more_is_let_go():
+def test_who_does_not_want_to_wait_any_more_is_let_go(too_late):
     queue, served, release, cancelled = FairQueue(), [], threading.Event(), threading.Event()
     thread = start(queue, "heavy", served, release)
     threading.Timer(0.1, cancelled.set).start()
@@ -87,7 +98,7 @@ def test_who_does_not_want_to_wait_any_more_is_let_go():
     release.set()
     thread.join(10)
     assert served == ["heavy"] and not queue.busy
-    with queue.take("light"):
+    with queue.take("light", too_late):
         served.append("light")
     with pytest.raises(Cancelled), queue.take("light", cancelled):
         served.append("never")

@@ -9,15 +9,6 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 SCREENS = Path(__file__).parents[1] / "outputs" / "screens"
-TABS = [
-    "Playground",
-    "Low Gaussian noise",
-    "High Gaussian noise",
-    "Salt and pepper",
-    "Your own picture",
-    "Results",
-    "How it works",
-]
 WAIT = 20_000
 """Milliseconds."""
 CUT_OFF = ("error: AbortError: ", "error: Unexpected error Connection errored out")
@@ -43,6 +34,14 @@ class Visit:
     def panel(self):
         """The open tab."""
         return self.page.get_by_role("tabpanel").filter(visible=True).first
+
+    @property
+    def tabs(self) -> list[str]:
+        """The titles of all tabs that the page has."""
+        parts = self.page.evaluate("window.gradio_config.components")
+        titles = [part["props"]["label"] for part in parts if part["type"] == "tabitem"]
+        assert titles
+        return titles
 
     def open(self, title: str) -> None:
         tab = self.page.get_by_role("tab", name=title).first
