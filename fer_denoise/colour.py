@@ -6,14 +6,13 @@ those of Dabov et al. 2007, "Color image denoising via sparse 3D collaborative f
 luminance-chrominance space", https://doi.org/10.1109/ICIP.2007.4378954.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from scipy.ndimage import median_filter, uniform_filter
 from torch.nn import functional as F
 
 from fer_denoise.images import to_dtype, to_float
+from fer_denoise.method import ProgressCallback
 from fer_denoise.restore import Restorer
 
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, 0, -0.5], [0.25, -0.5, 0.25]], dtype=np.float32)
@@ -60,7 +59,7 @@ def restore_colour(
     restorer: Restorer,
     photo: np.ndarray,
     sigma: float | None = None,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> np.ndarray:
     """Restore (H, W, 3), uint8 or float in [0, 1]; the result has its shape and dtype.
 
@@ -73,16 +72,16 @@ def restore_colour(
         on_progress: as that of `Restorer`.
     """
 
-    def report(start: float, fraction: float) -> Callable[[float], None] | None:
+    def progress_within(start: float, fraction: float) -> ProgressCallback | None:
         return on_progress and (lambda done: on_progress(start + fraction * done))
 
     luminance, *chrominances = _opponents(photo)
     factors = np.linalg.norm(OPPONENT, axis=1)
     plane_sigma = None if sigma is None else sigma * factors[0]
-    restored = [restorer(luminance, plane_sigma, report(0, FOR_LUMINANCE))]
+    restored = [restorer(luminance, plane_sigma, progress_within(0, FOR_LUMINANCE))]
     small = np.stack([_reduced(plane) for plane in chrominances])
     plane_sigma = None if sigma is None else sigma * factors[1:].mean() / REDUCED
-    of_small = restorer(small, plane_sigma, report(FOR_LUMINANCE, 1 - FOR_LUMINANCE))
+    of_small = restorer(small, plane_sigma, progress_within(FOR_LUMINANCE, 1 - FOR_LUMINANCE))
     for plane, before, after in zip(chrominances, small, of_small, strict=True):
         details = plane - _enlarged(before, plane.shape)
         restored.append(_enlarged(after, plane.shape) + _without_noise(details))

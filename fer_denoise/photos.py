@@ -1,6 +1,6 @@
 """Photos: pictures of any depth, in colour or of several frames, restored as a whole or only the faces in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
@@ -14,6 +14,7 @@ from skimage.feature import Cascade
 
 from fer_denoise.colour import has_colour_way, restore_colour
 from fer_denoise.images import to_dtype, to_float
+from fer_denoise.method import ProgressCallback
 from fer_denoise.pictures import Picture
 from fer_denoise.restore import NoiseLevel, NoiseMap, Restorer
 
@@ -50,14 +51,14 @@ def restore_picture(
     restorer: Restorer,
     picture: Picture,
     sigma: float | None = None,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> Picture:
     """Restore all frames of a picture in its own depth and colours; arguments as those of `Restorer`."""
     images = picture.images
     restored = []
     for done, image in enumerate(images):
-        report = on_progress and partial(_report_frame, on_progress, done, len(images))
-        restored.append(restore_photo(restorer, image, sigma, report))
+        of_frame = on_progress and partial(_report_frame, on_progress, done, len(images))
+        restored.append(restore_photo(restorer, image, sigma, of_frame))
     return picture.with_images(restored)
 
 
@@ -89,7 +90,7 @@ def restore_photo(
     restorer: Restorer,
     photo: np.ndarray,
     sigma: float | None = None,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> np.ndarray:
     """Restore (H, W) or (H, W, 3), uint8 or float in [0, 1]; arguments and result are as those of `Restorer`.
 
@@ -206,7 +207,7 @@ def blend_pictures(picture: Picture, restored: Picture, strength: float) -> Pict
     return picture.with_images([blend_towards_input(*pair, strength) for pair in pairs])
 
 
-def _report_frame(on_progress: Callable[[float], None], done: int, frames: int, progress: float) -> None:
+def _report_frame(on_progress: ProgressCallback, done: int, frames: int, progress: float) -> None:
     on_progress((done + progress) / frames)
 
 

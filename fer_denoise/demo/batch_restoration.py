@@ -9,6 +9,7 @@ from fer_denoise.demo.batch_report import Pair, ReportRow, pair_of
 from fer_denoise.demo.gpu import with_lent_gpu
 from fer_denoise.demo.references import Clean, quality
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.method import ProgressCallback
 from fer_denoise.photos import picture_noise_level, restore_picture, restore_pictures
 from fer_denoise.pictures import FACE, Picture, PictureError
 from fer_denoise.restore import NoiseLevel
@@ -16,9 +17,6 @@ from fer_denoise.zoo import UNIVERSAL
 
 TURN_PIXELS = 16 * FACE[0] * FACE[1]
 """How many are restored in a turn of the queue; a larger picture has one of its own."""
-
-Progress = Callable[[float], None] | None
-"""Called with how much is done, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +37,23 @@ class RestoredPicture:
     seen: Pair
 
 
+Turn = Callable[[ProgressCallback | None], list[RestoredPicture]]
+"""What is done in a turn of the queue; it says how it goes, where that can be said."""
+
+
 class BatchRestorer:
     """Restores pictures, as many in a turn of the queue as make it worth one.
 
     Args:
         model: the name of a restorer.
-        take: waits for the visitor's turn, and gives what a function gives that is called with a `Progress`.
+        take: waits for the visitor's turn, and gives what a `Turn` gives that is called then.
     """
 
     def __init__(
         self,
         restorers: Restorers,
         model: str,
-        take: Callable[[Callable[[Progress], list[RestoredPicture]]], list[RestoredPicture]],
+        take: Callable[[Turn], list[RestoredPicture]],
     ) -> None:
         self._estimator, self._restore = restorers.get(UNIVERSAL), picture_restorer(restorers)
         self.model, self._take = model, take
@@ -72,7 +74,9 @@ class BatchRestorer:
         if waiting:
             yield from zip(waiting, self.restore(list(waiting.values())), strict=True)
 
-    def _restore_now(self, pictures: list[PictureToRestore], on_progress: Progress) -> list[RestoredPicture]:
+    def _restore_now(
+        self, pictures: list[PictureToRestore], on_progress: ProgressCallback | None
+    ) -> list[RestoredPicture]:
         started = time.perf_counter()
         estimates = [picture_noise_level(self._estimator, each.picture) for each in pictures]
         restored = self._restore(self.model, [each.picture for each in pictures], on_progress)
@@ -111,7 +115,7 @@ def picture_restorer(restorers: Restorers) -> Callable[..., list[Picture]]:
     """
 
     @with_lent_gpu
-    def restore(model: str, pictures: list[Picture], on_progress: Progress = None) -> list[Picture]:
+    def restore(model: str, pictures: list[Picture], on_progress: ProgressCallback | None = None) -> list[Picture]:
         restorer = restorers.get_on_gpu(model)
         if len(pictures) == 1:
             return [restore_picture(restorer, pictures[0], None, on_progress)]

@@ -9,7 +9,7 @@ POLL_SECONDS = 0.2
 """How often who waits for a job looks whether it was cancelled."""
 
 
-class Report(Protocol):
+class JobProgressCallback(Protocol):
     """Called by a job with its progress in [0, 1], and perhaps with something to look at meanwhile."""
 
     def __call__(self, progress: float, look: Any = None) -> None: ...
@@ -51,7 +51,9 @@ class Cancellations:
                 self.cancel(who, kind)
 
 
-def run_with_progress(job: Callable[[Report], Any], cancelled: threading.Event) -> Iterator[tuple[float, Any]]:
+def run_with_progress(
+    job: Callable[[JobProgressCallback], Any], cancelled: threading.Event
+) -> Iterator[tuple[float, Any]]:
     """Run a job in a thread.
 
     Args:
@@ -67,7 +69,7 @@ def run_with_progress(job: Callable[[Report], Any], cancelled: threading.Event) 
     """
     messages: Queue[tuple[float, Any, BaseException | None]] = Queue()
 
-    def report(progress: float, look: Any = None) -> None:
+    def on_progress(progress: float, look: Any = None) -> None:
         if cancelled.is_set():
             raise Cancelled
         # The end is reported together with the result.
@@ -76,7 +78,7 @@ def run_with_progress(job: Callable[[Report], Any], cancelled: threading.Event) 
 
     def run() -> None:
         try:
-            messages.put((1, job(report), None))
+            messages.put((1, job(on_progress), None))
         except BaseException as error:
             messages.put((1, None, error))
 

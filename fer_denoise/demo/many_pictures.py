@@ -11,7 +11,7 @@ import gradio as gr
 
 from fer_denoise.demo.batch import SHOWN, UploadBatch
 from fer_denoise.demo.batch_report import as_table, captioned, column_widths
-from fer_denoise.demo.batch_restoration import BatchRestorer, Progress, RestoredPicture
+from fer_denoise.demo.batch_restoration import BatchRestorer, RestoredPicture, Turn
 from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, run_with_progress
 from fer_denoise.demo.components import in_plain_words, pixel_gallery, white_number
 from fer_denoise.demo.fair_queue import FairQueue, visitor_of
@@ -21,6 +21,7 @@ from fer_denoise.demo.job_controls import ANYTHING, JobControls, Updates
 from fer_denoise.demo.received_table import MAX_ROWS
 from fer_denoise.demo.references import References
 from fer_denoise.demo.restorers import Restorers
+from fer_denoise.method import ProgressCallback
 from fer_denoise.zoo import DEFAULT_MODEL, MODELS, list_models
 
 INTRODUCTION = f"""
@@ -113,16 +114,14 @@ class ManyPictures:
             source[-1] = white if batch.white_matters else ANYTHING
             yield {**self.job.made_from(source), **self._shown(batch, verdict, model, alone=total == 1)}
 
-    def _turn_taker(
-        self, visitor: str, cancelled: threading.Event
-    ) -> Callable[[Callable[[Progress], list[RestoredPicture]]], list[RestoredPicture]]:
+    def _turn_taker(self, visitor: str, cancelled: threading.Event) -> Callable[[Turn], list[RestoredPicture]]:
         """What waits for the visitor's turn for something, and raises `Cancelled` once it is not wanted any more."""
 
-        def take(restore: Callable[[Progress], list[RestoredPicture]]) -> list[RestoredPicture]:
-            def job(report: Callable[[float], None]) -> list[RestoredPicture]:
+        def take(turn: Turn) -> list[RestoredPicture]:
+            def job(on_progress: ProgressCallback) -> list[RestoredPicture]:
                 with self._queue.take(visitor, cancelled):
                     # The process that has a lent GPU cannot report.
-                    return restore(None if lends_gpus() else report)
+                    return turn(None if lends_gpus() else on_progress)
 
             *_, (_, restored) = run_with_progress(job, cancelled)
             return restored

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 
-from fer_denoise.demo.cancellable_job import Cancelled, Report
+from fer_denoise.demo.cancellable_job import Cancelled, JobProgressCallback
 from fer_denoise.demo.fair_queue import FairQueue
 from fer_denoise.demo.own_faces import FacePair, keep_faces, small_faces
 from fer_denoise.demo.quick_look import quick_look
@@ -54,7 +54,7 @@ def restore_own(
     queue: FairQueue,
     visitor: str,
     cancelled: threading.Event,
-    report: Report,
+    on_progress: JobProgressCallback,
 ) -> OwnResult:
     """Restore a picture when it is the visitor's turn; of a large one, a `QuickLook` is reported first.
 
@@ -71,11 +71,11 @@ def restore_own(
     with queue.take(visitor, cancelled):
         # Of faces alone, the rest would look restored as well.
         if not options.faces and (look := quick_look(restorer, picture, options.sigma)):
-            report(0, look)
+            on_progress(0, look)
         before = picture_noise_level(estimator, picture)
         # From here on, it is told how long it takes.
-        report(0)
-        restored = restore_picture(restorer, picture, options.sigma, report)
+        on_progress(0)
+        restored = restore_picture(restorer, picture, options.sigma, on_progress)
         raise_if_cancelled()
         after = picture_noise_level(estimator, restored)
     raise_if_cancelled()

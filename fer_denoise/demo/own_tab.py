@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, Report, run_with_progress
+from fer_denoise.demo.cancellable_job import Cancellations, Cancelled, JobProgressCallback, run_with_progress
 from fer_denoise.demo.components import HEAVY_JOB, in_plain_words, picture_file, preview
 from fer_denoise.demo.error_map import noise_picture
 from fer_denoise.demo.example_pictures import example_pictures
@@ -116,8 +116,10 @@ class OwnTab:
         yield self.job.busy(self._queue, source)
         options = RestorationOptions(model, part == FACES, sigma or None)
 
-        def job(report: Report) -> OwnResult:
-            return restore_own(picture, options, self._restorers, self._queue, visitor_of(request), cancelled, report)
+        def job(on_progress: JobProgressCallback) -> OwnResult:
+            return restore_own(
+                picture, options, self._restorers, self._queue, visitor_of(request), cancelled, on_progress
+            )
 
         started = time.perf_counter()
         try:
