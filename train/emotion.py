@@ -13,7 +13,7 @@ both accuracies, as a folder that `from_pretrained` loads, beside `checkpoint.sa
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -118,11 +118,11 @@ def augment(faces: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
     faces = ((faces - 0.5) * gain + 0.5 + lift).clamp(0, 1)
 
     side = faces.shape[-1]
-    place = torch.arange(side, device=device)
+    position = torch.arange(side, device=device)
     covered = between(0, 1, 1, 1) < recipe.erase
     for axis in (-1, -2):
         length, start = between(0.15, 0.4, 1, 1) * side, between(-0.1, 0.8, 1, 1) * side
-        along = (place >= start) & (place < start + length)
+        along = (position >= start) & (position < start + length)
         covered = covered & (along if axis == -1 else along.transpose(1, 2))
     return torch.where(covered[:, None], torch.full_like(faces, 0.5), faces)
 
@@ -189,14 +189,14 @@ class Heads(nn.Module):
         return labels.float(), votes.float()
 
 
-class Scores(NamedTuple):
+class HeadScores(NamedTuple):
     """What a head reaches on the validation split: the loss with the temperature that fits best, and accuracy."""
 
     loss: float
     accuracy: float
 
 
-def score(logits: Tensor, targets: Tensor, right: Tensor) -> Scores:
+def score(logits: Tensor, targets: Tensor, right: Tensor) -> HeadScores:
     """Scores of `logits` (N, 7).
 
     Args:
@@ -209,7 +209,7 @@ def score(logits: Tensor, targets: Tensor, right: Tensor) -> Scores:
     else:
         fitted = logits
     accuracy = (logits.argmax(dim=1) == right)[right >= 0].float().mean().item()
-    return Scores(lowest_loss(fitted, targets), accuracy)
+    return HeadScores(lowest_loss(fitted, targets), accuracy)
 
 
 @torch.no_grad()
@@ -221,7 +221,7 @@ def predict(model: nn.Module, faces: LabelledFaces, accelerator: Accelerator) ->
     return [torch.cat(of_head) for of_head in zip(*parts, strict=True)]
 
 
-def validate(logits: Sequence[Tensor], faces: LabelledFaces) -> list[Scores]:
+def validate(logits: Sequence[Tensor], faces: LabelledFaces) -> list[HeadScores]:
     """Scores of what `predict` gave, for labels and for votes."""
     labels, *votes = logits
     scores = [score(labels, faces.validation_labels, faces.validation_labels)]
@@ -242,8 +242,9 @@ class EmotionTraining(Training):
         teachers: on their device; they have a head for votes where it has one.
     """
 
-    measure = "validation_accuracy"
-    averaged = True
+    faces: LabelledFaces
+    average: optimisation.MovingAverage
+    metric = "validation_accuracy"
 
     def __init__(
         self,
@@ -254,10 +255,8 @@ class EmotionTraining(Training):
         seed: int,
         teachers: Sequence[EmotionClassifier] = (),
     ) -> None:
-        self.model, self.faces, self.recipe, self.accelerator, self.seed = model, faces, recipe, accelerator, seed
-        self.teachers = teachers
-        self.average = optimisation.MovingAverage(model, recipe.ema)
-        self.best: Any = self.average.module
+        super().__init__(model, faces, recipe, accelerator)
+        self.seed, self.teachers = seed, teachers
         optimizer = optimisation.make_optimizer("adamw", model, recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.scheduler = LambdaLR(
             optimizer, lambda step: optimisation.warm_up_then_cosine(step, WARM_UP_STEPS, self.total_steps)
@@ -265,12 +264,7 @@ class EmotionTraining(Training):
         self.heads, self.optimizer = accelerator.prepare(Heads(model), optimizer)
         self.frequencies = torch.bincount(faces.labels, minlength=CLASSES)
         self.adjustment = recipe.logit_adjustment * (self.frequencies / len(faces)).clamp(min=1e-6).log()
-        self.parts = {
-            "model": model,
-            "optimizer": self.optimizer,
-            "scheduler": self.scheduler,
-            "averaged": self.average,
-        }
+        self.parts |= {"model": model, "optimizer": self.optimizer, "scheduler": self.scheduler}
 
     def begin(self, epoch: int) -> None:
         # Dropout draws from torch's own generator.
@@ -322,7 +316,7 @@ class EmotionTraining(Training):
 
     def validate(self) -> dict[str, float]:
         # The calibration of the best epoch goes with its weights.
-        self.logits = predict(Heads(self.best), self.faces, self.accelerator)
+        self.logits = predict(Heads(self.eval_model), self.faces, self.accelerator)
         labels, *votes = validate(self.logits, self.faces)
         row = {"validation_loss": labels.loss, "validation_accuracy": labels.accuracy}
         return row | ({"votes_accuracy": votes[0].accuracy} if votes else {})
@@ -333,12 +327,12 @@ class EmotionTraining(Training):
 
         return reached(row) > max(map(reached, log), default=-1.0)
 
-    def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
+    def save_best(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
         labels, *votes = self.logits
-        self.best.config |= calibrate(labels, self.faces.validation_labels, self.frequencies)._asdict()
+        self.eval_model.config |= calibrate(labels, self.faces.validation_labels, self.frequencies)._asdict()
         if votes and self.faces.validation_votes is not None:
-            self.best.config["votes_temperature"] = calibrate_votes(votes[0], self.faces.validation_votes)
-        super().keep(args, settings, row)
+            self.eval_model.config["votes_temperature"] = calibrate_votes(votes[0], self.faces.validation_votes)
+        super().save_best(args, settings, row)
 
 
 def train(args: argparse.Namespace, recipe: Recipe) -> None:
@@ -358,14 +352,11 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     settings = {
         "script": "train.emotion",
         "task": "emotion",
-        "recipe": asdict(recipe),
-        "seed": args.seed,
-        "network": model.config,
         "data": splits["train"].record,
         **({"votes": "FER+"} if votes else {}),
         **({"teachers": [teacher.config for teacher in teachers]} if teachers else {}),
     }
-    train_epochs(training, accelerator, args, settings, len(faces))
+    train_epochs(training, args, settings)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -169,6 +169,7 @@ class AdversarialTraining(Training):
         accelerator: prepares both for its processes and precision.
     """
 
+    faces: NoisyFaces
     losses = ("train_loss", "adversarial_loss", "discriminator_loss")
     can_be_captured = False
 
@@ -180,12 +181,8 @@ class AdversarialTraining(Training):
         recipe: Recipe,
         accelerator: Accelerator,
     ) -> None:
-        self.recipe, self.accelerator, self.faces = recipe, accelerator, faces
+        super().__init__(generator, faces, recipe, accelerator)
         self.generator, self.discriminator = generator, discriminator
-        self.average = None
-        if recipe.ema:
-            self.average = optimisation.MovingAverage(generator, recipe.ema)
-        self.best: Any = self.average.module if self.average else generator
         prepared = accelerator.prepare(
             generator,
             discriminator,
@@ -200,11 +197,9 @@ class AdversarialTraining(Training):
 
         optimizers = (self.optimizer, self.discriminator_optimizer)
         self.schedulers = [LambdaLR(optimizer.optimizer, rate) for optimizer in optimizers]
-        self.parts = {"generator": generator, "discriminator": discriminator}
+        self.parts |= {"generator": generator, "discriminator": discriminator}
         for name, optimizer, scheduler in zip(("generator", "discriminator"), optimizers, self.schedulers, strict=True):
             self.parts |= {f"{name}_optimizer": optimizer, f"{name}_scheduler": scheduler}
-        if self.average:
-            self.parts["averaged"] = self.average
 
     def begin(self, epoch: int) -> None:
         self._generate.train()
@@ -231,18 +226,18 @@ class AdversarialTraining(Training):
 
     def settle(self, batches: Iterator[Tensor]) -> None:
         # The statistics are frozen, or averaged with the weights.
-        batch_norm.silence_channels(self.best, batches)
+        batch_norm.silence_channels(self.eval_model, batches)
 
     def validate(self) -> dict[str, float]:
-        loss, psnr = validate(self.best, self.faces, F.mse_loss, self.accelerator)
+        loss, psnr = validate(self.eval_model, self.faces, F.mse_loss, self.accelerator)
         return {"validation_loss": loss, "validation_psnr": psnr}
 
     def improves(self, row: dict[str, Any], log: list[dict[str, Any]]) -> bool:
         return self.recipe.keep == "last" or super().improves(row, log)
 
-    def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
-        super().keep(args, settings, row)
-        self.discriminator.training_record = self.best.training_record
+    def save_best(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
+        super().save_best(args, settings, row)
+        self.discriminator.training_record = self.eval_model.training_record
         self.discriminator.save_pretrained(args.out / DISCRIMINATOR_FOLDER)
 
     def restore(self, noisy: Tensor) -> Tensor:
@@ -300,13 +295,10 @@ def train(args: argparse.Namespace) -> None:
         "task": args.task,
         "noise": asdict(task),
         "preset": args.preset,
-        "recipe": asdict(recipe) | {"betas": list(recipe.betas)},
-        "seed": args.seed,
         **init,
-        "network": generator.config,
         "data": splits["train"].record,
     }
-    train_epochs(training, accelerator, args, settings, len(faces))
+    train_epochs(training, args, settings)
 
 
 def main(argv: list[str] | None = None) -> None:

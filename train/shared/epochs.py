@@ -4,7 +4,8 @@ import argparse
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
+from dataclasses import asdict
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -17,7 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from fer_denoise.models import PretrainedModel
-from train.shared import batch_norm, roofline, run_folder, sampling
+from train.shared import batch_norm, optimisation, roofline, run_folder, sampling
 from train.shared.captured import CapturedStep
 
 WARM_UP, TIMED = 5, 12
@@ -27,25 +28,34 @@ WARM_UP, TIMED = 5, 12
 class Training(ABC):
     """A way to train, which `train_epochs` repeats.
 
+    Args:
+        model: what learns, on its device.
+        faces: what it learns from and is validated on.
+        recipe: how it learns, a dataclass.
+        accelerator: prepares it for the processes and the precision.
+
     Attributes:
-        best: the network that is validated and saved: the one that learns, or the average of its weights.
-        averaged: whether it is such an average, which no step ran with.
+        average: the average of the weights of `model`, where the recipe has its decay.
+        eval_model: the network that is validated and saved: that average, or else `model`.
         parts: what a run goes on from: networks, optimisers and schedulers, by name.
         optimizer: the one whose learning rate stands in the log.
         losses: names in the log of what a step gives, the first of them `train_loss`.
-        measure: what a validation gives beside its loss, one of `run_folder.MEASURES`.
+        metric: what a validation gives beside its loss, one of `run_folder.METRICS`.
         total_steps: of the whole training, for its schedules; `train_epochs` sets it before the first step.
         can_be_captured: whether each step does the same work, and waits for nothing on the device meanwhile.
     """
 
-    best: PretrainedModel
-    averaged: bool = False
-    parts: dict[str, Any]
     optimizer: AcceleratedOptimizer
     losses: tuple[str, ...] = ("train_loss",)
-    measure: str = "validation_psnr"
+    metric: str = "validation_psnr"
     total_steps: int = 1
     can_be_captured: bool = True
+
+    def __init__(self, model: PretrainedModel, faces: Sized, recipe: Any, accelerator: Accelerator) -> None:
+        self.model, self.faces, self.recipe, self.accelerator = model, faces, recipe, accelerator
+        self.average = optimisation.MovingAverage(model, recipe.ema) if recipe.ema else None
+        self.eval_model: Any = self.average.module if self.average else model
+        self.parts: dict[str, Any] = {"averaged": self.average} if self.average else {}
 
     @abstractmethod
     def begin(self, epoch: int) -> None:
@@ -65,108 +75,112 @@ class Training(ABC):
 
     @abstractmethod
     def inputs(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """What `best` sees in training, for the statistics of its batch norm."""
+        """What `eval_model` sees in training, for the statistics of its batch norm."""
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
-        """`validation_loss` and `measure` of `best` over the validation split."""
+        """`validation_loss` and `metric` of `eval_model` over the validation split."""
 
     def settle(self, batches: Iterator[Tensor]) -> None:
         """Make the statistics of batch norm fit for use, by what `inputs` gives of an epoch's batches."""
-        if self.averaged:
-            batch_norm.calibrate_batch_norm(self.best, batches)
+        if self.average:
+            # No step ran with it.
+            batch_norm.calibrate_batch_norm(self.eval_model, batches)
         else:
-            batch_norm.silence_channels(self.best, batches)
+            batch_norm.silence_channels(self.eval_model, batches)
 
     def improves(self, row: dict[str, Any], log: list[dict[str, Any]]) -> bool:
         """Whether the epoch of `row` is to be saved, after those of `log`."""
         return row["validation_loss"] < min((other["validation_loss"] for other in log), default=torch.inf)
 
-    def keep(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
+    def save_best(self, args: argparse.Namespace, settings: dict[str, Any], row: dict[str, Any]) -> None:
         """Save the best epoch so far."""
-        digits = 4 if self.measure == "validation_accuracy" else 3
-        scores = {"best_epoch": row["epoch"] + 1, self.measure: round(row[self.measure], digits)}
-        run_folder.save_model(self.best, args.out, settings, **scores)
+        score = round(row[self.metric], run_folder.METRICS[self.metric].digits)
+        scores = {"best_epoch": row["epoch"] + 1, self.metric: score}
+        run_folder.save_model(self.eval_model, args.out, settings, **scores)
 
 
-def train_epochs(
-    training: Training,
-    accelerator: Accelerator,
-    args: argparse.Namespace,
-    settings: dict[str, Any],
-    images: int,
-) -> list[dict[str, Any]]:
-    """Train, validate, log and keep, epoch by epoch, from where a run in `args.out` was.
+def train_epochs(training: Training, args: argparse.Namespace, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Train, validate, log and save the best, epoch by epoch, from where a run in `args.out` was.
 
     Args:
+        training: its recipe says how many epochs, the size of a batch, and after how many epochs without a better one
+            to end.
         args: the options of `setup.add_run_options`.
-        settings: what decides the outcome, for the training record; a run that is resumed has to have the same. Its
-            `recipe` says how many epochs, the size of a batch, and after how many epochs without a better one to end.
-        images: how many there are to train on.
+        settings: what decides the outcome besides the recipe, the seed and the shape of the network. The training
+            record has all of it, and a run that is resumed has to have the same.
 
     Returns:
         The log, a row per epoch.
     """
-    batch_size, passes = settings["recipe"]["batch_size"], args.passes
+    accelerator, images = training.accelerator, len(training.faces)
+    batch_size, passes = training.recipe.batch_size, args.passes
+    # As JSON has it.
+    recipe = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(training.recipe).items()
+    }
+    settings = {**settings, "recipe": recipe, "seed": args.seed, "network": training.model.config}
     if passes > 1:
         settings = {**settings, "passes": passes}
-    steps = passes * sampling.batches_per_epoch(images, batch_size)
+    steps_per_epoch = passes * sampling.batches_per_epoch(images, batch_size)
     called = time.perf_counter()
     if args.minutes:
         begun = run_folder.begun_settings(args.out)
-        epochs = begun["recipe"]["epochs"] if begun else epochs_within(training, accelerator, args, images, batch_size)
+        epochs = begun["recipe"]["epochs"] if begun else epochs_within(training, args)
         settings = {**settings, "recipe": {**settings["recipe"], "epochs": epochs}}
     epochs = settings["recipe"]["epochs"]
-    training.total_steps = epochs * steps
+    training.total_steps = epochs * steps_per_epoch
     log = run_folder.resume(args.out, settings, training.parts)
-    run_step = step_of(training, accelerator, args.seed, steps)
+    run_step = step_of(training, args.seed, steps_per_epoch)
     # On a processor that measures for a second, and where nothing is left to train, in vain.
-    compared = Roofline(training, accelerator, batch_size) if accelerator.device.type == "cuda" else None
+    compared = Roofline(training) if accelerator.device.type == "cuda" else None
     while not run_folder.is_finished(log, settings["recipe"]):
         epoch = len(log)
         started = time.perf_counter()
         training.begin(epoch)
         sums = torch.zeros(len(training.losses), device=accelerator.device)
         indices = sampling.batches(images, batch_size, args.seed, epoch, accelerator, passes)
-        progress = tqdm(indices, f"epoch {epoch + 1}/{epochs}", steps, disable=not accelerator.is_main_process)
+        progress = tqdm(
+            indices, f"epoch {epoch + 1}/{epochs}", steps_per_epoch, disable=not accelerator.is_main_process
+        )
         for step, index in enumerate(progress):
             sums += run_step(index, epoch, step)
-        means = (accelerator.reduce(sums, reduction="mean") / steps).tolist()
-        speed = f" ({compared.compared(steps, time.perf_counter() - started)})" if compared else ""
+        means = (accelerator.reduce(sums, reduction="mean") / steps_per_epoch).tolist()
+        speed = f" ({compared.compared(steps_per_epoch, time.perf_counter() - started)})" if compared else ""
         indices = sampling.batches(images, batch_size, args.seed, epoch, accelerator, passes)
-        rng = sampling.generator(args.seed, epoch, steps, accelerator.process_index, device=accelerator.device)
+        rng = sampling.generator(
+            args.seed, epoch, steps_per_epoch, accelerator.process_index, device=accelerator.device
+        )
         with accelerator.autocast():
             training.settle(training.inputs(index, rng) for index in indices)
-        batch_norm.share_buffers(training.best, accelerator)
+        batch_norm.share_buffers(training.eval_model, accelerator)
         measured = {**dict(zip(training.losses, means, strict=True)), **training.validate()}
         row = run_folder.log_row(epoch, started, training.optimizer, **measured)
         if args.minutes and epoch == 0:
             now = time.perf_counter()
             epochs = epochs_after_first(epochs, now - started, 60 * args.minutes - (now - called), accelerator)
             settings = {**settings, "recipe": {**settings["recipe"], "epochs": epochs}}
-            training.total_steps = epochs * steps
+            training.total_steps = epochs * steps_per_epoch
         if accelerator.is_main_process:
             shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in measured.items())
             tqdm.write(f"epoch {epoch + 1}: {shown}{speed}")
             if training.improves(row, log):
-                training.keep(args, settings, row)
+                training.save_best(args, settings, row)
         log.append(row)
         if accelerator.is_main_process:
-            run_folder.save_progress(args.out, settings, training.parts, log, training.measure)
+            run_folder.save_progress(args.out, settings, training.parts, log, training.metric)
     if accelerator.is_main_process:
-        run_folder.update_curves(args.out, log, training.measure)
+        run_folder.update_curves(args.out, log, training.metric)
     accelerator.end_training()
     return log
 
 
-def step_of(
-    training: Training, accelerator: Accelerator, seed: int, steps: int
-) -> Callable[[Tensor, int, int], Tensor]:
+def step_of(training: Training, seed: int, steps_per_epoch: int) -> Callable[[Tensor, int, int], Tensor]:
     """One step of `training`, as a function of the faces' index, the epoch, and the step in it.
 
     On one GPU it is captured, from the states that there are now: make another where these were replaced.
     """
-    device = accelerator.device
+    accelerator, device = training.accelerator, training.accelerator.device
     captured = None
     if device.type == "cuda" and accelerator.num_processes == 1 and training.can_be_captured:
         captured = CapturedStep(lambda index, rng: training.step(index, rng, 0), device)
@@ -176,7 +190,7 @@ def step_of(
         if captured:
             result = captured(index.to(device), key)
         else:
-            result = training.step(index, torch.Generator(device).manual_seed(key), epoch * steps + step)
+            result = training.step(index, torch.Generator(device).manual_seed(key), epoch * steps_per_epoch + step)
         training.after_step()
         return result
 
@@ -186,12 +200,13 @@ def step_of(
 class Roofline:
     """The speed of a training beside what its device could reach, see `train.shared.roofline`."""
 
-    def __init__(self, training: Training, accelerator: Accelerator, batch_size: int) -> None:
+    def __init__(self, training: Training) -> None:
+        accelerator, batch_size = training.accelerator, training.recipe.batch_size
         device, half = accelerator.device, accelerator.mixed_precision == "bf16"
         index = next(sampling.batches(batch_size, batch_size, 0, 0, accelerator))
         images = training.inputs(index.to(device), sampling.generator(0, device=device))
         self.images = len(images) * accelerator.num_processes
-        work = roofline.work_of(training.best, images, 2 if half else 4)
+        work = roofline.work_of(training.eval_model, images, 2 if half else 4)
         ceilings = roofline.ceilings_of(device, torch.bfloat16 if half else torch.float32)
         self.at_best = ceilings.images_per_second(work) * accelerator.num_processes
         tqdm.write(
@@ -205,17 +220,16 @@ class Roofline:
         return f"{speed:,.0f} images/s, {speed / self.at_best:.0%} of {self.at_best:,.0f} at best"
 
 
-def epochs_within(
-    training: Training, accelerator: Accelerator, args: argparse.Namespace, images: int, batch_size: int
-) -> int:
+def epochs_within(training: Training, args: argparse.Namespace) -> int:
     """How many epochs fit into `args.minutes`, at least one, by the time of the first steps and of a validation.
 
     `training` is afterwards as it was before.
     """
     started = time.perf_counter()
+    accelerator, images, batch_size = training.accelerator, len(training.faces), training.recipe.batch_size
     states = {name: copy.deepcopy(part.state_dict()) for name, part in training.parts.items()}
-    steps = args.passes * sampling.batches_per_epoch(images, batch_size)
-    run_step = step_of(training, accelerator, args.seed, steps)
+    steps_per_epoch = args.passes * sampling.batches_per_epoch(images, batch_size)
+    run_step = step_of(training, args.seed, steps_per_epoch)
     training.begin(0)
     seconds = []
     indices = sampling.batches(images, batch_size, args.seed, 0, accelerator)
@@ -228,7 +242,7 @@ def epochs_within(
     training.validate()
     finished = time.perf_counter()
     run_folder.set_states(training.parts, states)
-    per_epoch = steps * median(seconds[-TIMED:]) + finished - begun
+    per_epoch = steps_per_epoch * median(seconds[-TIMED:]) + finished - begun
     fitting = max(1, int((60 * args.minutes - (finished - started)) / per_epoch))
     # Every process has to come to the same.
     fitting = min(gather_object([fitting]))

@@ -25,11 +25,11 @@ def make_optimizer(name: str, model: nn.Module, learning_rate: float, **options:
     return OPTIMIZERS[name](parameters, fused=True, **options)
 
 
-def warm_up_then_cosine(step: int, warm_up: int, steps: int) -> float:
-    """Factor on the learning rate: linear from 0 to 1 in `warm_up` steps, then a half cosine to 0 at `steps`."""
+def warm_up_then_cosine(step: int, warm_up: int, total_steps: int) -> float:
+    """Factor on the learning rate: linear from 0 to 1 in `warm_up` steps, then a half cosine to 0 at `total_steps`."""
     if step < warm_up:
         return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, total_steps - warm_up))))
 
 
 class MovingAverage(AveragedModel):

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from accelerate import PartialState
 from accelerate.optimizer import AcceleratedOptimizer
@@ -20,14 +20,21 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
 CURVES_FILE = "curves.png"
 CURVES_AGE = 30.0
-"""Seconds: of a small network, an epoch takes less time than its curves."""
+"""Seconds after which curves are plotted anew: of a small network, an epoch takes less time than its curves."""
 MODEL_FOLDER = "model"
-MEASURES = {
-    "validation_psnr": "validation PSNR, dB",
-    "validation_accuracy": "validation accuracy",
-    "sigma_error": "mean absolute error of sigma",
+
+
+class Metric(NamedTuple):
+    """A figure of the log beside its losses: how its axis is called, and to how many digits the record has it."""
+
+    label: str
+    digits: int
+
+
+METRICS = {
+    "validation_psnr": Metric("validation PSNR, dB", 3),
+    "validation_accuracy": Metric("validation accuracy", 4),
 }
-"""What a log may hold beside losses, and how its axis is called."""
 
 
 def with_script(record: dict[str, Any]) -> dict[str, Any]:
@@ -129,13 +136,13 @@ def save_model(model: PretrainedModel, out: Path, settings: dict[str, Any], **sc
 
 
 def save_progress(
-    out: Path, settings: dict[str, Any], parts: dict[str, Any], log: list[dict[str, Any]], measure: str
+    out: Path, settings: dict[str, Any], parts: dict[str, Any], log: list[dict[str, Any]], metric: str
 ) -> None:
-    """Save what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `measure`."""
+    """Save what a run goes on from: the states of `parts`, the log, and its curves of the loss and of `metric`."""
     states = {name: part.state_dict() for name, part in parts.items()}
     save_checkpoint(out / CHECKPOINT_FILE, {**states, "settings": settings, "log": log})
     write_log(out, log)
-    update_curves(out, log, measure, CURVES_AGE)
+    update_curves(out, log, metric, CURVES_AGE)
 
 
 def write_log(out: Path, rows: list[dict[str, Any]]) -> None:
@@ -143,15 +150,15 @@ def write_log(out: Path, rows: list[dict[str, Any]]) -> None:
     (out / LOG_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def update_curves(out: Path, rows: list[dict[str, Any]], measure: str, age: float = 0.0) -> None:
+def update_curves(out: Path, rows: list[dict[str, Any]], metric: str, age: float = 0.0) -> None:
     """Plot the log anew, unless the curves there are older than it by at most `age` seconds."""
     log, curves = out / LOG_FILE, out / CURVES_FILE
     if not curves.exists() or (log.exists() and log.stat().st_mtime - curves.stat().st_mtime > age):
-        plot_curves(rows, curves, measure)
+        plot_curves(rows, curves, metric)
 
 
-def plot_curves(rows: list[dict[str, Any]], path: Path, measure: str) -> None:
-    """Loss of train and validation, and the `measure` of the log, one of `MEASURES`, against the epoch."""
+def plot_curves(rows: list[dict[str, Any]], path: Path, metric: str) -> None:
+    """Loss of train and validation, and the `metric` of the log, one of `METRICS`, against the epoch."""
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in rows]
@@ -165,6 +172,6 @@ def plot_curves(rows: list[dict[str, Any]], path: Path, measure: str) -> None:
     logarithmic = min(min(values) for values in losses.values()) > 0
     left.set(xlabel="epoch", ylabel="loss", yscale="log" if logarithmic else "linear")
     left.legend()
-    right.plot(epochs, [row[measure] for row in rows], marker=".", color="tab:green")
-    right.set(xlabel="epoch", ylabel=MEASURES[measure])
+    right.plot(epochs, [row[metric] for row in rows], marker=".", color="tab:green")
+    right.set(xlabel="epoch", ylabel=METRICS[metric].label)
     figure.savefig(path, dpi=100)

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -95,6 +95,8 @@ class SupervisedTraining(Training):
         compiled: whether its steps are compiled.
     """
 
+    faces: NoisyFaces
+
     def __init__(
         self,
         model: PretrainedModel,
@@ -104,12 +106,7 @@ class SupervisedTraining(Training):
         accelerator: Accelerator,
         compiled: bool,
     ) -> None:
-        self.model, self.faces, self.recipe, self.accelerator = model, faces, recipe, accelerator
-        self.average = None
-        if recipe.ema:
-            self.average = optimisation.MovingAverage(model, recipe.ema)
-        self.averaged = self.average is not None
-        self.best: Any = self.average.module if self.average else model
+        super().__init__(model, faces, recipe, accelerator)
         optimizer = optimisation.make_optimizer(recipe.optimizer, model, recipe.learning_rate)
         self.scheduler: LambdaLR | ReduceLROnPlateau
         if recipe.schedule == "cosine":
@@ -121,9 +118,7 @@ class SupervisedTraining(Training):
         self.objective, self.optimizer = accelerator.prepare(objective, optimizer)
         if compiled:
             self.objective.compile()
-        self.parts = {"model": model, "optimizer": self.optimizer, "scheduler": self.scheduler}
-        if self.average:
-            self.parts["averaged"] = self.average
+        self.parts |= {"model": model, "optimizer": self.optimizer, "scheduler": self.scheduler}
 
     def begin(self, epoch: int) -> None:
         self.objective.train()
@@ -147,7 +142,7 @@ class SupervisedTraining(Training):
         return self.faces.draw(index, rng)[0]
 
     def validate(self) -> dict[str, float]:
-        loss, psnr = validate(self.best, self.faces, LOSSES[self.recipe.loss], self.accelerator)
+        loss, psnr = validate(self.eval_model, self.faces, LOSSES[self.recipe.loss], self.accelerator)
         if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(loss)
         return {"validation_loss": loss, "validation_psnr": psnr}
@@ -200,11 +195,4 @@ def train_restorer(
     )
     of_model = objective(model, LOSSES[recipe.loss])
     training = SupervisedTraining(model, of_model, faces, recipe, accelerator, args.compile)
-    settings = {
-        **settings,
-        "recipe": asdict(recipe),
-        "seed": args.seed,
-        "network": model.config,
-        "data": splits["train"].record,
-    }
-    return train_epochs(training, accelerator, args, settings, len(faces))
+    return train_epochs(training, args, {**settings, "data": splits["train"].record})
