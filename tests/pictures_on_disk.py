@@ -1,9 +1,11 @@
 """What tests of picture files share: small pictures of any depth, and the refusal of a file."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer_denoise.pictures import PictureError, read_picture
 
@@ -26,6 +28,13 @@ def deep(name: str, colour: bool = False) -> np.ndarray:
     dtype, white = DEPTHS[name]
     pixels = DEEP if white == 65535 else DEEP / 65535
     return (np.stack([pixels, pixels[::-1], pixels[:, ::-1]], axis=-1) if colour else pixels).astype(dtype)
+
+
+def save(path: Path, picture: np.ndarray) -> Path:
+    """Write pixels as a picture file; where that is."""
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(picture).save(path)
+    return path
 
 
 def refusal(path) -> str:

@@ -15,6 +15,7 @@ import gradio as gr
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pictures_on_disk import save
 from PIL import Image
 from unvisited import unvisited_page
 
@@ -68,12 +69,6 @@ def restore(*paths: Path, clean: tuple[Path, ...] = (), white: float | None = No
             assert [list(row) for row in report] == [table["value"]["headers"]] * len(report)
             return Answer(last[many.job.status], contents, report, seen["value"])
     return Answer(last[many.job.status], {}, [], [])
-
-
-def save(path: Path, picture: np.ndarray) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    Image.fromarray(picture).save(path)
-    return path
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -368,13 +363,6 @@ def test_clean_ones_of_the_same_names_give_psnr_and_ssim(tmp_path, make_faces):
     assert rows["rest.csv, row 2"]["PSNR noisy"] == "" and "no clean one" in rows["rest.csv, row 2"]["remark"]
     assert "another size" in rows["1.png"]["remark"] and "no clean one" in rows["2.png"]["remark"]
     assert "no noisy one has its name" in rows["clean/other.png"]["remark"]
-
-
-def test_a_clean_gray_picture_is_compared_with_noise_in_colour(tmp_path):
-    gray = np.asarray(Image.fromarray(PHOTO).convert("L"))
-    noisy, clean = save(tmp_path / "a.png", PHOTO), save(tmp_path / "clean" / "a.png", gray)
-    (row,) = restore(noisy, clean=(clean,)).report
-    assert row["PSNR noisy"] == f"{psnr(PHOTO, np.repeat(gray[..., None], 3, axis=2)):.2f}"
 
 
 def test_a_table_may_have_a_longer_name_in_an_archive_than_on_a_disk(tmp_path, make_faces):
