@@ -6,6 +6,7 @@ Their parameters were tuned on the validation split by `python -m train.tune_cla
 import json
 import math
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -171,7 +172,29 @@ def available_filters() -> list[str]:
     return [name for name, each in FILTERS.items() if not each.package or find_spec(each.package)]
 
 
-class ClassicalFilter(Method):
+class ImageFilter(Method):
+    """A method that restores one image after the other, on one core."""
+
+    cpu_only = True
+
+    @property
+    def reach(self) -> None:
+        """Any distance: what it takes of the noise is of the whole picture."""
+        return None
+
+    @abstractmethod
+    def restore_image(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
+        """Restore float32 (H, W) in [0, 1]; the result need not be clipped."""
+
+    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
+        restored = np.empty_like(planes)
+        for index, image in enumerate(planes):
+            restored[index] = self.restore_image(image, noise)
+            on_progress((index + 1) / len(planes))
+        return restored
+
+
+class ClassicalFilter(ImageFilter):
     """A classical filter and its parameters.
 
     Where all of the noise is known, those that were tuned for it on the validation split: if there are impulses, a
@@ -184,29 +207,15 @@ class ClassicalFilter(Method):
             "impulse_threshold" puts a switching median before the filter.
     """
 
-    cpu_only = True
-
     def __init__(self, name: str, parameters: dict[str, Any] | None = None) -> None:
         self.name = name
         self._filter = FILTERS[name]
         self._parameters = parameters
 
-    @property
-    def reach(self) -> None:
-        """Any distance: the noise level is estimated from the whole picture."""
-        return None
-
     def tuned_for(self, task: str) -> "ClassicalFilter":
         return ClassicalFilter(self.name, tuned_parameters(self.name, task))
 
-    def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
-        restored = np.empty_like(planes)
-        for index, image in enumerate(planes):
-            restored[index] = self._restore(image, noise)
-            on_progress((index + 1) / len(planes))
-        return restored
-
-    def _restore(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
+    def restore_image(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
         sigma = noise.sigma
         if sigma is None:
             sigma = _estimate_sigma(image) if self._filter.takes_sigma else 0.0

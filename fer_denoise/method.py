@@ -55,6 +55,21 @@ class KnownNoise(NamedTuple):
         return self if self.sigma is None else self._replace(sigma=check_sigma(self.sigma))
 
 
+class FoundNoise(str):
+    """Noise of another kind than random noise and impulses, in words for a person.
+
+    Attributes:
+        kind: for programs, out of `fer_denoise.noise.KINDS`.
+    """
+
+    kind: str
+
+    def __new__(cls, words: str, kind: str = "") -> Self:
+        found = super().__new__(cls, words)
+        found.kind = kind
+        return found
+
+
 class _Numbers(NamedTuple):
     sigma: float
     amount: float
@@ -65,7 +80,7 @@ class NoiseLevel(_Numbers):
 
     `sigma` is the standard deviation of the random noise on [0, 1], `amount` the impulses as `salt_and_pepper_noise`
     counts them, which hits slightly fewer pixels. `others` tells of strong JPEG compression, of stripes, of noise that
-    neighbouring pixels share, and of few gray levels.
+    neighbouring pixels share, and of few gray levels; what an estimate gives are `FoundNoise`.
     """
 
     others: tuple[str, ...]
@@ -155,6 +170,11 @@ class Method(ABC):
     def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
         """Restore float32 (N, H, W) in [0, 1]; the result has that shape and need not be clipped."""
 
+    def restore_pixels(self, pixels: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
+        """As `restore_planes`, for float32 (N, C, H, W): each channel by itself."""
+        planes = pixels.reshape(-1, *pixels.shape[-2:])
+        return self.restore_planes(planes, noise, on_progress).reshape(pixels.shape)
+
     def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
         """As `attention`, for float32 (H, W) in [0, 1]."""
         raise cannot(self.name, "show where it looks")
@@ -204,11 +224,14 @@ class Method(ABC):
         """
         batch = _checked(images)
         noise = KnownNoise() if noise is None else noise.checked()
-        if missing := [level for level in self.needs if getattr(noise, level) is None]:
+        if missing := self.lacking(noise):
             raise ValueError(f"{self.name} has to be given {' and '.join(missing)} of the noise, on [0, 1]")
-        planes = batch.pixels.reshape(-1, *batch.pixels.shape[-2:])
-        restored = self.restore_planes(planes, noise, on_progress or (lambda done: None))
-        return batch.like_input(np.clip(restored, 0, 1).reshape(batch.pixels.shape))
+        restored = self.restore_pixels(batch.pixels, noise, on_progress or (lambda done: None))
+        return batch.like_input(np.clip(restored, 0, 1))
+
+    def lacking(self, noise: KnownNoise) -> list[str]:
+        """The levels that the method needs and that are not known."""
+        return [level for level in self.needs if getattr(noise, level) is None]
 
     def __call__(
         self, noisy: Images, sigma: float | None = None, on_progress: ProgressCallback | None = None

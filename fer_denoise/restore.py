@@ -167,6 +167,9 @@ class Restorer(Method):
     def restore_planes(self, planes: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
         return self.method.restore_planes(planes, noise, on_progress)
 
+    def restore_pixels(self, pixels: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
+        return self.method.restore_pixels(pixels, noise, on_progress)
+
     def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
         return self.method.attention_of(plane)
 

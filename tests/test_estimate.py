@@ -4,13 +4,14 @@ import pytest
 
 from fer_denoise.noise import Composition, GaussianNoise, ImpulseNoise, SaltAndPepperNoise
 from train.measures import estimate, world
+from train.measures.world import MeasuredKind
 
 
 def test_the_estimate_is_held_against_the_truth(run_benchmark, tmp_path, monkeypatch):
     kinds = {
-        "Gaussian": {"sigma 0.1": GaussianNoise(0.1)},
-        "salt-and-pepper": {"10%": SaltAndPepperNoise(0.1)},
-        "Gaussian and random impulses": {"both": Composition((GaussianNoise(0.06), ImpulseNoise(0.1)))},
+        "Gaussian": MeasuredKind({"sigma 0.1": GaussianNoise(0.1)}),
+        "impulses": MeasuredKind({"10%": SaltAndPepperNoise(0.1)}, "all"),
+        "both": MeasuredKind({"both": Composition((GaussianNoise(0.06), ImpulseNoise(0.1)))}, "some"),
     }
     monkeypatch.setattr(world, "KINDS", kinds)
     run_benchmark("--estimate")

@@ -14,7 +14,8 @@ from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE
 from train.measures import recognition, world
-from train.measures.recognition import Answers, Cell, describe, markdown_tables, summary
+from train.measures.cells import Cell
+from train.measures.recognition import Predictions, describe, markdown_tables, summary
 
 
 @pytest.mark.slow
@@ -24,18 +25,18 @@ def test_every_method_is_judged_on_the_same_noise(make_faces):
     restorers = {name: Restorer.from_pretrained(name) for name in ("median", "attention-unet-low", "universal")}
     test = Faces(make_faces(12), np.arange(12) % 7, "")
     votes = crowd_of(test.labels)
-    on_clean = {name: Answers.of(each, test.images, True) for name, each in classifiers.items()}
-    cells = [*(Cell((sigma, 0)) for sigma in (0, 0.02, 0.1)), Cell(None, ("Poisson", "100 photons"))]
+    on_clean = {name: Predictions.of(each, test.images, True) for name, each in classifiers.items()}
+    names = ["sigma 0, impulses 0%", "sigma 0.02, impulses 0%", "sigma 0.1, impulses 0%", "Poisson: 100 photons"]
+    cells = [cell for cell in recognition.cells(test.images, seed=3) if cell.name in names]
     with ThreadPoolExecutor(2) as pool:
         rows = [
             row
             for cell in cells
-            for row in recognition.measure_cell(cell, test, votes, restorers, classifiers, on_clean, 3, pool)
+            for row in recognition.measure_cell(cell, test, votes, restorers, classifiers, on_clean, pool)
         ]
     seen = [(row["noise"], row["method"], row["classifier"]) for row in rows]
     noisy, after = [(NOISY, EMOTION), (NOISY, EMOTION_IN_NOISE)], [("median", EMOTION), ("universal", EMOTION)]
     specialist = [("median", EMOTION), ("attention-unet-low", EMOTION), ("universal", EMOTION)]
-    names = ["sigma 0, impulses 0%", "sigma 0.02, impulses 0%", "sigma 0.1, impulses 0%", "Poisson: 100 photons"]
     expected = dict(zip(names, (noisy + after, noisy + specialist, noisy + after, noisy + after), strict=True))
     assert seen == [(noise, *each) for noise, methods in expected.items() for each in methods]
     assert rows[0]["agreement"] == 1 and rows[0]["kl_divergence"] == pytest.approx(0, abs=1e-6)
@@ -64,22 +65,27 @@ def test_every_method_is_judged_on_the_same_noise(make_faces):
     assert "crowd" not in markdown_tables({"rows": rows, "classifiers": described})
 
 
-def test_the_kinds_of_noise_are_those_of_the_world():
-    assert all(level in world.KINDS[kind] for kind, level in recognition.KINDS)
-    assert len({cell.name for cell in recognition.cells()}) == len(recognition.LEVELS) + len(recognition.KINDS)
+def test_tasks_stand_among_the_levels_and_kinds_come_after_them(make_faces):
+    pairs = recognition.levels()
+    assert pairs[0] == (0, 0) and {(0.02, 0), (0.06, 0), (0, 0.1)} < set(pairs) and len(set(pairs)) == len(pairs)
+    assert [bool(amount) for _, amount in pairs] == sorted(bool(amount) for _, amount in pairs)
+    cells = list(recognition.cells(make_faces(2), seed=0))
+    kinds = [title for title, kind in world.KINDS.items() if kind.of_recognition in kind.settings]
+    assert [cell.name.partition(":")[0] for cell in cells[len(pairs) :]] == kinds and len(kinds) == 12
+    assert len({cell.name for cell in cells}) == len(cells)
 
 
 @pytest.mark.slow
 def test_emotions_are_recognised_before_and_after(run_benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(recognition, "LEVELS", ((0, 0), (0.3, 0)))
-    monkeypatch.setattr(recognition, "KINDS", (("gray levels", "8"),))
+    monkeypatch.setattr(recognition, "levels", lambda: [(0, 0), (0.3, 0)])
+    monkeypatch.setattr(world, "KINDS", {"gray levels": world.KINDS["gray levels"]})
     names = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
     votes = ["Usage,Image name," + ",".join(names), *["PrivateTest,a.png,0,0,0,0,9,1,0,0,0,0"] * IMAGES]
     (tmp_path / "votes.csv").write_text("\n".join(votes))
     chosen = ("--emotion", "--models", "universal", "median", "--votes", str(tmp_path / "votes.csv"))
 
-    def interrupt(cell: recognition.Cell, *args) -> list:
-        if not cell.level:
+    def interrupt(cell: Cell, *args) -> list:
+        if cell.known.amount is None:
             raise KeyboardInterrupt
         return measure_cell(cell, *args)
 
@@ -89,8 +95,8 @@ def test_emotions_are_recognised_before_and_after(run_benchmark, tmp_path, monke
         with pytest.raises(KeyboardInterrupt):
             run_benchmark(*chosen)
 
-    def measured_already(cell: recognition.Cell, *args) -> list:
-        assert not cell.level
+    def measured_already(cell: Cell, *args) -> list:
+        assert cell.known.amount is None
         return measure_cell(cell, *args)
 
     with monkeypatch.context() as patch:

@@ -1,12 +1,12 @@
 import pytest
 
-from train.measures import recognition
+from train.measures import recognition, world
 
 
 @pytest.mark.slow
 def test_a_part_of_what_was_measured_does_not_take_its_place(run_benchmark, tmp_path, monkeypatch):
-    monkeypatch.setattr(recognition, "LEVELS", ((0, 0),))
-    monkeypatch.setattr(recognition, "KINDS", ())
+    monkeypatch.setattr(recognition, "levels", lambda: [(0, 0)])
+    monkeypatch.setattr(world, "KINDS", {})
     run_benchmark("--emotion", "--models", "median", "switching-median")
     file = tmp_path / "results" / recognition.FILE
     whole = file.read_bytes()

@@ -16,6 +16,7 @@ from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import AttentionUNet, RestorationNetwork, UniversalRestorer
 from fer_denoise.models.noise_estimator import LEVELS
 from fer_denoise.noise import (
+    KINDS,
     TASKS,
     CorrelatedNoise,
     GaussianNoise,
@@ -436,18 +437,20 @@ def test_the_map_of_the_noise_shows_where_it_is(samples):
 
 
 @pytest.mark.parametrize(
-    ("noise", "words"),
+    ("noise", "kind", "words"),
     [
-        (JpegCompression(10), "JPEG of quality"),
-        (StripeNoise(0.1), "stripes of sigma about 0."),
-        (CorrelatedNoise(0.1, 1.5), "neighbouring pixels"),
-        (Quantization(8), "gray levels"),
+        (JpegCompression(10), "jpeg", "JPEG of quality"),
+        (StripeNoise(0.1), "stripe", "stripes of sigma about 0."),
+        (CorrelatedNoise(0.1, 1.5), "correlated", "neighbouring pixels"),
+        (Quantization(8), "quantization", "gray levels"),
     ],
 )
-def test_the_noise_level_says_where_the_noise_is_of_another_kind(samples, noise, words):
+def test_the_noise_level_says_where_the_noise_is_of_another_kind(samples, noise, kind, words):
     restorer = Restorer.from_pretrained("universal")
     others = [restorer.noise_level(picture).others for picture in noise(samples, seed=0)]
     assert np.mean([any(words in each for each in said) for said in others]) > 0.7
+    assert type(noise) is KINDS[kind]
+    assert all((each.kind == kind) == (words in each) for said in others for each in said)
     clean = [restorer.noise_level(picture).others for picture in [*samples, *GaussianNoise(0.06)(samples, seed=0)]]
     assert np.mean([len(others) for others in clean]) < 0.2
     sigma, amount = restorer.noise_level(samples[0])

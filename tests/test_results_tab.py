@@ -7,6 +7,7 @@ from fer_denoise.demo import results_tab, results_tables
 from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN
 from fer_denoise.origin import ORIGIN_REPORTED
 from fer_denoise.zoo import MODELS
+from train.measures import world
 
 
 @pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
@@ -40,3 +41,7 @@ def test_results_open_with_three_sentences_and_two_charts():
         # In the colours of the theme, and nothing that the browser has to ask for.
         assert "#" not in chart and "http" not in chart and "aria-label='" in chart
         ElementTree.fromstring(chart)
+
+
+def test_the_kinds_that_the_second_chart_shows_are_measured(make_faces):
+    assert results_tab.REAL_KINDS.keys() < {cell.name for cell in world.cells(make_faces(1), seed=0)}

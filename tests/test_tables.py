@@ -42,12 +42,12 @@ def test_the_large_version_stands_beside_the_small_one_and_is_no_rival_of_it():
     assert "| noisy | `universal` | `universal-large` |" in world.markdown_table(of_world)
     assert "| 30.00 | **31.00** |" in world.markdown_table(of_world)
 
-    levels = [level_name(*levels) for levels in noise_grid.cells()]
+    cell_names = [level_name(*levels) for levels in noise_grid.levels()]
     of_grid = {
         "data": {"images": 1},
         "sigmas": noise_grid.SIGMAS,
         "amounts": noise_grid.AMOUNTS,
-        "methods": {name: {"cells": dict.fromkeys(levels, value)} for name, value in values.items()},
+        "methods": {name: {"cells": dict.fromkeys(cell_names, value)} for name, value in values.items()},
     }
     shown = noise_grid.tables(of_grid)
     assert "30.00 (+5.00)" in shown["surface"] and "31.00 (+1.00)" in shown["surface-large"]

@@ -64,7 +64,7 @@ def test_a_file_that_is_not_the_witness_is_not_opened(tmp_path, file, monkeypatc
 
 @pytest.mark.slow
 def test_noisy_and_restored_faces_are_shown_to_it(tmp_path, file, make_faces, monkeypatch):
-    monkeypatch.setattr(witness, "LEVELS", ((0, 0), (0.1, 0)))
+    monkeypatch.setattr(witness, "levels", lambda: [(0, 0), (0.1, 0)])
     test = Faces(make_faces(14), LABELS, "")
     monkeypatch.setattr(Request, "faces", lambda self, split="test", most=None: test)
     request = Request(["universal"], tmp_path, "", None, 3, place=file)

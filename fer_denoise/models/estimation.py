@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fer_denoise.method import KnownNoise, NetworkOptions, NoiseLevel, NoiseMap
+from fer_denoise.method import FoundNoise, KnownNoise, NetworkOptions, NoiseLevel, NoiseMap
 from fer_denoise.models.noise_estimator import CELL, LEVELS, extremes
 from fer_denoise.models.restoration import NetworkMethod, RestorationNetwork
 
@@ -24,19 +24,21 @@ class OtherNoise(NamedTuple):
     """Noise of another kind than random noise and impulses.
 
     Attributes:
+        kind: as `FoundNoise` says it.
         least: its estimated level from which on it is told.
         words: what is told of it at a level.
     """
 
+    kind: str
     least: float
     words: Callable[[float], str]
 
 
 OTHERS = {
-    "width": OtherNoise(0.7, lambda level: "noise that neighbouring pixels share"),
-    "stripes": OtherNoise(0.012, lambda level: f"stripes of sigma about {level:.2f}"),
-    "jpeg": OtherNoise(0.3, lambda level: f"JPEG of quality about {100 * (1 - level):.0f}"),
-    "quantization": OtherNoise(0.15, lambda level: f"about {2 ** (8 * (1 - level)):.0f} gray levels"),
+    "width": OtherNoise("correlated", 0.7, lambda level: "noise that neighbouring pixels share"),
+    "stripes": OtherNoise("stripe", 0.012, lambda level: f"stripes of sigma about {level:.2f}"),
+    "jpeg": OtherNoise("jpeg", 0.3, lambda level: f"JPEG of quality about {100 * (1 - level):.0f}"),
+    "quantization": OtherNoise("quantization", 0.15, lambda level: f"about {2 ** (8 * (1 - level)):.0f} gray levels"),
 }
 """The other noise by the names of `LEVELS`, chosen on validation faces so that few are said to have what they have not;
 `python -m train.benchmark --estimate` counts how many of those that have it are found."""
@@ -149,7 +151,9 @@ def _planes(pixels: np.ndarray) -> Tensor:
 def _noise_level(levels: Tensor) -> NoiseLevel:
     """What a person is told of the network's levels (len(LEVELS),)."""
     named = dict(zip(LEVELS, levels.tolist(), strict=True))
-    others = tuple(other.words(named[name]) for name, other in OTHERS.items() if named[name] > other.least)
+    others = tuple(
+        FoundNoise(other.words(named[name]), other.kind) for name, other in OTHERS.items() if named[name] > other.least
+    )
     return NoiseLevel(named["sigma"], named["amount"], others)
 
 

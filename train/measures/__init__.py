@@ -10,7 +10,8 @@ A measurement is a module with this face:
 - `measure(request)`: measures what a `train.measures.request.Request` asks for, keeps it in `FILE`, and returns it;
 - `tables(results)`: Markdown of the results, each by the name of its marks on a page of `train.reporting.report.PAGES`.
 
-What is a figure for each method in each of many cells is kept by `train.reporting.results.Scores`, so that an
-interrupted run goes on. What is whole in itself, such as rows in which methods are compared face by face or take turns,
-is kept by `save`, once `load_previous` and `Request.lose_nothing` have found that nothing is lost by that.
+What is a figure for each method in each of many cells is measured by `train.measures.cells.measure_cells` and kept by
+`train.reporting.results.Scores`, so that an interrupted run goes on. What is whole in itself, such as rows in which
+methods are compared face by face or take turns, is kept by `save`, once `load_previous` and `Request.lose_nothing` have
+found that nothing is lost by that.
 """

@@ -24,11 +24,8 @@ HELP = "what `universal` says of the noise of each kind, on 100 faces"
 WITH_PEERS = False
 PLACE: str | None = None
 IMAGES = 100
-IMPULSES = ("salt-and-pepper", "impulses near black and white", "random impulses", "dead lines")
-"""Kinds that are impulses alone: what they change is lost, and nothing else is."""
-MIXED = ("Gaussian and random impulses", "salt-and-pepper, then JPEG")
-NAMED = {"JPEG": "JPEG", "stripes": "stripes", "correlation": "neighbouring", "gray levels": "gray levels"}
-"""What else is named, by a word of it in `NoiseLevel.others`."""
+NAMED = {"jpeg": "JPEG", "stripe": "stripes", "correlated": "correlation", "quantization": "gray levels"}
+"""What else is named, by the kind that `NoiseLevel.others` gives it, and what results call it."""
 LOST = 0.5
 """Probability from which a pixel counts as said to be lost."""
 
@@ -45,33 +42,35 @@ def measure(request: Request) -> dict[str, Any]:
     file, conditions = request.out / FILE, request.conditions(clean)
     load_previous(file, conditions)
     rows = []
-    for kind, levels in tqdm(world.KINDS.items(), "kinds"):
-        for level, noise in levels.items():
+    for title, kind in tqdm(world.KINDS.items(), "kinds"):
+        for setting, noise in kind.settings.items():
             noisy = noise(clean, seed=request.seed)
-            rows.append({"kind": kind, "level": level, **describe(request.restorers[UNIVERSAL], kind, noisy, clean)})
+            row = describe(request.restorers[UNIVERSAL], noisy, clean, kind.lost)
+            rows.append({"kind": title, "level": setting, **row})
     results = {**conditions, **weights_of(UNIVERSAL), "rows": rows}
     save(file, results)
     return results
 
 
-def describe(restorer: Restorer, kind: str, noisy: np.ndarray, clean: np.ndarray) -> dict[str, Any]:
+def describe(restorer: Restorer, noisy: np.ndarray, clean: np.ndarray, lost_pixels: world.Lost) -> dict[str, Any]:
     """What `restorer` says of images (N, H, W), `noisy` float in [0, 1], `clean` uint8; means over them."""
-    levels = [restorer.noise_level(image) for image in noisy]
-    sigma, amount = np.array([tuple(level) for level in levels]).T
+    estimates = [restorer.noise_level(image) for image in noisy]
+    sigma, amount = np.array([tuple(estimate) for estimate in estimates]).T
+    found = [{other.kind for other in estimate.others} for estimate in estimates]
     row: dict[str, Any] = {
         "sigma": round(float(sigma.mean()), 4),
         "amount": round(float(amount.mean()), 4),
         "named": {
             name: fraction
-            for name, begins in NAMED.items()
-            if (fraction := round(float(np.mean([begins in "".join(level.others) for level in levels])), 3))
+            for kind, name in NAMED.items()
+            if (fraction := round(float(np.mean([kind in kinds for kinds in found])), 3))
         },
     }
-    if kind in MIXED:
+    if lost_pixels == "some":
         return row
     residual = noisy - to_float(clean)
-    lost = (residual != 0) if kind in IMPULSES else np.zeros(noisy.shape, bool)
-    true_sigma = np.zeros(len(noisy)) if kind in IMPULSES else np.sqrt(np.square(residual).mean(axis=(1, 2)))
+    lost = (residual != 0) if lost_pixels == "all" else np.zeros(noisy.shape, bool)
+    true_sigma = np.zeros(len(noisy)) if lost_pixels == "all" else np.sqrt(np.square(residual).mean(axis=(1, 2)))
     said = np.stack([_noise_map(restorer, image) for image in noisy]) > LOST
     row |= {
         "true_sigma": round(float(true_sigma.mean()), 4),
@@ -95,7 +94,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         "intact, called lost": ("accused", ".2%"),
     }
     rows = [
-        [row["kind"], row["level"], *(_shown(row, *cell) for cell in columns.values()), _shown_names(row["named"])]
+        [row["kind"], row["level"], *(_shown(row, *column) for column in columns.values()), _shown_names(row["named"])]
         for row in results["rows"]
     ]
     return {"estimate": markdown.table(("noise", "level", *columns, "also named"), rows, left=(0, 1, len(columns) + 2))}

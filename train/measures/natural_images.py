@@ -10,20 +10,21 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from tqdm import tqdm
 
 from fer_denoise import list_models
-from fer_denoise.classical import bm3d
+from fer_denoise.classical import ImageFilter, bm3d
 from fer_denoise.evaluate import NOISY, restore
-from fer_denoise.method import KnownNoise, Method
+from fer_denoise.method import KnownNoise, Method, ProgressCallback
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, jpeg_compression
+from train.measures.cells import Cell, NoisyInput, made_of, measure_cells
 from train.measures.request import Request
 from train.reporting.report import by_method
-from train.reporting.results import Scores, weights_of
+from train.reporting.results import Scores
 from train.shared.picture_sets import SetNotFoundError, find_set, read_set, record_of
 
 FILE = "pictures.json"
@@ -32,7 +33,6 @@ WITH_PEERS = True
 PLACE: str | None = "FOLDER"
 methods = list_models
 
-BM3D = "bm3d"
 SIGMAS = (15, 25, 50)
 """Noise levels, of 255."""
 QUALITIES = (10, 20, 30, 40)
@@ -51,22 +51,6 @@ SETS = {
     "Classic5": PictureSet(saved=True),
     "Kodak24": PictureSet(colour=True),
 }
-
-
-class Cell(NamedTuple):
-    """A set at one level.
-
-    Attributes:
-        name: what it is called in the results.
-        clean: uint8 (H, W) or (H, W, 3).
-        noisy: float32 in [0, 1], of the same shapes.
-        sigma: of the Gaussian noise, on [0, 1]; None for JPEG.
-    """
-
-    name: str
-    clean: list[np.ndarray]
-    noisy: list[np.ndarray]
-    sigma: float | None
 
 
 def load_sets(folder: Path) -> dict[str, list[np.ndarray]]:
@@ -90,65 +74,75 @@ def cells(sets: dict[str, list[np.ndarray]], seed: int) -> Iterator[Cell]:
     for name, clean in sets.items():
         if SETS[name].saved:
             for quality in QUALITIES:
-                saved = [jpeg_compression(each, quality, seed=seed) for each in clean]
-                yield Cell(f"{name}, JPEG {quality}", clean, saved, None)
+                yield Cell(f"{name}, JPEG {quality}", clean, partial(_saved, clean, quality, seed))
         else:
             for sigma in SIGMAS:
-                noisy = [with_noise(each, sigma / 255, seed, index) for index, each in enumerate(clean)]
-                yield Cell(f"{name}, sigma {sigma}", clean, noisy, sigma / 255)
+                noisy = partial(_with_noise, clean, sigma / 255, seed)
+                yield Cell(f"{name}, sigma {sigma}", clean, noisy, KnownNoise(sigma / 255))
+
+
+def _saved(clean: list[np.ndarray], quality: int, seed: int) -> list[np.ndarray]:
+    return [jpeg_compression(picture, quality, seed=seed) for picture in clean]
+
+
+def _with_noise(clean: list[np.ndarray], sigma: float, seed: int) -> list[np.ndarray]:
+    return [with_noise(picture, sigma, seed, index) for index, picture in enumerate(clean)]
+
+
+class ColourBM3D(ImageFilter):
+    """BM3D, or on colour its form that takes all channels together.
+
+    Dabov et al. 2007, "Color image denoising via sparse 3D collaborative filtering with grouping constraint in
+    luminance-chrominance space", https://doi.org/10.1109/ICIP.2007.4378954
+    """
+
+    name = "bm3d"
+    needs = ("sigma",)
+    record = MappingProxyType({"told": "sigma"})
+
+    def restore_image(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
+        return bm3d(image, cast(float, noise.sigma), strength=1)
+
+    def restore_pixels(self, pixels: np.ndarray, noise: KnownNoise, on_progress: ProgressCallback) -> np.ndarray:
+        if pixels.shape[1] == 1:
+            return super().restore_pixels(pixels, noise, on_progress)
+        from bm3d import bm3d_rgb
+
+        restored = [bm3d_rgb(np.moveaxis(each, 0, -1), max(cast(float, noise.sigma), 1e-4)) for each in pixels]
+        on_progress(1)
+        return np.moveaxis(np.stack(restored), -1, 1)
+
+
+def methods_of(request: Request) -> dict[str, Method]:
+    """The methods that are made for any level of noise, and the noisy input, by name."""
+    request.say_what_is_not_installed()
+    of_bm3d = [ColourBM3D()] if ColourBM3D.name in request.models else []
+    every = [NoisyInput(), *request.blind_networks.values(), *of_bm3d, *request.peers.values()]
+    return {method.name: method for method in every}
 
 
 def measure(request: Request) -> dict[str, Any]:
     """Mean PSNR of every method made for any level, on each set that the place holds."""
     sets = load_sets(cast(Path, request.place))
     conditions = {"data": {name: record_of(pictures) for name, pictures in sets.items()}, "seed": request.seed}
-    return measure_cells(sets, request, conditions)
+    methods = methods_of(request)
+    records = {name: made_of(method) for name, method in methods.items()}
+    scores = Scores(request.out / FILE, conditions, records, request.anew)
+    with ProcessPoolExecutor(request.workers) as pool:
+
+        def measure_method(name: str, noisy: list[np.ndarray], cell: Cell) -> float:
+            of_each: Any = pool.map if methods[name].cpu_only else map
+            restored = of_each(partial(restore, methods[name], noise=cell.known), noisy)
+            return round(mean_psnr(np.array(list(map(psnr, restored, cell.clean)))), 4)
+
+        def without(cell: Cell) -> list[str]:
+            return [name for name, method in methods.items() if method.lacking(cell.known)]
+
+        return measure_cells(cells(sets, request.seed), scores, measure_method, without)
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"pictures": markdown_table(results)}
-
-
-def measure_cells(sets: dict[str, list[np.ndarray]], request: Request, conditions: dict[str, Any]) -> dict[str, Any]:
-    """Mean PSNR of all methods and of the noisy input in each cell; written to `FILE`, beside what it holds already.
-
-    Args:
-        sets: by name, out of `SETS`.
-        conditions: what the figures depend on besides the methods: "seed" is that of the noise.
-    """
-    networks, peers, with_bm3d = request.blind_networks, request.peers, request.has_bm3d()
-    methods: dict[str, Method] = {**networks, **peers}
-    records: dict[str, dict[str, Any]] = {NOISY: {}, **{name: weights_of(name) for name in networks}}
-    if with_bm3d:
-        records[BM3D] = {"told": "sigma"}
-    records |= {name: peer.record for name, peer in peers.items()}
-    told_sigma = [name for name, made_of in records.items() if made_of.get("told") == "sigma"]
-    scores = Scores(request.out / FILE, conditions, records, request.anew)
-    with ProcessPoolExecutor(request.workers) as pool:
-        for cell in tqdm(cells(sets, conditions["seed"]), "cells"):
-            for name in scores.missing(cell.name, told_sigma if cell.sigma is None else ()):
-                if name == NOISY:
-                    restored = cell.noisy
-                elif name == BM3D:
-                    restored = list(pool.map(partial(restore_with_bm3d, sigma=cell.sigma or 0.0), cell.noisy))
-                else:
-                    known = KnownNoise(cell.sigma)
-                    restored = [restore(methods[name], picture, known) for picture in cell.noisy]
-                scores.put(name, cell.name, round(mean_psnr(np.array(list(map(psnr, restored, cell.clean)))), 4))
-    return scores.results
-
-
-def restore_with_bm3d(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """What BM3D, told sigma, makes of float (H, W), or its form for colour of (H, W, 3), in [0, 1].
-
-    Dabov et al. 2007, "Color image denoising via sparse 3D collaborative filtering with grouping constraint in
-    luminance-chrominance space", https://doi.org/10.1109/ICIP.2007.4378954
-    """
-    if picture.ndim == 2:
-        return np.clip(bm3d(picture, sigma, strength=1), 0, 1)
-    from bm3d import bm3d_rgb
-
-    return np.clip(bm3d_rgb(picture, max(sigma, 1e-4)), 0, 1)
 
 
 def markdown_table(results: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ an interrupted run goes on. A filter whose parameters have changed at one level 
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +33,11 @@ from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import UNIVERSAL, UNIVERSAL_LARGE
-from train.measures.peers import Peer
+from train.measures.cells import Cell, NoisyInput, made_of, measure_cells
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.report import by_method
-from train.reporting.results import Scores, save, weights_of
+from train.reporting.results import Scores, save
 
 SIGMAS = (0, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3)
 AMOUNTS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -49,16 +51,34 @@ IMAGES = 500
 ESTIMATED = 100
 
 
-def cells() -> Iterator[tuple[float, float]]:
+def levels() -> list[tuple[float, float]]:
     """All pairs of sigma and amount."""
-    return ((sigma, amount) for sigma in SIGMAS for amount in AMOUNTS)
+    return list(product(SIGMAS, AMOUNTS))
+
+
+def cells(clean: np.ndarray, seed: int) -> Iterator[Cell]:
+    """Each pair of levels on images, uint8 (N, H, W)."""
+    for sigma, amount in levels():
+        noisy = partial(mixed_noise, clean, sigma, amount, seed=seed)
+        yield Cell(level_name(sigma, amount), clean, noisy, KnownNoise(sigma, amount))
 
 
 def measure(request: Request) -> dict[str, Any]:
     """Mean PSNR of every method in each cell, and the errors of the estimated noise level."""
     clean = request.faces(most=IMAGES).images
-    file, conditions = request.out / FILE, request.conditions(clean)
-    results = measure_grid(clean, request.restorers, request.peers, file, conditions, request.workers)
+    file = request.out / FILE
+    conditions = {**request.conditions(clean), "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
+    methods: dict[str, Method] = {NOISY: NoisyInput(), **request.restorers, **request.peers}
+    scores = Scores(file, conditions, {name: _made_of(method) for name, method in methods.items()})
+    with ProcessPoolExecutor(request.workers) as pool:
+
+        def measure_method(name: str, noisy: np.ndarray, cell: Cell) -> float:
+            restored = restore(methods[name], noisy, cell.known, pool)
+            return round(mean_psnr(psnr(restored, clean)), 4)
+
+        results = measure_cells(
+            cells(clean, request.seed), scores, measure_method, lambda cell: request.peers if cell.known.amount else ()
+        )
     if UNIVERSAL in request.restorers:
         results["noise_level"] = measure_noise_level(clean, request.restorers[UNIVERSAL], request.seed)
         save(file, results, indent=None)
@@ -80,56 +100,21 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
     return shown
 
 
-def measure_grid(
-    clean: np.ndarray,
-    restorers: dict[str, Restorer],
-    peers: dict[str, Peer],
-    file: Path,
-    conditions: dict[str, Any],
-    workers: int | None,
-) -> dict[str, Any]:
-    """Mean PSNR of all methods and of the noisy input in each cell; written to `file`, beside what it holds already.
-
-    Args:
-        clean: uint8 (N, H, W).
-        peers: measured where there are no impulses.
-        conditions: what the figures depend on besides the methods: "seed" is that of the noise.
-    """
-    conditions = {**conditions, "sigmas": list(SIGMAS), "amounts": list(AMOUNTS)}
-    methods: dict[str, Method] = {**restorers, **peers}
-    records: dict[str, dict[str, Any]] = {NOISY: {}}
-    records |= {name: made_of(name, restorer) for name, restorer in restorers.items()}
-    records |= {name: peer.record for name, peer in peers.items()}
-    scores = Scores(file, conditions, records)
-    with ProcessPoolExecutor(workers) as pool:
-        for sigma, amount in tqdm(list(cells()), "cells"):
-            cell = level_name(sigma, amount)
-            todo = scores.missing(cell, peers if amount else ())
-            if not todo:
-                continue
-            noisy = mixed_noise(clean, sigma, amount, seed=conditions["seed"])
-            noise = KnownNoise(sigma, amount)
-            for name in todo:
-                restored = noisy if name == NOISY else restore(methods[name], noisy, noise, pool)
-                scores.put(name, cell, round(mean_psnr(psnr(restored, clean)), 4))
-    return scores.results
-
-
-def made_of(name: str, restorer: Restorer) -> dict[str, Any]:
-    """What decides how a method of this package restores: weights, or parameters by the name of the cell."""
-    if restorer.blind:
-        return weights_of(name)
-    return {"parameters": {level_name(*levels): level_parameters(name, *levels) for levels in cells()}}
+def _made_of(method: Method) -> dict[str, Any]:
+    """What decides how a method restores: of a filter, its parameters by the name of the cell."""
+    if method.name in FILTERS:
+        return {"parameters": {level_name(*each): level_parameters(method.name, *each) for each in levels()}}
+    return made_of(method)
 
 
 def measure_noise_level(clean: np.ndarray, restorer: Restorer, seed: int) -> dict[str, list[list[float]]]:
     """Mean absolute error of the estimated sigma and amount in each cell; of at most `ESTIMATED` faces."""
     clean = clean[:ESTIMATED]
     errors = np.zeros((2, len(SIGMAS), len(AMOUNTS)))
-    for sigma, amount in tqdm(list(cells()), "noise level"):
+    for sigma, amount in tqdm(levels(), "noise level"):
         noisy = mixed_noise(clean, sigma, amount, seed=seed)
-        levels = np.array([restorer.noise_level(image) for image in noisy])
-        errors[:, SIGMAS.index(sigma), AMOUNTS.index(amount)] = np.abs(levels - (sigma, amount)).mean(axis=0)
+        estimates = np.array([restorer.noise_level(image) for image in noisy])
+        errors[:, SIGMAS.index(sigma), AMOUNTS.index(amount)] = np.abs(estimates - (sigma, amount)).mean(axis=0)
     return {name: error.round(4).tolist() for name, error in zip(("sigma", "amount"), errors, strict=True)}
 
 
@@ -163,16 +148,16 @@ def large_table(results: dict[str, Any]) -> str:
 
 def peers_table(results: dict[str, Any], name: str) -> str:
     """PSNR at each sigma without impulses: the noisy input, the best filter, the published networks, and `name`."""
-    levels: dict[tuple[str, ...], str] = {(f"{sigma:g}",): level_name(sigma, 0) for sigma in SIGMAS}
+    cell_names: dict[tuple[str, ...], str] = {(f"{sigma:g}",): level_name(sigma, 0) for sigma in SIGMAS}
     methods = results["methods"]
     shown = {method: {"cells": methods[method]["cells"]} for method in (NOISY, name)}
     if filters := [methods[method]["cells"] for method in methods if method in FILTERS]:
         best = {
-            level: max((cells[level] for cells in filters if level in cells), default=None) for level in levels.values()
+            name: max((cells[name] for cells in filters if name in cells), default=None) for name in cell_names.values()
         }
         shown["best filter, told sigma"] = {"cells": best}
     shown |= {method: record for method, record in methods.items() if is_published(record)}
-    return by_method(("sigma",), levels, shown)
+    return by_method(("sigma",), cell_names, shown)
 
 
 def noise_level_table(results: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fer_denoise.classical import bm3d, median, nl_means, switching_median, tv, wavelet
-from fer_denoise.evaluate import in_chunks
+from fer_denoise.classical import ImageFilter, bm3d, median, nl_means, switching_median, tv, wavelet
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 
 Point = tuple[Any, ...]
@@ -33,7 +33,7 @@ def median_and_tv(noisy: np.ndarray, sigma: float, *, size: int) -> np.ndarray:
     return tv(median(noisy, sigma, size=size), sigma, strength=1)
 
 
-def _levels(low: float, high: float, ratio: float) -> list[float]:
+def geometric_steps(low: float, high: float, ratio: float) -> list[float]:
     """Numbers from `low` to about `high`, each `ratio` times the one before; three digits."""
     count = 1 + round(np.log(high / low) / np.log(ratio))
     return [float(f"{low * ratio**step:.3g}") for step in range(count)]
@@ -61,37 +61,42 @@ class OracleFilter:
 FILTERS = {
     "median": OracleFilter(median, {"sigma": [0.0], "size": [3, 5, 7]}),
     "switching-median": OracleFilter(switching_median, {"sigma": [0.0], "threshold": [0, 0.05, 0.1, 0.2, 0.3, 0.5]}),
-    "gaussian-blur": OracleFilter(gaussian_blur, {"sigma": [0.0], "width": _levels(0.25, 2.5, 1.2)}),
-    "tv": OracleFilter(partial(tv, strength=1), {"sigma": _levels(0.005, 0.7, 1.3)}),
+    "gaussian-blur": OracleFilter(gaussian_blur, {"sigma": [0.0], "width": geometric_steps(0.25, 2.5, 1.2)}),
+    "tv": OracleFilter(partial(tv, strength=1), {"sigma": geometric_steps(0.005, 0.7, 1.3)}),
     "wavelet": OracleFilter(
-        partial(wavelet, strength=1), {"sigma": _levels(0.005, 0.6, 1.3), "wavelet": ["db1", "db2", "sym4"]}
+        partial(wavelet, strength=1), {"sigma": geometric_steps(0.005, 0.6, 1.3), "wavelet": ["db1", "db2", "sym4"]}
     ),
     "nl-means": OracleFilter(
         partial(nl_means, patch_size=5, patch_distance=5),
-        {"sigma": _levels(0.005, 0.4, 1.5), "strength": [0.6, 0.9, 1.2, 1.6]},
+        {"sigma": geometric_steps(0.005, 0.4, 1.5), "strength": [0.6, 0.9, 1.2, 1.6]},
         few=10,
         tuned_on=100,
     ),
-    "median-and-tv": OracleFilter(median_and_tv, {"sigma": _levels(0.01, 0.4, 1.4), "size": [3, 5]}),
-    "bm3d": OracleFilter(partial(bm3d, strength=1), {"sigma": _levels(0.01, 0.4, 1.5)}, few=3, tuned_on=20, most=100),
+    "median-and-tv": OracleFilter(median_and_tv, {"sigma": geometric_steps(0.01, 0.4, 1.4), "size": [3, 5]}),
+    "bm3d": OracleFilter(
+        partial(bm3d, strength=1), {"sigma": geometric_steps(0.01, 0.4, 1.5)}, few=3, tuned_on=20, most=100
+    ),
 }
 
 
-def restore_best(
-    name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor | None = None
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """What a filter makes of images with the parameters that are best for them, and these; as `best_point`."""
-    best = best_point(name, noisy, clean, pool)
-    return restore_with(name, best, noisy, pool), dict(zip(FILTERS[name].grid, best, strict=True))
+class OracleMethod(ImageFilter):
+    """A filter of `FILTERS` with given parameters, whatever the noise.
+
+    Args:
+        name: out of `FILTERS`.
+        point: its parameters, in the order of its grid.
+    """
+
+    def __init__(self, name: str, point: Point) -> None:
+        self.name = name
+        self.parameters = dict(zip(FILTERS[name].grid, point, strict=True))
+
+    def restore_image(self, image: np.ndarray, noise: KnownNoise) -> np.ndarray:
+        return FILTERS[self.name].restore(image, **self.parameters)
 
 
-def restore_with(name: str, point: Point, noisy: np.ndarray, pool: Executor | None = None) -> np.ndarray:
-    """What the filter `name` makes of float32 (N, H, W) in [0, 1] with the parameters of `point`."""
-    return in_chunks(partial(_restore_each, name, point), noisy, pool)
-
-
-def best_point(name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor | None = None) -> Point:
-    """The parameters with which a filter is best for images.
+def best_method(name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor | None = None) -> OracleMethod:
+    """The filter with the parameters that are best for images.
 
     Args:
         name: out of `FILTERS`.
@@ -106,7 +111,7 @@ def best_point(name: str, noisy: np.ndarray, clean: np.ndarray, pool: Executor |
 
     grid = list(itertools.product(*chosen.grid.values()))
     start = grid[int(np.argmax(scores(grid, chosen.few)))]
-    return climb([*chosen.grid.values()], start, scores)
+    return OracleMethod(name, climb([*chosen.grid.values()], start, scores))
 
 
 def climb(axes: list[list], start: Point, scores: Callable[[list[Point]], list[float]]) -> Point:
@@ -132,9 +137,4 @@ def _neighbours(axes: list[list], point: Point) -> Iterator[Point]:
 
 
 def _score(name: str, noisy: np.ndarray, clean: np.ndarray, point: Point) -> float:
-    return mean_psnr(psnr(np.clip(_restore_each(name, point, noisy), 0, 1), clean))
-
-
-def _restore_each(name: str, point: Point, images: np.ndarray) -> np.ndarray:
-    parameters = dict(zip(FILTERS[name].grid, point, strict=True))
-    return np.stack([FILTERS[name].restore(image, **parameters) for image in images]).astype(np.float32)
+    return mean_psnr(psnr(OracleMethod(name, point).restore(noisy), clean))

@@ -9,25 +9,26 @@ every picture, so that an interrupted run goes on.
 """
 
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from skimage.restoration import estimate_sigma
-from tqdm import tqdm
 
 from fer_denoise import list_models
 from fer_denoise.evaluate import NOISY
-from fer_denoise.images import Batch, to_dtype
+from fer_denoise.images import Batch
+from fer_denoise.method import Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.photos import restore_photo
-from train.measures.natural_images import BM3D, restore_with_bm3d
+from train.measures.cells import Cell, made_of, measure_cells
+from train.measures.natural_images import methods_of
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.report import heading
-from train.reporting.results import Scores, weights_of
+from train.reporting.results import Scores
 from train.shared.picture_sets import read_pairs, record_of
 
 FILE = "real.json"
@@ -46,47 +47,44 @@ def measure(request: Request) -> dict[str, Any]:
     """PSNR of every method made for any level, on each pair that the place holds."""
     pairs = read_pairs(cast(Path, request.place))[: request.images]
     data = record_of(picture for pair in pairs for picture in pair) | {"pictures": len(pairs)}
-    return measure_cells(pairs, request, {"data": data})
+    networks, methods = request.blind_networks, methods_of(request)
+    records = {
+        name: {**made_of(method), **({"told": GIVEN} if method.needs else {})} for name, method in methods.items()
+    }
+    scores = Scores(request.out / FILE, {"data": data}, records, request.anew)
+    with ProcessPoolExecutor(request.workers) as pool:
+        # What takes one core has begun with all pictures before the networks come to the first.
+        begun = {
+            (name, cell.name): pool.submit(restore_told, methods[name], cell.noisy())
+            for cell in cells(pairs)
+            for name in scores.missing(cell.name)
+            if methods[name].cpu_only
+        }
+
+        def measure_method(name: str, noisy: np.ndarray, cell: Cell) -> float:
+            if name in networks:
+                restored = restore_photo(networks[name], noisy)
+            elif methods[name].cpu_only:
+                restored = begun[name, cell.name].result()
+            else:
+                restored = restore_told(methods[name], noisy)
+            return round(mean_psnr(np.array([psnr(restored, cell.clean)])), 4)
+
+        return measure_cells(cells(pairs), scores, measure_method)
+
+
+def restore_told(method: Method, noisy: np.ndarray) -> Any:
+    """What a method makes of uint8 (H, W, 3) or (H, W); one that needs sigma is told the estimate."""
+    return method(noisy, estimated_sigma(noisy) if method.needs else None)
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"real": markdown_table(results)}
 
 
-def measure_cells(pairs: list[Pair], request: Request, conditions: dict[str, Any]) -> dict[str, Any]:
-    """PSNR of all methods and of the noisy input on each pair; written to `FILE`, beside what it holds already.
-
-    Args:
-        pairs: noisy and clean, uint8 (H, W, 3) or (H, W).
-        conditions: what the figures depend on besides the methods.
-    """
-    networks, peers, with_bm3d = request.blind_networks, request.peers, request.has_bm3d()
-    records: dict[str, dict[str, Any]] = {NOISY: {}, **{name: weights_of(name) for name in networks}}
-    if with_bm3d:
-        records[BM3D] = {"told": GIVEN}
-    for name, peer in peers.items():
-        records[name] = {**peer.record, **({"told": GIVEN} if peer.needs else {})}
-    scores = Scores(request.out / FILE, conditions, records, request.anew)
-    with ProcessPoolExecutor(request.workers) as pool:
-        todo = {cell: pair for cell, pair in cells(pairs) if BM3D in scores.missing(cell)} if with_bm3d else {}
-        of_bm3d = pool.map(with_estimate, [noisy for noisy, _ in todo.values()])
-        for (cell, (_, clean)), restored in zip(todo.items(), tqdm(of_bm3d, BM3D, len(todo)), strict=True):
-            scores.put(BM3D, cell, _score(restored, clean))
-    for cell, (noisy, clean) in tqdm(list(cells(pairs)), "pairs"):
-        for name in scores.missing(cell):
-            if name == NOISY:
-                restored = noisy
-            elif name in networks:
-                restored = restore_photo(networks[name], noisy)
-            else:
-                restored = peers[name](noisy, estimated_sigma(noisy) if peers[name].needs else None)
-            scores.put(name, cell, _score(restored, clean))
-    return scores.results
-
-
-def cells(pairs: list[Pair]) -> Iterator[tuple[str, Pair]]:
-    """Each pair and its name in the results, which is its number."""
-    return ((str(number), pair) for number, pair in enumerate(pairs, 1))
+def cells(pairs: list[Pair]) -> list[Cell]:
+    """Each pair; its name in the results is its number."""
+    return [Cell(str(number), clean, partial(np.asarray, noisy)) for number, (noisy, clean) in enumerate(pairs, 1)]
 
 
 def estimated_sigma(picture: np.ndarray) -> float:
@@ -98,12 +96,6 @@ def estimated_sigma(picture: np.ndarray) -> float:
         return float(np.mean(np.nan_to_num([estimate_sigma(channel) for channel in pixels])))
 
 
-def with_estimate(picture: np.ndarray) -> np.ndarray:
-    """What BM3D, told the estimated sigma, makes of uint8 (H, W) or (H, W, 3)."""
-    restored = restore_with_bm3d(picture.astype(np.float32) / 255, estimated_sigma(picture))
-    return to_dtype(restored, picture.dtype)
-
-
 def markdown_table(results: dict[str, Any]) -> str:
     """A row per method: its mean PSNR, and by how much that is above the input."""
     means = {name: mean_psnr(np.array([*record["cells"].values()])) for name, record in results["methods"].items()}
@@ -112,7 +104,3 @@ def markdown_table(results: dict[str, Any]) -> str:
         gain = f"{means[name] - means[NOISY]:+.2f}" if name != NOISY else ""
         lines.append((heading(name, results["methods"][name]), f"{means[name]:.2f}", gain))
     return markdown.table(("method", f"PSNR, {results['data']['pictures']} pictures", "above the input"), lines)
-
-
-def _score(restored: np.ndarray, clean: np.ndarray) -> float:
-    return round(mean_psnr(np.array([psnr(restored, clean)])), 4)

@@ -6,7 +6,9 @@ classifier trained on noisy faces too, which needs no restorer, and clean faces 
 shows what harm a restorer does. What is measured is kept after every noise, so that an interrupted run goes on.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +20,14 @@ from fer_denoise.data import EMOTIONS, Faces
 from fer_denoise.data.votes import Votes
 from fer_denoise.evaluate import NOISY, level_name, restore
 from fer_denoise.images import to_float
-from fer_denoise.method import KnownNoise
+from fer_denoise.method import KnownNoise, Method
 from fer_denoise.models import EmotionClassifier
 from fer_denoise.models.emotion import VotesError
-from fer_denoise.noise import mixed_noise, task_at
+from fer_denoise.noise import TASKS, mixed_noise, task_at
 from fer_denoise.precision import fold_batch_norm
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
 from train.measures import answers, oracle, world
+from train.measures.cells import Cell
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.results import load_previous, save, weights_of
@@ -35,120 +38,91 @@ WITH_PEERS = False
 PLACE: str | None = None
 methods = list_models
 
-LEVELS = (
+BEYOND_THE_TASKS = (
     (0, 0),
-    (0.02, 0),
-    (0.06, 0),
     (0.1, 0),
     (0.15, 0),
     (0.2, 0),
     (0.3, 0),
     (0, 0.05),
-    (0, 0.1),
     (0, 0.2),
     (0, 0.3),
     (0, 0.5),
     (0.1, 0.1),
     (0.2, 0.3),
 )
-"""Sigma and amount of impulses; clean faces, the three tasks, and beyond."""
-KINDS = (
-    ("random impulses", "10%"),
-    ("Poisson", "100 photons"),
-    ("speckle", "sigma 0.2"),
-    ("correlated", "sigma 0.06, width 1.5"),
-    ("local, smooth", "up to sigma 0.3"),
-    ("stripes, rows", "sigma 0.06"),
-    ("dead lines", "6"),
-    ("gray levels", "8"),
-    ("JPEG", "quality 20"),
-    ("Gaussian, then JPEG", "sigma 0.06, quality 30"),
-    ("Gaussian and random impulses", "sigma 0.06, 10%"),
-    ("camera", "gain 8"),
-)
-"""Noise that pictures carry, out of `train.measures.world.KINDS`."""
+"""Sigma and amount of impulses of what is measured besides the tasks: clean faces first, then less and more noise."""
 FACES_OF_KINDS = 1000
 """The first so many get it: there the interval of a gain is two points to either side."""
 TUNED_ON = 100
 """How many of them, the first, filters are tuned on: they have the parameters that are best there."""
 
 
-class Cell(NamedTuple):
-    """A noise to measure in: one of `LEVELS`, or a kind and level of `KINDS`."""
-
-    level: tuple[float, float] | None
-    kind: tuple[str, str] = ("", "")
-
-    @property
-    def name(self) -> str:
-        """What it is called in the results."""
-        return level_name(*self.level) if self.level else ": ".join(self.kind)
-
-    @property
-    def task(self) -> str | None:
-        """The task whose noise it is."""
-        return task_at(*self.level) if self.level else None
-
-    def noisy(self, clean: np.ndarray, seed: int) -> np.ndarray:
-        """Float32 (N, H, W) in [0, 1]."""
-        if self.level:
-            return mixed_noise(clean, *self.level, seed=seed)
-        kind, level = self.kind
-        return world.KINDS[kind][level](clean, seed=seed)
-
-    def restored(
-        self, name: str, restorer: Restorer, noisy: np.ndarray, clean: np.ndarray, pool: Executor
-    ) -> np.ndarray:
-        """What a method makes of `noisy`; a filter that cannot be told the level has the best parameters there are."""
-        if self.level or name not in FILTERS:
-            return restore(restorer, noisy, KnownNoise(*(self.level or ())), pool)
-        point = oracle.best_point(name, noisy[:TUNED_ON], clean[:TUNED_ON], pool)
-        return oracle.restore_with(name, point, noisy, pool)
+def levels() -> list[tuple[float, float]]:
+    """The levels of the tasks and beyond: of Gaussian noise alone, of impulses alone, then of both."""
+    of_tasks = [KnownNoise.of(noise) for noise in TASKS.values()]
+    every = [*BEYOND_THE_TASKS, *((known.sigma or 0, known.amount or 0) for known in of_tasks)]
+    return sorted(every, key=lambda level: (all(level), bool(level[1]), *level))
 
 
-def cells() -> list[Cell]:
-    """The noise levels, then the kinds of noise."""
-    return [*(Cell(level) for level in LEVELS), *(Cell(None, kind) for kind in KINDS)]
+def cells(faces: np.ndarray, seed: int) -> Iterator[Cell]:
+    """The noise levels on faces, uint8 (N, 48, 48), then the kinds of noise on the first of them."""
+    for sigma, amount in levels():
+        noisy = partial(mixed_noise, faces, sigma, amount, seed=seed)
+        yield Cell(level_name(sigma, amount), faces, noisy, KnownNoise(sigma, amount))
+    first = faces[:FACES_OF_KINDS]
+    for title, kind in world.KINDS.items():
+        if kind.of_recognition:
+            noisy = partial(kind.settings[kind.of_recognition], first, seed=seed)
+            yield Cell(world.cell_name(title, kind.of_recognition), first, noisy)
 
 
-class Answers(NamedTuple):
+def restored(restorer: Restorer, noisy: np.ndarray, cell: Cell, pool: Executor) -> np.ndarray:
+    """What a method makes of `noisy`; a filter that cannot be told the level has the best parameters there are."""
+    method: Method = restorer
+    if restorer.name in FILTERS and cell.known.amount is None:
+        method = oracle.best_method(restorer.name, noisy[:TUNED_ON], cell.clean[:TUNED_ON], pool)
+    return restore(method, noisy, cell.known, pool)
+
+
+class Predictions(NamedTuple):
     """What a classifier says of faces: probabilities of labels, and where they are asked for of votes, (N, 7) each."""
 
     labels: np.ndarray
     votes: np.ndarray | None
 
     @classmethod
-    def of(cls, classifier: EmotionClassifier, faces: np.ndarray, with_votes: bool) -> "Answers":
+    def of(cls, classifier: EmotionClassifier, faces: np.ndarray, with_votes: bool) -> "Predictions":
         faces = to_float(faces)
         return cls(*classifier.probabilities_and_votes(faces)) if with_votes else cls(classifier(faces), None)
 
-    def first(self, count: int) -> "Answers":
-        """The answers to the first faces."""
-        return Answers(self.labels[:count], None if self.votes is None else self.votes[:count])
+    def first(self, count: int) -> "Predictions":
+        """The predictions for the first faces."""
+        return Predictions(self.labels[:count], None if self.votes is None else self.votes[:count])
 
 
-class Truth(NamedTuple):
+class FaceTargets(NamedTuple):
     """What is known of N faces."""
 
     labels: np.ndarray
     votes: Votes | None
 
-    def score(self, given: Answers, on_clean: Answers) -> dict[str, Any]:
-        """How good the answers are, by the labels and, in `votes`, by the crowd."""
-        row = answers.score(given.labels, on_clean.labels, self.labels)
-        if self.votes and given.votes is not None:
-            row["votes"] = answers.score_votes(given.votes, self.votes)
+    def score(self, predictions: Predictions, on_clean: Predictions) -> dict[str, Any]:
+        """How good predictions are, by the labels and, in `votes`, by the crowd."""
+        row = answers.score(predictions.labels, on_clean.labels, self.labels)
+        if self.votes and predictions.votes is not None:
+            row["votes"] = answers.score_votes(predictions.votes, self.votes)
         return row
 
-    def add_gains(self, row: dict[str, Any], given: Answers, rivals: dict[str, Answers]) -> None:
-        """Put into the row of `given` by how much it is right more often than each rival."""
-        right = {name: each.labels.argmax(axis=1) == self.labels for name, each in {"": given, **rivals}.items()}
+    def add_gains(self, row: dict[str, Any], predictions: Predictions, rivals: dict[str, Predictions]) -> None:
+        """Put into the row of `predictions` by how much it is right more often than each rival."""
+        right = {name: each.labels.argmax(axis=1) == self.labels for name, each in {"": predictions, **rivals}.items()}
         row |= answers.gains_over({name: right[name] for name in rivals}, right[""])
         if self.votes:
             clear = self.votes.majority >= 0
             right = {
                 name: np.where(clear, each.votes.argmax(axis=1) == self.votes.majority, np.nan)
-                for name, each in {"": given, **rivals}.items()
+                for name, each in {"": predictions, **rivals}.items()
                 if each.votes is not None
             }
             row["votes"] |= answers.gains_over({name: right[name] for name in rivals}, right[""])
@@ -174,21 +148,20 @@ def measure(request: Request) -> dict[str, Any]:
         "votes": votes is not None,
     }
     same = previous.get("made_of") == made_of
-    on_clean = {name: Answers.of(each, faces.images, votes is not None) for name, each in classifiers.items()}
+    on_clean = {name: Predictions.of(each, faces.images, votes is not None) for name, each in classifiers.items()}
     results: dict[str, Any] = {
         **conditions,
         "made_of": made_of,
-        "classifiers": {name: describe(name, given, faces, votes) for name, given in on_clean.items()},
+        "classifiers": {name: describe(name, predictions, faces, votes) for name, predictions in on_clean.items()},
         "rows": previous["rows"] if same else [],
         "levels": previous["levels"] if same else [],
     }
     save(file, results)
     done = {row["noise"] for row in results["rows"]}
     with ProcessPoolExecutor(request.workers) as pool:
-        for cell in tqdm([each for each in cells() if each.name not in done], "emotion"):
-            results["rows"] += measure_cell(
-                cell, faces, votes, request.restorers, classifiers, on_clean, request.seed, pool
-            )
+        todo = [cell for cell in cells(faces.images, request.seed) if cell.name not in done]
+        for cell in tqdm(todo, "emotion"):
+            results["rows"] += measure_cell(cell, faces, votes, request.restorers, classifiers, on_clean, pool)
             results["levels"] = summary([row for row in results["rows"] if "sigma" in row])
             save(file, results)
     return results
@@ -204,54 +177,54 @@ def measure_cell(
     votes: Votes | None,
     restorers: dict[str, Restorer],
     classifiers: dict[str, EmotionClassifier],
-    on_clean: dict[str, Answers],
-    seed: int,
+    on_clean: dict[str, Predictions],
     pool: Executor,
 ) -> list[dict[str, Any]]:
     """A row for each method: what the classifiers make of the faces; that of `UNIVERSAL` against each filter's, too.
 
     Args:
+        test: the faces that the first of are those of the cell, and their labels.
         votes: on the faces; None where they are not known.
         classifiers: `EMOTION` and, for the control, `EMOTION_IN_NOISE`, which sees the noisy faces alone.
         on_clean: what they say of all the clean faces.
     """
-    count = len(test.labels) if cell.level else min(FACES_OF_KINDS, len(test.labels))
-    clean, crowd = test.images[:count], Votes(votes.counts[:count]) if votes else None
-    truth = Truth(test.labels[:count], crowd)
-    noisy = cell.noisy(clean, seed)
-    level = {"noise": cell.name, **dict(zip(("sigma", "amount"), cell.level or (), strict=False)), "faces": count}
+    count = len(cell.clean)
+    targets = FaceTargets(test.labels[:count], Votes(votes.counts[:count]) if votes else None)
+    noisy = cell.noisy()
+    known = {name: level for name, level in cell.known._asdict().items() if level is not None}
+    common = {"noise": cell.name, **known, "faces": count}
+    task = task_at(**known) if known else None
 
-    def answer(name: str, faces: np.ndarray) -> Answers:
-        return Answers.of(classifiers[name], faces, votes is not None)
+    def predict(name: str, faces: np.ndarray) -> Predictions:
+        return Predictions.of(classifiers[name], faces, votes is not None)
 
-    on_clean = {name: given.first(count) for name, given in on_clean.items()}
-    on_noisy = {name: answer(name, noisy) for name in classifiers}
+    on_clean = {name: predictions.first(count) for name, predictions in on_clean.items()}
+    on_noisy = {name: predict(name, noisy) for name in classifiers}
     rows = [
-        {**level, "method": NOISY, "classifier": name, **truth.score(given, on_clean[name])}
-        for name, given in on_noisy.items()
+        {**common, "method": NOISY, "classifier": name, **targets.score(predictions, on_clean[name])}
+        for name, predictions in on_noisy.items()
     ]
     on_restored = {
-        name: answer(EMOTION, cell.restored(name, restorer, noisy, clean, pool))
+        name: predict(EMOTION, restored(restorer, noisy, cell, pool))
         for name, restorer in restorers.items()
-        if MODELS[name].serves(cell.task) and (cell.level or name not in FILTERS or name in oracle.FILTERS)
+        if MODELS[name].serves(task) and (known or name not in FILTERS or name in oracle.FILTERS)
     }
-    on_filtered = {name: given for name, given in on_restored.items() if not restorers[name].blind}
-    for name, given in on_restored.items():
-        row = {**level, "method": name, "classifier": EMOTION, **truth.score(given, on_clean[EMOTION])}
-        truth.add_gains(row, given, {**on_noisy, **on_filtered} if name == UNIVERSAL else on_noisy)
+    on_filtered = {name: predictions for name, predictions in on_restored.items() if not restorers[name].blind}
+    for name, predictions in on_restored.items():
+        row = {**common, "method": name, "classifier": EMOTION, **targets.score(predictions, on_clean[EMOTION])}
+        targets.add_gains(row, predictions, {**on_noisy, **on_filtered} if name == UNIVERSAL else on_noisy)
         rows.append(row)
     return rows
 
 
-def describe(name: str, given: Answers, test: Faces, votes: Votes | None) -> dict[str, Any]:
+def describe(name: str, predictions: Predictions, test: Faces, votes: Votes | None) -> dict[str, Any]:
     """How good a bundled classifier is, by what it says of clean faces; by the labels and, in `votes`, by the crowd."""
-    truth = Truth(test.labels, votes)
-    row = truth.score(given, given)
-    described = {**weights_of(name), **answers.describe(given.labels, test.labels)}
+    row = FaceTargets(test.labels, votes).score(predictions, predictions)
+    described = {**weights_of(name), **answers.describe(predictions.labels, test.labels)}
     described["calibration_error"] = row["calibration_error"]
-    if votes and given.votes is not None:
+    if votes and predictions.votes is not None:
         clear = votes.majority >= 0
-        described["votes"] = row["votes"] | answers.describe(given.votes[clear], votes.majority[clear])
+        described["votes"] = row["votes"] | answers.describe(predictions.votes[clear], votes.majority[clear])
     return described
 
 
@@ -264,19 +237,18 @@ def summary(rows: list[dict[str, Any]], of_crowd: bool = False) -> list[dict[str
     noises: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for row in rows:
         noises.setdefault(row["noise"], {})[row["method"], row["classifier"]] = row["votes"] if of_crowd else row
-    levels: dict[str, dict[str, float]] = {
+    known: dict[str, dict[str, float]] = {
         row["noise"]: {key: row[key] for key in ("sigma", "amount") if key in row} for row in rows
     }
     shown = []
-    for noise, level in noises.items():
-        amounts = levels[noise]
-        task = task_at(amounts["sigma"], amounts["amount"]) if amounts else None
-        filters = {method: row for (method, _), row in level.items() if method in FILTERS}
+    for noise, by_method in noises.items():
+        task = task_at(**known[noise]) if known[noise] else None
+        filters = {method: row for (method, _), row in by_method.items() if method in FILTERS}
         best = max(filters, key=lambda name: filters[name]["accuracy"], default=None)
-        universal = level.get((UNIVERSAL, EMOTION), {})
-        unet, patchgan = (level.get((name, EMOTION)) for name in specialists(task)) if task else (None, None)
+        universal = by_method.get((UNIVERSAL, EMOTION), {})
+        unet, patchgan = (by_method.get((name, EMOTION)) for name in specialists(task)) if task else (None, None)
         columns = {
-            "noisy": level[NOISY, EMOTION]["accuracy"],
+            "noisy": by_method[NOISY, EMOTION]["accuracy"],
             "universal": universal.get("accuracy"),
             "gain": universal.get(f"over_{EMOTION}"),
             "gain_interval": universal.get(f"over_{EMOTION}_interval"),
@@ -284,12 +256,12 @@ def summary(rows: list[dict[str, Any]], of_crowd: bool = False) -> list[dict[str
             "patchgan": patchgan and patchgan["accuracy"],
             "filter": best and filters[best]["accuracy"],
             "best_filter": best,
-            "control": level.get((NOISY, EMOTION_IN_NOISE), {}).get("accuracy"),
+            "control": by_method.get((NOISY, EMOTION_IN_NOISE), {}).get("accuracy"),
             "over_control": universal.get(f"over_{EMOTION_IN_NOISE}"),
             "over_control_interval": universal.get(f"over_{EMOTION_IN_NOISE}_interval"),
         }
         measured = {name: value for name, value in columns.items() if value is not None}
-        shown.append({"noise": noise, **amounts, **measured})
+        shown.append({"noise": noise, **known[noise], **measured})
     return shown
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fer_denoise import Restorer
-from fer_denoise.classical import available_filters
+from fer_denoise.classical import FILTERS, available_filters
 from fer_denoise.data import Faces, load_fer2013
 from fer_denoise.data.votes import Votes, load_votes
 from fer_denoise.noise import TASKS
@@ -96,11 +96,10 @@ class Request:
         data = {"images": len(clean), "sha256": Faces(clean, np.zeros(len(clean)), "").fingerprint}
         return {"data": data, "seed": self.seed}
 
-    def has_bm3d(self) -> bool:
-        """Whether BM3D is to be measured; says so where it would be but is not installed."""
-        if "bm3d" not in available_filters():
-            print("bm3d is not installed, so BM3D is left out: pip install bm3d")
-        return "bm3d" in self.models
+    def say_what_is_not_installed(self) -> None:
+        """Name the filters that are left out since their packages are not there."""
+        for name in FILTERS.keys() - available_filters():
+            print(f"{name} is left out, for it is not installed: pip install {FILTERS[name].package}")
 
     def lose_nothing(self, file: Path, images: int | None = None) -> None:
         """End with a message where `file` holds other methods or rows of more images, for they would be lost."""

@@ -19,11 +19,12 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, UNIVERSAL
+from train.measures.cells import made_of
 from train.measures.peers import PEERS
 from train.measures.request import Request
 from train.reporting import overview
 from train.reporting.report import markdown_tables, plot_samples
-from train.reporting.results import load_previous, save, weights_of
+from train.reporting.results import load_previous, save
 
 FILE = "benchmark.json"
 HELP = "the three tasks, on all test images"
@@ -52,7 +53,7 @@ def measure(request: Request) -> dict[str, Any]:
             for method in tqdm(_methods_of(task, request), task):
                 restored = restore(method, noisy, KnownNoise.of(TASKS[task]), pool)
                 row = score(method.name, restored, clean, unseen).as_dict()
-                rows[method.name] = {**row, **weights_of(method.name), **method.record}
+                rows[method.name] = {**row, **made_of(method)}
                 samples[method.name] = restored[:SAMPLES]
                 save(file, {**conditions, "tasks": _in_order(results)})
             if request.samples:

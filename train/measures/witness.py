@@ -25,7 +25,7 @@ from fer_denoise.images import to_float
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import UNIVERSAL
 from train.measures import answers
-from train.measures.recognition import LEVELS
+from train.measures.recognition import levels
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.results import load_previous, save, weights_of
@@ -143,7 +143,7 @@ def measure(request: Request) -> dict[str, Any]:
         "rows": [],
     }
     on_clean = witness.probabilities(faces.images)
-    for sigma, amount in LEVELS:
+    for sigma, amount in levels():
         noisy = mixed_noise(faces.images, sigma, amount, seed=request.seed)
         before = witness.probabilities(noisy)
         row: dict[str, Any] = {
