@@ -43,7 +43,7 @@ def test_every_filter_has_tuned_parameters_for_every_task(name):
         parameters = tuned_parameters(name, task)
         assert parameters
         # The true sigma takes its place for Gaussian noise.
-        assert ("sigma" in parameters) == (task == "salt_pepper" and "median" not in name)
+        assert ("sigma" in parameters) == (task == "salt_pepper" and FILTERS[name].takes_sigma)
 
 
 def test_the_tuning_file_says_what_it_was_made_with():
@@ -126,7 +126,7 @@ def test_filters_leave_their_input_unchanged(samples, name):
     np.testing.assert_array_equal(noisy, before)
 
 
-@pytest.mark.parametrize("name", [name for name in ("tv", "wavelet", "nl-means", "bm3d") if name in AVAILABLE])
+@pytest.mark.parametrize("name", [name for name in AVAILABLE if FILTERS[name].takes_sigma])
 def test_a_higher_sigma_smooths_more(samples, name):
     noisy = TASKS["high"](samples[:2], seed=0)
     weak, strong = (ClassicalFilter(name).tuned_for("high")(noisy, sigma) for sigma in (0.03, 0.12))
@@ -195,7 +195,7 @@ def test_switching_median_needs_little_memory_for_a_large_black_area():
 
 def test_bm3d_is_listed_only_where_it_is_installed(monkeypatch):
     monkeypatch.setattr("fer_denoise.classical.find_spec", lambda name: None)
-    assert available_filters() == ["median", "switching-median", "tv", "wavelet", "nl-means"]
+    assert available_filters() == [name for name in FILTERS if name != "bm3d"]
 
 
 def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make_faces):

@@ -10,10 +10,10 @@ import pytest
 import torch
 from every_method import NAMES, PINS, every_method, patches
 
-from fer_denoise import Restorer, list_models
-from fer_denoise.classical import ClassicalFilter
-from fer_denoise.evaluate import restore
-from fer_denoise.method import KnownNoise, Method, NoiseLevel, NoiseMap, UnsupportedError
+from fer_denoise import Restorer
+from fer_denoise.classical import FILTERS, ClassicalFilter
+from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN, restore
+from fer_denoise.method import FoundNoise, KnownNoise, Method, NoiseLevel, NoiseMap, UnsupportedError
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.models import EmotionClassifier, PatchGANDiscriminator, RestorationNetwork
 from fer_denoise.models.noise_estimator import LEVELS
@@ -27,6 +27,11 @@ LEAST_GAINS = {
     ("universal-large", "low"): 3.4,
     ("universal-large", "high"): 6.0,
     ("universal-large", "salt_pepper"): 30.0,
+    (SELF_ENSEMBLE, "low"): 3.4,
+    (SELF_ENSEMBLE, "high"): 6.1,
+    (SELF_ENSEMBLE, "salt_pepper"): 30.0,
+    (SIGMA_GIVEN, "low"): 3.4,
+    (SIGMA_GIVEN, "high"): 6.1,
     ("attention-unet-low", "low"): 1.0,
     ("attention-unet-high", "high"): 4.0,
     ("attention-unet-salt-pepper", "salt_pepper"): 12.0,
@@ -44,7 +49,10 @@ LEAST_GAINS = {
     ("bm3d", "low"): 2.5,
     ("bm3d", "high"): 5.0,
 }
-"""In mean PSNR on the sample faces, in the tasks that a method is made for; in dB."""
+"""In mean PSNR on the sample faces, in the tasks that a method is made for; in dB.
+
+Published networks are random ones here; `python -m train.peers` holds them against the figures of their authors.
+"""
 KNOWN = KnownNoise(0.06, 0.0)
 
 
@@ -111,7 +119,7 @@ def test_where_methods_are_compared_a_blind_one_does_not_know_the_noise(method, 
     compared = [restore(method, noisy, KnownNoise(sigma, 0.0)) for sigma in (0.01, 0.3)]
     if method.blind:
         np.testing.assert_array_equal(*compared)
-    elif not method.name.endswith("median"):
+    elif method.name not in FILTERS or FILTERS[method.name].takes_sigma:
         assert np.abs(compared[0] - compared[1]).max() > 1e-4
 
 
@@ -178,16 +186,15 @@ def test_its_output_is_what_it_was(method):
     assert method.name in pins, "pin it: see tests/every_method.py"
 
 
-def test_every_method_of_the_zoo_has_a_least_gain():
-    assert {name for name, _ in LEAST_GAINS} == set(MODELS)
-    assert all(MODELS[name].serves(task) for name, task in LEAST_GAINS)
+def test_every_method_has_a_least_gain():
+    assert {name for name, _ in LEAST_GAINS} == {*MODELS, SELF_ENSEMBLE, SIGMA_GIVEN}
+    assert all(MODELS[name].serves(task) for name, task in LEAST_GAINS if name in MODELS)
 
 
-@pytest.mark.parametrize(("name", "task"), [pair for pair in LEAST_GAINS if pair[0] in list_models()])
-def test_it_gains_what_it_should_on_the_noise_it_is_made_for(name, task, samples):
+@pytest.mark.parametrize(("name", "task"), [pair for pair in LEAST_GAINS if pair[0] in NAMES])
+def test_it_gains_what_it_should_on_the_noise_it_is_made_for(name, task, methods, samples):
     noisy = TASKS[task](samples, seed=0)
-    method = Restorer.from_pretrained(name).tuned_for(task)
-    restored = restore(method, noisy, KnownNoise.of(TASKS[task]))
+    restored = restore(methods[name].tuned_for(task), noisy, KnownNoise.of(TASKS[task]))
     assert mean_psnr(psnr(restored, samples)) - mean_psnr(psnr(noisy, samples)) > LEAST_GAINS[name, task]
 
 
@@ -215,11 +222,12 @@ def test_a_method_needs_only_what_can_be_known():
 
 
 def test_a_noise_level_is_two_numbers_and_remembers_what_else_was_found():
-    level = NoiseLevel(0.1, 0.02, ("stripes",))
+    level = NoiseLevel(0.1, 0.02, (FoundNoise("stripes", "stripe"),))
     assert tuple(level) == (0.1, 0.02) and level._asdict() == {"sigma": 0.1, "amount": 0.02}
     assert level == NoiseLevel(0.1, 0.02, ("stripes",)) == pickle.loads(pickle.dumps(level)) == copy.copy(level)
     assert level != NoiseLevel(0.1, 0.02) and level == (0.1, 0.02) and level != (0.1, 0.03)
     assert level._replace(sigma=0.2) == NoiseLevel(0.2, 0.02, ("stripes",)) != level._replace(sigma=0.2, others=())
+    assert [other.kind for other in pickle.loads(pickle.dumps(level)).others] == ["stripe"]
     assert repr(level) == "NoiseLevel(sigma=0.1, amount=0.02, others=('stripes',))"
     with pytest.raises(TypeError):
         level._replace(sigm=0.2)
