@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -20,8 +21,9 @@ import numpy as np
 import torch
 
 from fer_denoise import list_models
+from fer_denoise.evaluate import restore
 from fer_denoise.method import KnownNoise, Method
-from fer_denoise.noise import GaussianNoise
+from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.reporting import markdown
@@ -42,8 +44,8 @@ LEAST_SECONDS = 0.3
 """A fast method is called this long in each round."""
 STARTS = 3
 """How often a fresh process is started, for the median."""
-NOISE = GaussianNoise(sigma=0.06)
-KNOWN = KnownNoise(NOISE.sigma)
+NOISE = TASKS["high"]
+KNOWN = KnownNoise(KnownNoise.of(NOISE).sigma)
 
 START = """
 import time
@@ -87,12 +89,12 @@ def measure_rows(
     parts = np.array_split(noisy, workers)
 
     def singly(method: Method) -> Callable[[], Any]:
-        return lambda: method.restore(noisy[0], None if method.blind else KNOWN)
+        return lambda: restore(method, noisy[0], KNOWN)
 
     def in_batch(method: Method) -> Callable[[], Any]:
         if method.cpu_only:
-            return lambda: list(pool.map(method, parts, [NOISE.sigma] * workers))
-        return lambda: method.restore(noisy, None if method.blind else KNOWN)
+            return lambda: list(pool.map(partial(restore, method, noise=KNOWN), parts))
+        return lambda: restore(method, noisy, KNOWN)
 
     rows: list[dict[str, Any]] = [{"model": name, **method.record} for name, method in methods.items()]
     for key, make, faces in (("single_ms", singly, 1), ("batch_ms", in_batch, BATCH)):

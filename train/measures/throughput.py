@@ -19,7 +19,8 @@ from PIL import Image
 from fer_denoise import Restorer, list_models
 from fer_denoise.data import Faces
 from fer_denoise.images import to_dtype
-from fer_denoise.noise import GaussianNoise
+from fer_denoise.method import KnownNoise
+from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.request import NOTHING_TO_MEASURE, Request
 from train.measures.speed import machine
@@ -32,7 +33,7 @@ HELP = "how fast the command cleans the training images"
 WITH_PEERS = False
 PLACE: str | None = None
 
-NOISE = GaussianNoise(sigma=0.06)
+NOISE = TASKS["high"]
 METHODS = (UNIVERSAL, "nl-means", "bm3d")
 """Methods that are measured where nobody chooses others."""
 SLOW = {"bm3d": 1000}
@@ -94,7 +95,7 @@ def time_command(name: str, source: Path, target: Path, processes: int) -> float
         RuntimeError: it failed; the message is its own.
     """
     command = [sys.executable, "-m", "fer_denoise", "restore", str(source), str(target), "--model", name]
-    given = [] if Restorer.from_pretrained(name, device="cpu").blind else ["--sigma", str(NOISE.sigma)]
+    given = [] if Restorer.from_pretrained(name, device="cpu").blind else ["--sigma", str(KnownNoise.of(NOISE).sigma)]
     started = time.perf_counter()
     result = subprocess.run(
         [*command, *given, "--processes", str(processes)], cwd=ROOT, capture_output=True, text=True, check=False
