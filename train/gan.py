@@ -69,7 +69,7 @@ class Recipe:
     third_block: bool = False
     dense_head: bool = False
     schedule: str = "constant"
-    """Or "cosine": warms up, then decays to 0."""
+    """"constant", or "cosine": the learning rate warms up, then decays to 0."""
     fresh_noise: bool = False
     flips: bool = False
     ema: float | None = None
@@ -78,7 +78,7 @@ class Recipe:
     freeze_batch_norm: bool = False
     """Keep the statistics of batch norm that the generator starts with."""
     keep: str = "best"
-    """"best" epoch by squared error on validation; or the "last", for realism costs squared error."""
+    """Which epoch is saved: the "best" by squared error on validation; or the "last", for realism costs that."""
 
 
 ORIGIN = Recipe()

@@ -77,7 +77,7 @@ class EstimatingMethod(NetworkMethod):
         weights = telling[..., None] / telling.sum(dim=(1, 2), keepdim=True)[..., None]
         of_planes = (weights * windows).sum(dim=(1, 2))
         of_channels = of_planes.unflatten(0, pixels.shape[:2])
-        return [_noise_level(level) for level in of_channels.mean(dim=1)]
+        return [_noise_level(levels) for levels in of_channels.mean(dim=1)]
 
     @torch.inference_mode()
     def noise_map_of(self, planes: np.ndarray) -> NoiseMap:
@@ -106,7 +106,7 @@ class EstimatingMethod(NetworkMethod):
         rows, columns = (_window_weights(side).to(levels.dtype) for side in images.shape[-2:])
         return torch.einsum("ri,nijl,cj->nrcl", rows, levels, columns)
 
-    def conditions(self, count: int, levels: Tensor | None, noise: KnownNoise) -> dict[str, Any]:
+    def forward_kwargs(self, count: int, levels: Tensor | None, noise: KnownNoise) -> dict[str, Any]:
         return {
             "levels": None if levels is None else levels.to(self.device),
             "sigma": None if noise.sigma is None else torch.full((count,), noise.sigma, device=self.device),

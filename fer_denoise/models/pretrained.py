@@ -60,8 +60,8 @@ class PretrainedModel(nn.Module):
             ModelNotFoundError: no such model, or its files do not fit this class.
             DeviceError: torch cannot compute on that device.
         """
-        place = check_device(device)
-        return cls.from_folder(model_folder(source, revision), source).to(place)
+        device = check_device(device)
+        return cls.from_folder(model_folder(source, revision), source).to(device)
 
     @classmethod
     def from_folder(cls, folder: Path, source: str | Path) -> Self:

@@ -90,14 +90,14 @@ class NetworkMethod(Method):
     @torch.inference_mode()
     def attention_of(self, plane: np.ndarray) -> list[np.ndarray]:
         batch = self._on_device(torch.tensor(np.ascontiguousarray(plane))[None, None])
-        return [scale[0, 0].cpu().numpy() for scale in self.network.attention(batch)]
+        return [coefficients[0, 0].cpu().numpy() for coefficients in self.network.attention(batch)]
 
     def levels_of_cells(self, images: Tensor, tiled: bool) -> Tensor | None:
         """What the network is given of the noise in each cell of (N, 1, H, W), or in one cell that stands for all; None
         where it finds out by itself."""
         return None
 
-    def conditions(self, count: int, levels: Tensor | None, noise: KnownNoise) -> dict[str, Any]:
+    def forward_kwargs(self, count: int, levels: Tensor | None, noise: KnownNoise) -> dict[str, Any]:
         """What `forward` is given besides `count` images of one size; `levels` are those of their cells."""
         return {}
 
@@ -144,12 +144,12 @@ class NetworkMethod(Method):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def _forward(self, batch: Tensor, levels: Tensor | None, noise: KnownNoise) -> Tensor:
-        conditions = self.conditions(len(batch), levels, noise)
+        forward_kwargs = self.forward_kwargs(len(batch), levels, noise)
         batch = self._on_device(batch)
         with self._autocast():
-            restored = self._network(batch, **conditions)
+            restored = self._network(batch, **forward_kwargs)
             if self.self_ensemble:
-                restored = (restored + self._network(batch.flip(-1), **conditions).flip(-1)) / 2
+                restored = (restored + self._network(batch.flip(-1), **forward_kwargs).flip(-1)) / 2
         return restored.float().cpu()
 
 

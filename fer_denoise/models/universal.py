@@ -206,10 +206,10 @@ class UniversalRestorer(EstimatingNetwork):
         root = F.relu(estimate.sigma.detach())
         scaled_levels = F.relu(estimate.levels.detach()) if levels is None else scaled(levels.to(root.dtype))
         if sigma is not None:
-            given = (sigma.to(root.dtype) / MAX_SIGMA).sqrt()
-            same = given.view(-1, *[1] * (scaled_levels.ndim - 1)).expand_as(scaled_levels[..., :1])
+            sigma_root = (sigma.to(root.dtype) / MAX_SIGMA).sqrt()
+            same = sigma_root.view(-1, *[1] * (scaled_levels.ndim - 1)).expand_as(scaled_levels[..., :1])
             scaled_levels = torch.cat([same, scaled_levels[..., 1:]], dim=-1)
-            root = given.view(-1, 1, 1, 1).expand_as(root)
+            root = sigma_root.view(-1, 1, 1, 1).expand_as(root)
         lost = torch.sigmoid(estimate.impulse)
         # In bfloat16 the filled in picture would lose gray levels.
         with torch.autocast(padded.device.type, enabled=False):

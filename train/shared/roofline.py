@@ -32,9 +32,9 @@ class Ceilings:
     """What a device can do, as measured on it."""
 
     operations: float
-    """Per second, in the product of large matrices."""
+    """Floating-point operations per second, in the product of large matrices."""
     bytes: float
-    """Per second, read and written, in a large copy."""
+    """Bytes that are read and written per second, in a large copy."""
 
     def images_per_second(self, work: Work) -> float:
         """How many images can be learned from in a second at most."""

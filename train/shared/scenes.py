@@ -39,7 +39,7 @@ SCENES = {
     "text": data.text,
 }
 """Pictures of scikit-image; those that `train.measures.generalisation` measures on are not among them."""
-SCALES = (1, 2, 3, 4)
+REDUCTIONS = (1, 2, 3, 4)
 """Factors by which each picture is reduced: the smaller it gets, the sharper its detail."""
 DRAWINGS = 4000
 DRAWN, FRAMED = 0.2, 0.12
@@ -126,7 +126,7 @@ class Crops:
 
     def __init__(self, pictures: list[np.ndarray], size: tuple[int, ...], device: torch.device) -> None:
         height, width = size
-        scaled = [_reduced(picture, scale) for picture in pictures for scale in SCALES]
+        scaled = [_reduced(picture, factor) for picture in pictures for factor in REDUCTIONS]
         scaled = [picture for picture in scaled if picture.shape[0] >= height and picture.shape[1] >= width]
         if not scaled:
             raise DataError(f"no picture is as large as {width}x{height} pixels, the size of the faces")
@@ -256,9 +256,9 @@ def _draw_code(sheet: Image.Image, ink: int, scale: int, rng: np.random.Generato
 DRAWERS = (_draw_text, _draw_text, _draw_lines, _draw_shapes, _draw_code)
 
 
-def _reduced(picture: np.ndarray, scale: int) -> np.ndarray:
-    """A picture in gray, uint8, `scale` times smaller."""
-    return picture if scale == 1 else _as_uint8(downscale_local_mean(picture / 255, scale))
+def _reduced(picture: np.ndarray, factor: int) -> np.ndarray:
+    """A picture in gray, uint8, `factor` times smaller."""
+    return picture if factor == 1 else _as_uint8(downscale_local_mean(picture / 255, factor))
 
 
 def _as_uint8(picture: np.ndarray) -> np.ndarray:
