@@ -1,8 +1,8 @@
 """What README and docs say is so: links lead somewhere, options exist, and each code block runs as it is printed.
 
 The blocks of a page run in their order, in a folder that was empty, with the package as its wheel installs it. A block
-of the shell that begins with a comment "needs ..." is not run: its commands are parsed. Those that speak to the running
-app are run by `test_app.py`.
+of the shell that begins with a comment "needs ..." is not run: its commands are parsed. Of those, what needs a clone
+alone runs in one. Those that speak to the running app are run by `test_app.py`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from fer_denoise import __main__ as command
 from fer_denoise import __version__
 from fer_denoise.demo.explain_tab import TEXT
 from fer_denoise.noise import KINDS, as_function
-from train import publish
+from train import benchmark, publish
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -57,6 +57,11 @@ class Block(NamedTuple):
     def runs(self) -> bool:
         """Whether a test can run it: it neither says that it needs something, nor speaks to the app."""
         return not self.code.startswith("# needs ") and APP not in self.code
+
+    @property
+    def needs_a_clone(self) -> bool:
+        """Whether a clone of the repository is all that it needs."""
+        return self.code.startswith("# needs a clone of the repository\n")
 
 
 def blocks(page: Path) -> list[Block]:
@@ -183,6 +188,45 @@ def test_the_options_that_are_named_exist(page, options):
 def test_the_page_on_python_names_the_function_of_every_kind_of_noise():
     named = {*re.findall(r"`(\w+)`", prose(ROOT / "docs" / "python.md"))}
     assert {as_function(kind).__name__ for kind in KINDS.values()} <= named
+
+
+def test_the_page_on_measuring_shows_every_measurement():
+    shown = [words for block in blocks(ROOT / "docs" / "measuring.md") for _, words in commands(block.code)]
+    assert {f"--{name}" for name in benchmark.MEASUREMENTS} <= {word for words in shown for word in words}
+
+
+def test_the_results_begin_with_a_list_of_their_parts():
+    text = prose(ROOT / "results" / "README.md")
+    assert re.findall(r"^- \[(.*)\]\(#", text, re.MULTILINE) == re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+
+def test_what_contributing_runs_and_names_is_there():
+    page = ROOT / "CONTRIBUTING.md"
+    places = r"(?<![\w/.])(?:fer_denoise|train|tests|docs|hub_cards|\.ci)/[\w/-]+(?:\.\w+)?"
+    assert [name for name in re.findall(places, page.read_text("utf-8")) if not (ROOT / name).exists()] == []
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (block,) = blocks(page)
+    parts = [part.strip() for part in re.split("&&|\n", block.code) if part.strip()]
+    assert parts and all(part.replace("pip install", "pip install --quiet") in script for part in parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if any(b.needs_a_clone for b in blocks(page))], ids=name_of)
+def test_what_needs_a_clone_alone_runs_in_one_and_changes_no_page(page, tmp_path):
+    for name in ("train", "fer_denoise"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for name in ("docs", "results"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copyfile(ROOT / "README.md", tmp_path / "README.md")
+    (tmp_path / "results" / "overview.png").unlink()
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": ""}
+    for block in blocks(page):
+        if block.needs_a_clone:
+            subprocess.run(["bash", "-euo", "pipefail", "-c", block.code], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "results" / "overview.png").is_file()
+    for each in PAGES:
+        assert (tmp_path / name_of(each)).read_text("utf-8") == each.read_text("utf-8")
 
 
 def test_ci_runs_the_readmes_two_commands():

@@ -78,22 +78,27 @@ def train_variant(args: Namespace, name: str, seed: int) -> dict[str, Any]:
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
-    """A table for each machine, by the name of the marks of all of them."""
-    of_machines = (f"On {machine}:\n\n{markdown_table(rows)}" for machine, rows in results["machines"].items())
-    return {"ablation": "\n\n".join(of_machines)}
+    """The tables of all machines, by the name of their marks."""
+    return {"ablation": markdown_tables(results, BASE)}
 
 
-def markdown_table(rows: list[dict[str, Any]]) -> str:
-    """A row per variant: its mean over the seeds, and the single values."""
+def markdown_tables(results: dict[str, Any], base: str) -> str:
+    """A table for each machine."""
+    tables = (f"On {machine}:\n\n{markdown_table(rows, base)}" for machine, rows in results["machines"].items())
+    return "\n\n".join(tables)
+
+
+def markdown_table(rows: list[dict[str, Any]], base: str) -> str:
+    """A row per variant: its mean over the seeds, by how much that differs from `base`, and the single values."""
     by_variant: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_variant.setdefault(row["variant"], []).append(row)
     means = {name: mean(row["validation_psnr"] for row in of_seeds) for name, of_seeds in by_variant.items()}
-    shipped = means.get(BASE)
+    shipped = means.get(base)
     lines = []
     for name, of_seeds in by_variant.items():
         values = ", ".join(f"{row['validation_psnr']:.2f}" for row in of_seeds)
-        difference = "" if shipped is None or name == BASE else f"{means[name] - shipped:+z.2f}"
+        difference = "" if shipped is None or name == base else f"{means[name] - shipped:+z.2f}"
         lines.append((name, f"{of_seeds[0]['parameters']:,}", f"{means[name]:.2f}", difference, values))
     return markdown.table(("change", "parameters", "PSNR, dB", "difference", "of each seed"), lines, left=(0, 4))
 

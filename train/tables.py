@@ -28,6 +28,8 @@ def all_tables(folder: Path) -> dict[str, str]:
             tables |= measurement.tables(results)
     if first := _read(folder / FIRST_400.name / tasks.FILE):
         tables["first-400"] = markdown_tables(first)
+    if laboratory := _read(folder / "ablation-laboratory.json"):
+        tables["ablation-laboratory"] = ablation.markdown_tables(laboratory, "as shipped, on faces alone")
     if summary := summary_table(folder):
         tables["summary"] = summary
     return tables

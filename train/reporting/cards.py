@@ -20,6 +20,7 @@ from fer_denoise.models import RestorationNetwork
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.noise import TASK_RECORDS
 from fer_denoise.zoo import CLASSIFIERS, MODELS, NETWORKS, UNIVERSAL, UNIVERSAL_LARGE, Family
+from train.reporting import markdown
 from train.reporting.report import unseen_sentence
 from train.shared.run_folder import with_script
 
@@ -177,25 +178,25 @@ def _classifier(name: str, folder: Path, task: str, results: dict[str, Any] | No
         "accuracy": f"{row['accuracy']:.1%}",
         "macro_f1": f"{row['macro_f1']:.3f}",
         "calibration_error": f"{row['calibration_error']:.3f}",
-        "emotions": EMOTIONS,
-        "rows": _confusion(row),
+        "table": _confusion("labelled", row),
     }
     if votes := row.get("votes"):
         digits = {"macro_f1": 3, "calibration_error": 3, "cross_entropy": 2, "kl_divergence": 2}
         shown["votes"] = {name: f"{votes[name]:.{places}f}" for name, places in digits.items()} | {
             "faces": f"{votes['faces']:,}",
             "accuracy": f"{votes['accuracy']:.1%}",
-            "rows": _confusion(votes),
+            "table": _confusion("the crowd", votes),
         }
     return _Measured(metadata, tags, "recognised", evaluated, shown)
 
 
-def _confusion(row: dict[str, Any]) -> list[list[Any]]:
-    """A line for each emotion: how often it was given each answer, and how often the right one."""
-    return [
-        [emotion, *counts, f"{recall:.0%}"]
+def _confusion(by: str, row: dict[str, Any]) -> str:
+    """A table with a line for each emotion: how often it was given each answer, and how often the right one."""
+    lines = [
+        [emotion, *map(str, counts), f"{recall:.0%}"]
         for emotion, counts, recall in zip(EMOTIONS, row["confusion"], row["recall"], strict=True)
     ]
+    return markdown.table((f"{by} \\ answered", *EMOTIONS, "right"), lines)
 
 
 def _check_weights(name: str, folder: Path, row: dict[str, Any], option: str) -> None:
@@ -333,7 +334,8 @@ def _results(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, 
     The large version of a model has the small one's between them.
     """
     data = results["data"]
-    rows, shown = [], []
+    shown: list[dict[str, Any]] = []
+    rows: list[list[str | None]] = []
     compared = [(NOISY, "noisy input"), (name, "this model")]
     if name == UNIVERSAL_LARGE:
         compared.insert(1, (UNIVERSAL, f"`{UNIVERSAL}`"))
@@ -344,7 +346,7 @@ def _results(name: str, tasks: list[str], results: dict[str, Any]) -> dict[str, 
             rows.append([label, f"{row['psnr']:.2f}", f"{row['ssim']:.3f}"])
             shown.append(row)
     return {
-        "rows": rows,
+        "table": markdown.table((None, "PSNR, dB", "SSIM"), rows),
         "images": f"{data['images']:,}",
         "unseen": unseen_sentence(shown, data["unseen"]),
         "sha256": data["sha256"],
