@@ -35,42 +35,15 @@ from fer_denoise.models.emotion import VotesError
 from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import MODELS, UNIVERSAL
-from train.measures import (
-    colour,
-    estimate,
-    generalisation,
-    natural_images,
-    noise_grid,
-    real_noise,
-    recognition,
-    speed,
-    tasks,
-    throughput,
-    witness,
-    world,
-)
+from train.measures import recognition, tasks
 from train.measures.peers import PEERS
+from train.measures.registry import MEASUREMENTS
 from train.measures.request import Measurement, Request
 from train.reporting.report import update_pages
 from train.reporting.results import FIRST_400, RESULTS
 from train.reporting.summary import summary_table
 from train.shared import setup
 from train.shared.faces import TEST_SEED
-
-MEASUREMENTS: dict[str, Measurement] = {
-    "surface": noise_grid,
-    "generalisation": generalisation,
-    "emotion": recognition,
-    "witness": witness,
-    "speed": speed,
-    "throughput": throughput,
-    "pictures": natural_images,
-    "colour": colour,
-    "world": world,
-    "estimate": estimate,
-    "real": real_noise,
-}
-"""The measurements by the names of their options; without any, it is `tasks`."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -11,8 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from train import ablation, benchmark, realism
+from train import ablation, realism
 from train.measures import tasks
+from train.measures.registry import MEASUREMENTS
 from train.reporting import overview
 from train.reporting.report import markdown_tables, update_pages
 from train.reporting.results import FIRST_400, RESULTS
@@ -22,7 +23,7 @@ from train.reporting.summary import summary_table
 def all_tables(folder: Path) -> dict[str, str]:
     """The text of each table whose results are in `folder`, by the name of its marks."""
     tables: dict[str, str] = {}
-    measured: tuple[Any, ...] = (tasks, *benchmark.MEASUREMENTS.values(), realism, ablation)
+    measured: tuple[Any, ...] = (tasks, *MEASUREMENTS.values(), realism, ablation)
     for measurement in measured:
         if results := _read(folder / measurement.FILE):
             tables |= measurement.tables(results)

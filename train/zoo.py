@@ -26,6 +26,7 @@ from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.files import write_whole
 from fer_denoise.hub.sources import is_repo_id
 from fer_denoise.zoo import NETWORKS, NetworkInfo
+from train.measures.registry import MEASUREMENTS
 from train.shared import setup
 from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
 
@@ -97,15 +98,17 @@ def training_command(name: str, network: NetworkInfo, minutes: float | None, arg
 
 
 def measuring_commands(models: Collection[str], args: argparse.Namespace) -> Iterator[list[str]]:
-    """What tunes the filters, puts the weights into the package, measures all that is in it, and writes the cards."""
+    """What tunes the filters, puts the weights into the package, measures all that needs no pictures of others, and
+    writes the cards."""
     data = ["--data", args.data, *(["--revision", args.revision] if args.revision else [])]
     yield ["-m", "train.tune_classical", *data]
     yield ["-m", "train.tune_classical", *data, "--levels"]
     yield ["-m", "train.bundle", *(f"{name}={args.out / name / MODEL_FOLDER}" for name in models)]
     yield ["-m", "train.benchmark", *data]
     yield ["-m", "train.benchmark", *data, "--images", "400", "--out", "results/first-400", "--no-samples"]
-    for measurement in ("surface", "generalisation", "world", "estimate", "emotion", "speed", "throughput"):
-        yield ["-m", "train.benchmark", *data, f"--{measurement}"]
+    for name, measurement in MEASUREMENTS.items():
+        if measurement.PLACE is None:
+            yield ["-m", "train.benchmark", *data, f"--{name}"]
     yield ["-m", "train.realism", *data]
     yield ["-m", "train.bundle"]
 
