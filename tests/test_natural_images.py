@@ -8,6 +8,7 @@ from sets_on_disk import write_parquet
 
 from fer_denoise import Restorer, classical
 from fer_denoise.evaluate import NOISY
+from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import psnr
 from fer_denoise.noise import gaussian_noise
 from train import benchmark
@@ -69,6 +70,15 @@ def test_every_method_restores_the_sets_of_the_field(run_benchmark, drawn, tmp_p
     table = (tmp_path / "results" / "README.md").read_text()
     assert "| pictures, noise | noisy | `universal` | `bm3d`, told sigma | [DnCNN-B](https" in table
     assert f"| Kodak24, sigma 50 | {cells[NOISY]['Kodak24, sigma 50']:.2f} |" in table.replace("**", "")
+
+
+@pytest.mark.usefixtures("fake_bm3d")
+def test_bm3d_takes_the_channels_of_colour_together_and_has_to_be_told_sigma(make_faces):
+    method, colour = natural_images.ColourBM3D(), np.stack([make_faces(2, shape=(16, 20))] * 3, axis=-1)
+    assert method.lacking(KnownNoise()) == ["sigma"]
+    for picture, value in ((colour, 0), (colour[0], 0), (colour[..., 0], 128), (colour[0, ..., 0], 128)):
+        restored = method(picture, 0.1)
+        assert restored.shape == picture.shape and (restored == value).all()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Cells: the conditions that methods are measured in, and the loop over them, which goes on after an interruption."""
+"""Cells, in each of which all methods are measured, and the loop over them, which goes on after an interruption."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple

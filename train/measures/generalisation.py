@@ -18,7 +18,6 @@ from tqdm import tqdm
 from fer_denoise import Restorer, list_models
 from fer_denoise.classical import FILTERS, tuned_parameters
 from fer_denoise.evaluate import NOISY, restore
-from fer_denoise.hub.sources import bundled_models, model_folder, weights_checksum
 from fer_denoise.images import to_dtype, to_float
 from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
@@ -29,7 +28,7 @@ from fer_denoise.zoo import MODELS, UNIVERSAL, UNIVERSAL_LARGE, specialists
 from train.measures.request import Request
 from train.reporting import markdown
 from train.reporting.report import bold_best
-from train.reporting.results import load_previous, save
+from train.reporting.results import load_previous, save, weights_of
 
 FILE = "generalisation.json"
 HELP = "other pictures, and noise that no specialist was trained on, on 500 faces"
@@ -133,7 +132,7 @@ def _made_of(name: str) -> Any:
     """What decides how a method restores: the weights of a network, the parameters of a filter."""
     if name in FILTERS:
         return {task: tuned_parameters(name, task) for task in TASKS}
-    return weights_checksum(model_folder(name)) if name in bundled_models() else None
+    return weights_of(name).get("weights")
 
 
 def _joined(

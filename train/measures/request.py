@@ -98,8 +98,9 @@ class Request:
 
     def say_what_is_not_installed(self) -> None:
         """Name the filters that are left out since their packages are not there."""
-        for name in FILTERS.keys() - available_filters():
-            print(f"{name} is left out, for it is not installed: pip install {FILTERS[name].package}")
+        for name in FILTERS:
+            if name not in available_filters():
+                print(f"{name} is left out, for it is not installed: pip install {FILTERS[name].package}")
 
     def lose_nothing(self, file: Path, images: int | None = None) -> None:
         """End with a message where `file` holds other methods or rows of more images, for they would be lost."""
