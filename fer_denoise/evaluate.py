@@ -1,6 +1,5 @@
 """Models against noise: a row per model and task, every one on the same noisy images."""
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +21,7 @@ SIGMA_GIVEN = "universal, told sigma"
 """The name of the row of `universal` that is given the true sigma, as the filters are."""
 
 CHUNK = 32
+"""How many images a process restores at a time."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +99,14 @@ def credit(record: dict[str, Any]) -> str:
 def restore(method: Method, noisy: np.ndarray, noise: KnownNoise, pool: Executor | None = None) -> np.ndarray:
     """Restore images, float (N, H, W) or (H, W) in [0, 1], by a method that is compared with others.
 
-    A method that works blind is not given the noise. One that computes on a single core is spread over `pool`.
+    A method that works blind is not given the noise. A batch for one that computes on a single
+    core is spread over `pool`.
 
     Raises:
         ValueError: `noise` lacks a level that the method needs.
     """
     known = None if method.blind else noise
-    if pool and method.cpu_only:
-        return in_chunks(partial(method.restore, noise=known), noisy, pool)
+    if pool and method.cpu_only and noisy.ndim == 3:
+        chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
+        return np.concatenate(list(pool.map(partial(method.restore, noise=known), chunks)))
     return method.restore(noisy, known)
-
-
-def in_chunks(
-    restore: Callable[[np.ndarray], np.ndarray], noisy: np.ndarray, pool: Executor | None = None
-) -> np.ndarray:
-    """What `restore` makes of images (N, H, W), some of them at a time and spread over `pool`, clipped to [0, 1]."""
-    chunks = [noisy[start : start + CHUNK] for start in range(0, len(noisy), CHUNK)]
-    parts: Any = pool.map(restore, chunks) if pool else map(restore, chunks)
-    return np.clip(np.concatenate(list(parts)), 0, 1)

@@ -64,3 +64,5 @@ def test_a_pool_changes_nothing(make_faces):
     assert alone.shape == noisy.shape
     with ThreadPoolExecutor(2) as pool:
         np.testing.assert_array_equal(restore(restorer, noisy, known, pool), alone)
+        tall = noisy.reshape(-1, 12)
+        np.testing.assert_array_equal(restore(restorer, tall, known, pool), restore(restorer, tall, known))

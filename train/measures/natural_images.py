@@ -57,9 +57,9 @@ def load_sets(folder: Path) -> dict[str, list[np.ndarray]]:
     """The sets that `folder` holds, uint8; those that it does not are named. SetNotFoundError where it holds none."""
     pictures: dict[str, list[np.ndarray]] = {}
     missing: list[SetNotFoundError] = []
-    for name, kind in SETS.items():
+    for name, picture_set in SETS.items():
         try:
-            pictures[name] = read_set(find_set(folder, name), kind.colour)
+            pictures[name] = read_set(find_set(folder, name), picture_set.colour)
         except SetNotFoundError as error:
             missing.append(error)
     if not pictures:
