@@ -202,8 +202,19 @@ def test_the_results_begin_with_a_list_of_their_parts():
 
 def test_what_contributing_runs_and_names_is_there():
     page = ROOT / "CONTRIBUTING.md"
-    places = r"(?<![\w/.])(?:fer_denoise|train|tests|docs|hub_cards|\.ci)/[\w/-]+(?:\.\w+)?"
+    places = r"(?<![\w/.])(?:fer_denoise|train|tests|docs|hub_cards|results|\.ci)/[\w/-]*(?:\.\w+)?"
     assert [name for name in re.findall(places, page.read_text("utf-8")) if not (ROOT / name).exists()] == []
+    lists = re.findall(r"`(\w+)`(?: and `(\w+)`)? (?:in|of) `([\w/]+\.py)`", page.read_text("utf-8"))
+    lists += [
+        (name, "", file) for file, name in re.findall(r"`([\w/]+\.py)` \| `(\w+)` there", page.read_text("utf-8"))
+    ]
+    for *names, file in lists:
+        text = (ROOT / file).read_text("utf-8")
+        assert all(re.search(rf"^(class |def )?{name}\b", text, re.MULTILINE) for name in filter(None, names)), (
+            names,
+            file,
+        )
+    assert len(lists) > 12
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (block,) = blocks(page)
     parts = [part.strip() for part in re.split("&&|\n", block.code) if part.strip()]

@@ -314,6 +314,7 @@ def test_the_front_matter_of_the_readme_is_one_that_a_space_accepts():
     assert data.license == "mit" and data.pinned is False and data.title
     for repo_id in [*data.models, *data.datasets]:
         validate_repo_id(repo_id)
+    assert data.models == [f"fer-denoise/fer-denoise-{name}" for name in bundled_models()]
 
 
 def test_the_bundled_models_are_what_is_published(connected):

@@ -28,7 +28,7 @@ from fer_denoise.hub.sources import is_repo_id
 from fer_denoise.zoo import NETWORKS, NetworkInfo
 from train.measures.registry import MEASUREMENTS
 from train.shared import setup
-from train.shared.run_folder import LOG_FILE, MODEL_FOLDER
+from train.shared.run_folder import LOG_FILE, METRICS, MODEL_FOLDER
 
 REPORT, COMMITS = "report.json", "commits.json"
 OUTPUT = "output.txt"
@@ -148,8 +148,12 @@ def progress_of(folder: Path) -> str:
     if not lines:
         return ""
     row = json.loads(lines[-1])
-    reached = row.get("validation_psnr", row.get("validation_accuracy", 0))
-    return f"epoch {row['epoch'] + 1}, {reached:.4g} on validation, "
+    return f"epoch {row['epoch'] + 1}, {reached(row):.4g} on validation, "
+
+
+def reached(row: dict[str, Any]) -> float:
+    """The metric of a row of a log or of the report."""
+    return next(row[name] for name in METRICS if name in row)
 
 
 def show(line: str) -> None:
@@ -162,7 +166,7 @@ def describe(name: str, folder: Path) -> dict[str, Any]:
     """What the report says of a trained model: its best epoch, what it reached, and how long it took."""
     rows = [json.loads(line) for line in (folder / LOG_FILE).read_text(encoding="utf-8").splitlines()]
     record = json.loads((folder / MODEL_FOLDER / "config.json").read_text(encoding="utf-8"))["training"]
-    scores = {key: record[key] for key in ("best_epoch", "validation_psnr", "validation_accuracy") if key in record}
+    scores = {key: record[key] for key in ("best_epoch", *METRICS) if key in record}
     minutes = round(sum(row["seconds"] for row in rows) / 60, 1)
     return {"model": name, "epochs": len(rows), **scores, "minutes": minutes, "hardware": record["hardware"]}
 
@@ -181,8 +185,7 @@ def main(argv: list[str] | None = None) -> None:
         report.append(describe(name, args.out / name))
         write_whole(args.out / REPORT, (json.dumps(report, indent=1) + "\n").encode())
         row = report[-1]
-        reached = row.get("validation_psnr", row.get("validation_accuracy"))
-        print(f"{name}: {row['epochs']} epochs, {reached} on validation, {row['minutes']} minutes", flush=True)
+        print(f"{name}: {row['epochs']} epochs, {reached(row)} on validation, {row['minutes']} minutes", flush=True)
     if args.bundle:
         for command in measuring_commands(models, args):
             run(command, " ".join(command[1:]), args.out / "measuring", "")
