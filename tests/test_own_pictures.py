@@ -46,8 +46,7 @@ def test_results_listen_to_all_that_they_are_made_from(tab):
     }
     (job,) = (function for function in page.fns.values() if (built.job.start._id, "click") in function.targets)
     assert heard == {part._id for part in job.inputs}
-    choices = built.options if tab is OwnTab else built.choices
-    assert set(job.inputs) == set(vars(choices).values())
+    assert set(job.inputs) == set(vars(built.options).values())
 
 
 def test_a_result_is_made_from_the_options_that_decide_it(tmp_path):

@@ -43,7 +43,7 @@ class JobControls:
     _invitation: str
     _results: Updates
     _folded: Sequence[gr.Accordion]
-    _options: int
+    _option_count: int
     """How many inputs there are besides what it works on."""
 
     def __init__(self, cancellations: Cancellations, label: str, at_once: bool = False) -> None:
@@ -111,7 +111,7 @@ class JobControls:
             folded: parts that hold more of them, hidden until there are some.
             choices: inputs that are set with one click; where it starts at once, then as well.
         """
-        self._results, self._folded, self._options = results, folded, len(inputs) - 1
+        self._results, self._folded, self._option_count = results, folded, len(inputs) - 1
         said = [*results, *folded, self.status]
         outputs = [*said, self.start, self.cancel, self._source]
         private: dict[str, Any] = {"api_visibility": "private"}
@@ -142,7 +142,10 @@ class JobControls:
 
     def _failed(self, first: Any) -> Updates:
         # The others may be what was refused.
-        return {**self.without_results("Nothing was restored."), self._source: [first, *[ANYTHING] * self._options]}
+        return {
+            **self.without_results("Nothing was restored."),
+            self._source: [first, *[ANYTHING] * self._option_count],
+        }
 
     def _drop_outdated(self, source: list[Any] | None, *chosen: Any) -> Any:
         # Before the first job nothing can be outdated, and its failure may have been told already.

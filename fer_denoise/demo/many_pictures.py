@@ -34,7 +34,7 @@ INVITATION = "Choose pictures and press *Restore all*."
 
 
 @dataclass(frozen=True)
-class Choices:
+class BatchOptionControls:
     """What is to be restored, and how."""
 
     files: gr.File
@@ -66,15 +66,15 @@ class ManyPictures:
         gr.Markdown(INTRODUCTION)
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=300):
-                self.choices = _lay_out_choices()
+                self.options = _lay_out_options()
                 self.job = JobControls(cancellations, "Restore all")
             with gr.Column(scale=4, min_width=300):
                 self.job.add_status(INVITATION)
                 thumbnails, files = _lay_out_pictures()
         table = gr.Dataframe(label="What was done", interactive=False, wrap=True, visible=False, elem_classes="report")
         self.results = BatchResultControls(thumbnails, files, table)
-        choices, results = self.choices, self.results
-        inputs = [choices.files, choices.references, choices.model, choices.white]
+        options, results = self.options, self.results
+        inputs = [options.files, options.references, options.model, options.white]
         nothing: Updates = {results.thumbnails: None, results.files: None, results.table: None}
         self.job.listen(in_plain_words(self.restore_all), inputs, nothing)
 
@@ -145,7 +145,7 @@ class ManyPictures:
         }
 
 
-def _lay_out_choices() -> Choices:
+def _lay_out_options() -> BatchOptionControls:
     files = gr.File(label="Noisy pictures", file_count="multiple", file_types=ACCEPTED, height=160, elem_id="noisy")
     references = gr.File(
         label="Clean ones of the same names, if there are any",
@@ -155,7 +155,7 @@ def _lay_out_choices() -> Choices:
         elem_id="clean",
     )
     model = gr.Dropdown([(MODELS[name].title, name) for name in list_models()], value=DEFAULT_MODEL, label="Restorer")
-    return Choices(files, references, model, white_number())
+    return BatchOptionControls(files, references, model, white_number())
 
 
 def _lay_out_pictures() -> tuple[gr.Gallery, gr.File]:
