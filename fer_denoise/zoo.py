@@ -52,9 +52,9 @@ class NetworkInfo(ModelInfo):
     """What its script is called with, besides what `train.zoo` gives all scripts."""
     start: str | None = None
     """The network whose weights its training starts from."""
-    weight: float = 1.0
+    time_weight: float = 1.0
     """How much of the time of `train.zoo` it gets, beside the others."""
-    told_by: Mapping[str, Any] = field(default_factory=dict)
+    recognised_by: Mapping[str, Any] = field(default_factory=dict)
     """Entries of its `config.json` that those before it of the same script and task have not."""
 
 
@@ -73,7 +73,7 @@ _UNET = "Attention U-Net trained on FER2013 for {} noise; blind, and a specialis
 def _attention_unet(task: Task) -> NetworkInfo:
     options = ("--task", task.key, "--preset", "improved")
     title, summary = f"Attention U-Net, {task.name}", _UNET.format(task.name)
-    return NetworkInfo(title, summary, task.key, family=ATTENTION_UNETS, options=options, weight=2)
+    return NetworkInfo(title, summary, task.key, family=ATTENTION_UNETS, options=options, time_weight=2)
 
 
 def _patchgan(task: Task) -> NetworkInfo:
@@ -87,7 +87,7 @@ RESTORERS: dict[str, NetworkInfo] = {
         "Universal",
         "One network for the noise that pictures carry, of many kinds and every level, alone and together; blind.",
         family=UNIVERSAL_RESTORERS,
-        weight=8,
+        time_weight=8,
     ),
     UNIVERSAL_LARGE: NetworkInfo(
         "Universal, large",
@@ -95,8 +95,8 @@ RESTORERS: dict[str, NetworkInfo] = {
         "ahead on impulses, sharp drawings and tiny faces, a little behind on most other noise.",
         family=UNIVERSAL_RESTORERS,
         options=("--large",),
-        weight=12,
-        told_by={"config": LARGE},
+        time_weight=12,
+        recognised_by={"config": LARGE},
     ),
     **{task.networks[0]: _attention_unet(task) for task in TASK_RECORDS.values()},
     **{task.networks[1]: _patchgan(task) for task in TASK_RECORDS.values()},
@@ -116,15 +116,15 @@ CLASSIFIERS: dict[str, NetworkInfo] = {
         "Guesses which of seven emotions people saw in a face; trained on clean faces.",
         family=EMOTION_CLASSIFIERS,
         options=_OF_EMOTIONS,
-        weight=2,
+        time_weight=2,
     ),
     EMOTION_IN_NOISE: NetworkInfo(
         "Emotion, in noise",
         "The same network, trained on noisy faces too.",
         family=EMOTION_CLASSIFIERS,
         options=(*_OF_EMOTIONS, "--noise"),
-        weight=2,
-        told_by={"training": {"recipe": {"noise": True}}},
+        time_weight=2,
+        recognised_by={"training": {"recipe": {"noise": True}}},
     ),
 }
 

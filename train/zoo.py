@@ -175,10 +175,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     setup.with_message(fix_commits, args)
     models = chosen_models(args.only)
-    weights = sum(network.weight for network in models.values())
+    weights = sum(network.time_weight for network in models.values())
     report: list[dict[str, Any]] = []
     for number, (name, network) in enumerate(models.items(), 1):
-        minutes = args.minutes and args.minutes * network.weight / weights
+        minutes = args.minutes and args.minutes * network.time_weight / weights
         command = training_command(name, network, minutes, args)
         left = args.minutes and args.minutes - sum(row["minutes"] for row in report)
         run(command, name, args.out / name, f"{number} of {len(models)},", left)

@@ -215,7 +215,7 @@ def model_name(folder: Path) -> str:
     task = (record.get("training") or {}).get("task")
     # The last that it may be is the most special one.
     for name, network in reversed(NETWORKS.items()):
-        if network.family is family and network.serves(task) and _holds(record, network.told_by):
+        if network.family is family and network.serves(task) and _holds(record, network.recognised_by):
             return name
     raise CardError(f"{folder}: its config.json does not tell which model it is; add --name NAME")
 
