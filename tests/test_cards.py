@@ -205,6 +205,7 @@ def test_results_of_another_model_are_never_shown(gan):
 def test_a_model_of_another_name_has_the_card_of_its_script(gan):
     card = make_card("unheard-of", gan)
     assert "# unheard-of\n" in card.text and "Isola et al. 2017" in card.text and "patchgan" in card.data.tags
+    assert make_card("unheard-of", BUNDLE / "emotion").data.pipeline_tag == "image-classification"
 
 
 def test_a_model_that_no_script_trained_has_no_card(gan, tmp_path):

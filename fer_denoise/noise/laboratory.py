@@ -117,12 +117,12 @@ class RandomNoise:
             noisy = noisy.masked_fill_(hit, value)
         return noisy
 
-    def _levels(self, choice, sigma, amount, salt_vs_pepper):
+    def _levels(self, choice, strength, amount, salt_vs_pepper):
         """Sigma, amount and salt_vs_pepper out of uniform draws, floats or tensors."""
         # Along the unit interval: Gaussian alone, both, impulses alone, clean.
         with_gaussian = choice < self.gaussian + self.both
         with_impulses = (choice >= self.gaussian) & (choice < self.gaussian + self.both + self.impulses)
-        sigma = self.min_sigma * (self.max_sigma / self.min_sigma) ** sigma
+        sigma = self.min_sigma * (self.max_sigma / self.min_sigma) ** strength
         return with_gaussian * sigma, with_impulses * self.max_amount * amount, salt_vs_pepper
 
 
