@@ -22,7 +22,7 @@ from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN, restore
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
-from train.measures.peers import PEERS, load_peers
+from train.measures.shared.peers import PEERS, load_peers
 
 PINS = Path(__file__).with_name("pins.json")
 NAMES = (*list_models(), SELF_ENSEMBLE, SIGMA_GIVEN, *PEERS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from train.measures.peers import PEERS
+from train.measures.shared.peers import PEERS
 
 
 def random_convolutions(channels: tuple[int, ...], seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -3,7 +3,7 @@ import pytest
 from crowds import LABELS, crowd_of
 
 from fer_denoise.data.votes import Votes
-from train.measures.answers import gains_over, score, score_votes
+from train.measures.shared.answers import gains_over, score, score_votes
 
 
 def test_scores_of_a_perfect_and_of_a_constant_answer():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_denoise.evaluate import NOISY
-from train.measures.cells import Cell, NoisyInput, measure_cells
+from train.measures.shared.cells import Cell, NoisyInput, measure_cells
 from train.reporting.results import Scores
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from train.measures.detectability import detection_accuracy
+from train.measures.shared.detectability import detection_accuracy
 
 IMAGES = 64
 
@@ -24,7 +24,7 @@ def test_a_blurred_copy_is_told_apart_and_a_fresh_sample_is_not(textured):
 
 @pytest.mark.slow
 def test_the_accuracy_repeats_exactly(textured, monkeypatch):
-    monkeypatch.setattr("train.measures.detectability.EPOCHS", 2)
+    monkeypatch.setattr("train.measures.shared.detectability.EPOCHS", 2)
     halves = (textured[:IMAGES], textured[IMAGES : 2 * IMAGES])
     assert detection_accuracy(halves, halves) == detection_accuracy(halves, halves)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from train.measures.harmless import HARMLESS, PADDING, harmless
+from train.measures.shared.harmless import HARMLESS, PADDING, harmless
 
 
 @pytest.mark.parametrize("kind", HARMLESS)

@@ -14,7 +14,7 @@ ABOVE = {
     "fer_denoise": ("train",),
 }
 """What a folder or file of the package must not import."""
-TRAIN = ("train.shared", "train.reporting", "train.measures")
+TRAIN = ("train.shared", "train.reporting", "train.measures.shared", "train.measures")
 """The folders of `train`, each of which may import those before it; the commands above them may import all."""
 
 

@@ -13,7 +13,7 @@ from fer_denoise.metrics import psnr
 from fer_denoise.noise import gaussian_noise
 from train import benchmark
 from train.measures import natural_images
-from train.measures.peers import Peer
+from train.measures.shared.peers import Peer
 
 
 @pytest.fixture

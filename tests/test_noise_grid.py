@@ -12,8 +12,9 @@ from fer_denoise.method import KnownNoise
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
 from train import benchmark
-from train.measures import cells, noise_grid
-from train.measures.peers import Peer
+from train.measures import noise_grid
+from train.measures.shared import cells
+from train.measures.shared.peers import Peer
 
 
 @pytest.fixture

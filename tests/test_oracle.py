@@ -4,7 +4,7 @@ import pytest
 from fer_denoise.classical import tv
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import GaussianNoise, SaltAndPepperNoise
-from train.measures import oracle
+from train.measures.shared import oracle
 
 
 def test_no_parameter_of_the_grid_is_better_than_that_of_the_oracle(make_faces):

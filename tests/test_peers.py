@@ -9,7 +9,7 @@ from scipy.ndimage import correlate
 from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.noise import gaussian_noise
 from train import peers
-from train.measures.peers import PEERS, Peer
+from train.measures.shared.peers import PEERS, Peer
 
 
 def convolved(image: np.ndarray, convolutions) -> np.ndarray:

@@ -7,7 +7,7 @@ from fer_denoise import Restorer
 from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import mean_psnr, psnr
 from train.measures import real_noise
-from train.measures.peers import Peer
+from train.measures.shared.peers import Peer
 
 
 @pytest.mark.slow

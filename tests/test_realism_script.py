@@ -29,7 +29,7 @@ def results(tmp_path_factory, make_faces) -> dict:
         patch.setattr(realism, "STRENGTHS", (0.1, 0.5))
         # Threads share the patched number of epochs; processes would start without it.
         patch.setattr(realism, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(workers))
-        patch.setattr("train.measures.detectability.EPOCHS", 1)
+        patch.setattr("train.measures.shared.detectability.EPOCHS", 1)
         realism.main(["--data", str(folder), "--workers", "1", *options])
     assert (folder / "out" / "realism.png").read_bytes().startswith(b"\x89PNG")
     return json.loads((folder / "out" / "realism.json").read_text())

@@ -14,8 +14,8 @@ from fer_denoise.models import EmotionClassifier
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import EMOTION, EMOTION_IN_NOISE
 from train.measures import recognition, world
-from train.measures.cells import Cell
 from train.measures.recognition import Predictions, describe, markdown_tables, summary
+from train.measures.shared.cells import Cell
 
 
 @pytest.mark.slow

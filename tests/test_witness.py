@@ -9,7 +9,7 @@ from fer_denoise import Restorer
 from fer_denoise.data import Faces
 from fer_denoise.hub.sources import ModelNotFoundError
 from train.measures import witness
-from train.measures.request import Request
+from train.measures.shared.request import Request
 
 LABELS = np.arange(14) % 7
 

@@ -11,7 +11,8 @@ from fer_denoise.evaluate import NOISY
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import ImpulseNoise, Noise, StripeNoise
 from train import benchmark
-from train.measures import oracle, world
+from train.measures import world
+from train.measures.shared import oracle
 from train.measures.world import MeasuredKind
 
 

@@ -36,9 +36,9 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.zoo import MODELS, UNIVERSAL
 from train.measures import recognition, tasks
-from train.measures.peers import PEERS
 from train.measures.registry import MEASUREMENTS
-from train.measures.request import Measurement, Request
+from train.measures.shared.peers import PEERS
+from train.measures.shared.request import Measurement, Request
 from train.reporting.report import update_pages
 from train.reporting.results import FIRST_400, RESULTS
 from train.reporting.summary import summary_table
@@ -98,7 +98,9 @@ def check_models(args: argparse.Namespace) -> None:
             "takes the place of a bundled one: python -m train.bundle NAME=FOLDER"
         )
     if not args.peers and (others := [name for name in args.models if name in PEERS]):
-        raise SystemExit(f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/measures/peers.py")
+        raise SystemExit(
+            f"where are the files of {', '.join(others)}? Add --peers FOLDER; see train/measures/shared/peers.py"
+        )
     if args.peers and not measurement.WITH_PEERS:
         raise SystemExit("the published networks have no part in this measurement: leave out --peers")
     if args.votes and measurement is not recognition:

@@ -13,7 +13,7 @@ from fer_denoise.data import DataError
 from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.images import to_float
 from fer_denoise.metrics import mean_psnr, psnr
-from train.measures.peers import PEERS, Peer, load_peers
+from train.measures.shared.peers import PEERS, Peer, load_peers
 from train.shared.picture_sets import find_set, read_set
 
 BSD68_SIGMA = 25 / 255

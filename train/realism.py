@@ -31,7 +31,7 @@ from fer_denoise.metrics import mean_psnr, psnr, ssim
 from fer_denoise.noise import TASKS
 from fer_denoise.realism import blend, gradient_distance, sharpness, spectral_distance, unsharp
 from fer_denoise.zoo import specialists
-from train.measures.detectability import detection_accuracy
+from train.measures.shared.detectability import detection_accuracy
 from train.reporting.report import plot_realism, realism_tables, update_pages
 from train.reporting.results import RESULTS, load_previous, save
 from train.shared import setup

@@ -20,7 +20,7 @@ from fer_denoise.precision import on_cores
 from fer_denoise.restore import Restorer
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.natural_images import with_noise
-from train.measures.request import NOTHING_TO_MEASURE, Request
+from train.measures.shared.request import NOTHING_TO_MEASURE, Request
 from train.measures.speed import machine
 from train.reporting import markdown
 from train.reporting.report import bold_best

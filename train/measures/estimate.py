@@ -15,7 +15,7 @@ from fer_denoise import Restorer
 from fer_denoise.images import to_float
 from fer_denoise.zoo import UNIVERSAL
 from train.measures import world
-from train.measures.request import Request
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.results import load_previous, save, weights_of
 

@@ -25,7 +25,7 @@ from fer_denoise.noise import TASK_RECORDS, TASKS, JpegCompression, PoissonNoise
 from fer_denoise.noise.kind import corrupt_each
 from fer_denoise.photos import restore_luminance
 from fer_denoise.zoo import MODELS, UNIVERSAL, UNIVERSAL_LARGE, specialists
-from train.measures.request import Request
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.report import bold_best
 from train.reporting.results import load_previous, save, weights_of

@@ -21,8 +21,8 @@ from fer_denoise.evaluate import NOISY, restore
 from fer_denoise.method import KnownNoise, Method, ProgressCallback
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import gaussian_noise, jpeg_compression
-from train.measures.cells import Cell, NoisyInput, made_of, measure_cells
-from train.measures.request import Request
+from train.measures.shared.cells import Cell, NoisyInput, made_of, measure_cells
+from train.measures.shared.request import Request
 from train.reporting.report import by_method
 from train.reporting.results import Scores
 from train.shared.picture_sets import SetNotFoundError, find_set, read_set, record_of

@@ -33,8 +33,8 @@ from fer_denoise.method import KnownNoise, Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import UNIVERSAL, UNIVERSAL_LARGE
-from train.measures.cells import Cell, NoisyInput, made_of, measure_cells
-from train.measures.request import Request
+from train.measures.shared.cells import Cell, NoisyInput, made_of, measure_cells
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.report import by_method
 from train.reporting.results import Scores, save

@@ -23,9 +23,9 @@ from fer_denoise.images import Batch
 from fer_denoise.method import Method
 from fer_denoise.metrics import mean_psnr, psnr
 from fer_denoise.photos import restore_photo
-from train.measures.cells import Cell, made_of, measure_cells
 from train.measures.natural_images import methods_of
-from train.measures.request import Request
+from train.measures.shared.cells import Cell, made_of, measure_cells
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.report import heading
 from train.reporting.results import Scores

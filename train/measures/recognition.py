@@ -26,9 +26,10 @@ from fer_denoise.models.emotion import VotesError
 from fer_denoise.noise import TASKS, mixed_noise, task_at
 from fer_denoise.precision import fold_batch_norm
 from fer_denoise.zoo import CLASSIFIERS, EMOTION, EMOTION_IN_NOISE, MODELS, UNIVERSAL, specialists
-from train.measures import answers, oracle, world
-from train.measures.cells import Cell
-from train.measures.request import Request
+from train.measures import world
+from train.measures.shared import answers, oracle
+from train.measures.shared.cells import Cell
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.results import load_previous, save, weights_of
 

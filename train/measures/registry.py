@@ -13,7 +13,7 @@ from train.measures import (
     witness,
     world,
 )
-from train.measures.request import Measurement
+from train.measures.shared.request import Measurement
 
 MEASUREMENTS: dict[str, Measurement] = {
     "surface": noise_grid,

@@ -25,7 +25,7 @@ from fer_denoise.evaluate import restore
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
-from train.measures.request import NOTHING_TO_MEASURE, Request
+from train.measures.shared.request import NOTHING_TO_MEASURE, Request
 from train.reporting import markdown
 from train.reporting.report import heading
 from train.reporting.results import save

@@ -19,9 +19,9 @@ from fer_denoise.noise import TASKS
 from fer_denoise.origin import ORIGIN_RECIPE
 from fer_denoise.samples import sample_faces
 from fer_denoise.zoo import MODELS, UNIVERSAL
-from train.measures.cells import made_of
-from train.measures.peers import PEERS
-from train.measures.request import Request
+from train.measures.shared.cells import made_of
+from train.measures.shared.peers import PEERS
+from train.measures.shared.request import Request
 from train.reporting import overview
 from train.reporting.report import markdown_tables, plot_samples
 from train.reporting.results import load_previous, save

@@ -22,7 +22,7 @@ from fer_denoise.images import to_dtype
 from fer_denoise.method import KnownNoise
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
-from train.measures.request import NOTHING_TO_MEASURE, Request
+from train.measures.shared.request import NOTHING_TO_MEASURE, Request
 from train.measures.speed import machine
 from train.reporting import markdown
 from train.reporting.results import save

@@ -24,9 +24,9 @@ from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.images import to_float
 from fer_denoise.noise import mixed_noise
 from fer_denoise.zoo import UNIVERSAL
-from train.measures import answers
 from train.measures.recognition import levels
-from train.measures.request import Request
+from train.measures.shared import answers
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.results import load_previous, save, weights_of
 

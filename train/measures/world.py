@@ -2,8 +2,8 @@
 
 `python -m train.benchmark --world` runs it, on the first 500 test faces. Networks work blind, published ones too: those
 that have to be told sigma have no part in it, since most of this noise has none. Each classical filter stands with the
-parameters that are best on these very images (`train/measures/oracle.py`); BM3D, which is slow, on the first 100 of
-them. What is measured is kept after every cell, so that an interrupted run goes on.
+parameters that are best on these very images (`train/measures/shared/oracle.py`); BM3D, which is slow, on the first 100
+of them. What is measured is kept after every cell, so that an interrupted run goes on.
 """
 
 from collections.abc import Iterator
@@ -36,10 +36,10 @@ from fer_denoise.noise import (
     StripeNoise,
 )
 from fer_denoise.zoo import MODELS, UNIVERSAL, UNIVERSAL_LARGE
-from train.measures import oracle
-from train.measures.cells import Cell, NoisyInput, made_of, measure_cells
-from train.measures.harmless import HARMLESS, harmless
-from train.measures.request import Request
+from train.measures.shared import oracle
+from train.measures.shared.cells import Cell, NoisyInput, made_of, measure_cells
+from train.measures.shared.harmless import HARMLESS, harmless
+from train.measures.shared.request import Request
 from train.reporting import markdown
 from train.reporting.report import bold_best, heading
 from train.reporting.results import Scores

@@ -15,7 +15,7 @@ from fer_denoise.data import Faces, load_fer2013
 from fer_denoise.data.votes import Votes, load_votes
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import MODELS
-from train.measures.peers import PEERS, Peer, load_peers
+from train.measures.shared.peers import PEERS, Peer, load_peers
 
 NOTHING_TO_MEASURE = "--models names none, so there is nothing to measure: name some, or leave it out"
 
