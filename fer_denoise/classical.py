@@ -236,7 +236,7 @@ def tuned_parameters(name: str, task: str) -> dict[str, Any]:
 
     Those for salt-and-pepper noise hold a `sigma` too, since that noise has none of its own.
     """
-    return _tuned()["filters"][name][task]["parameters"]
+    return _tuned("filters", name, task)["parameters"]
 
 
 def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
 
     `impulse_threshold` is that of the switching median before it.
     """
-    entries = [entry for entry in _tuned()["levels"][name] if bool(entry["amount"]) == bool(amount)]
+    entries = [entry for entry in _tuned("levels", name) if bool(entry["amount"]) == bool(amount)]
 
     def distance(entry: dict[str, Any]) -> float:
         def ratio(one: float, other: float) -> float:
@@ -258,7 +258,7 @@ def level_parameters(name: str, sigma: float, amount: float) -> dict[str, Any]:
 
 def nearest_task(name: str, sigma: float) -> str:
     """The task to take the parameters from: filters for impulses know one, the others choose by the noise level."""
-    tuned = _tuned()["filters"][name]
+    tuned = _tuned("filters", name)
     sigmas = {task: KnownNoise.of(noise).sigma or 0.0 for task, noise in TASKS.items() if task in tuned}
     if not FILTERS[name].takes_sigma:
         return next(task for task, of_task in sigmas.items() if not of_task)
@@ -272,6 +272,19 @@ def _estimate_sigma(image: np.ndarray) -> float:
         return float(np.nan_to_num(restoration.estimate_sigma(image)))
 
 
+def _tuned(*keys: str) -> Any:
+    """What stands in the file of tuned parameters under one key after the other, the second the name of a filter."""
+    found = _tuned_file()
+    try:
+        for key in keys:
+            found = found[key]
+    except KeyError as error:
+        raise LookupError(
+            f"{keys[1]} has no tuned parameters of {error}; run python -m train.tune_classical, or give it parameters"
+        ) from None
+    return found
+
+
 @cache
-def _tuned() -> dict[str, Any]:
+def _tuned_file() -> dict[str, Any]:
     return json.loads(TUNED_FILE.read_text(encoding="utf-8"))

@@ -210,3 +210,10 @@ def test_filters_stand_behind_the_switching_median_where_there_are_impulses(make
     noisy = mixed_noise(clean, 0.06, 0, seed=0)
     expected = ClassicalFilter("wavelet", classical.level_parameters("wavelet", 0.06, 0))(noisy, 0.06)
     np.testing.assert_array_equal(ClassicalFilter("wavelet").restore(noisy, KnownNoise(0.06, 0.0)), expected)
+
+
+@pytest.mark.parametrize("noise", [None, KnownNoise(0.06, 0.0)], ids=["blind", "known"])
+def test_a_filter_that_nobody_has_tuned_says_so(noise, make_faces, monkeypatch):
+    monkeypatch.setitem(FILTERS, "new", FILTERS["tv"])
+    with pytest.raises(LookupError, match=r"new has no tuned parameters .* run python -m train.tune_classical"):
+        ClassicalFilter("new").restore(make_faces(1), noise)
