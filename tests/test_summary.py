@@ -7,6 +7,9 @@ from fer_denoise.evaluate import NOISY
 from train.reporting.summary import summary_table
 
 
+PEER = {"paper": "https://arxiv.org/abs/1", "authors": "Some", "year": 2020, "told": "nothing"}
+
+
 def row(model: str, psnr: float, **more: object) -> dict:
     return {"model": model, "psnr": psnr, **more}
 
@@ -14,7 +17,6 @@ def row(model: str, psnr: float, **more: object) -> dict:
 @pytest.fixture
 def results(tmp_path):
     """A folder of results of two tasks, the first images of one, and noise of real sensors."""
-    peer = {"paper": "https://arxiv.org/abs/1", "authors": "Some", "year": 2020, "told": "nothing"}
     tasks = {
         "low": [
             row(NOISY, 30.0),
@@ -23,7 +25,7 @@ def results(tmp_path):
             row("attention-unet-high", 20.0),
             row("median", 25.0),
             row("universal, told sigma", 36.5),
-            row("Peer", 36.0, **peer),
+            row("Peer", 36.0, **PEER),
         ],
         "high": [row(NOISY, 20.0), row("universal", 31.0, weights="new"), row("attention-unet-high", 30.0)],
     }
@@ -49,8 +51,8 @@ def test_the_summary_has_a_row_per_method_and_a_column_per_task(results):
         "BM3D (`bm3d`), first 400 test images",
         "Universal (`universal`)",
         "Attention U-Net, one for each task",
-        "Noisy input",
         "Median filter (`median`)",
+        "Noisy input",
     ]
     # Each network for one task on its own; the best of a column is bold.
     assert "| Attention U-Net, one for each task | **37.00** | 30.00 |" in lines
@@ -63,6 +65,8 @@ def test_the_summary_has_noise_of_real_sensors_once_it_is_measured_with_these_we
         NOISY: {"cells": {"1": 34.0, "2": 36.0}},
         "universal": {"weights": "new", "cells": {"1": 38.0, "2": 39.0}},
         "bm3d": {"told": "an estimate of sigma", "cells": {"1": 37.0, "2": 38.0}},
+        "Weak": {**PEER, "cells": {"1": 34.0, "2": 36.1}},
+        "Strong": {**PEER, "cells": {"1": 35.0, "2": 36.1}},
     }
     real = {"data": {"pictures": 2}, "methods": methods}
     write(results / "real.json", real)
@@ -71,6 +75,8 @@ def test_the_summary_has_noise_of_real_sensors_once_it_is_measured_with_these_we
     assert "| Universal (`universal`) | 36.00 | **31.00** | **38.50** |" in text
     assert "| Noisy input | 30.00 | 20.00 | 35.00 |" in text
     assert "| BM3D (`bm3d`), first 400 test images | 35.00 |  | 37.50 |" in text
+    # What has no part in the tasks stands behind what has, and the input behind all.
+    assert [line.split("|")[4].strip() for line in text.splitlines()[-3:]] == ["35.55", "35.05", "35.00"]
     methods["universal"]["weights"] = "old"
     write(results / "real.json", real)
     assert "| Universal (`universal`) | 36.00 | **31.00** |  |" in (summary_table(results) or "")

@@ -51,7 +51,7 @@ def summary_table(folder: Path) -> str | None:
     best = {column: max(line.psnr.get(column, 0) for line in lines.values()) for column in columns}
     rows = [
         [line.label, *(_cell(line.psnr.get(column), best[column]) for column in columns)]
-        for line in sorted(lines.values(), key=_of_tasks, reverse=True)
+        for line in sorted(lines.values(), key=_rank, reverse=True)
     ]
     return f"{text}\n\n{markdown.table(('method', *columns.values()), rows)}"
 
@@ -63,9 +63,10 @@ def _cell(value: float | None, best: float) -> str:
     return f"**{value:.2f}**" if value == best else f"{value:.2f}"
 
 
-def _of_tasks(line: Line) -> float:
-    """The mean over its tasks; 0 for a method that has none."""
-    return mean([line.psnr[task] for task in TASK_RECORDS if task in line.psnr] or [0])
+def _rank(line: Line) -> tuple[bool, float, float]:
+    """Higher for what stands further up: by the mean over the tasks, without them by the real noise; the input last."""
+    of_tasks = mean([line.psnr[task] for task in TASK_RECORDS if task in line.psnr] or [0])
+    return line.label != NOISY_TITLE, of_tasks, line.psnr.get(REAL, 0)
 
 
 def _by_method(results: dict[str, Any], note: str = "") -> dict[str, Line]:
