@@ -6,7 +6,6 @@ import pytest
 from fer_denoise.evaluate import NOISY
 from train.reporting.summary import summary_table
 
-
 PEER = {"paper": "https://arxiv.org/abs/1", "authors": "Some", "year": 2020, "told": "nothing"}
 
 
