@@ -30,8 +30,9 @@ def test_the_results_tab_shows_what_was_measured():
 
 @pytest.mark.skipif(not results_tab.has_results(), reason="an installed package comes without results")
 def test_results_open_with_three_sentences_and_two_charts():
-    benchmark, noise_grid, world = (results_tab._read(f"{name}.json") for name in ("benchmark", "surface", "world"))
-    sentences = results_tab.findings(benchmark, noise_grid, world).split("\n\n")
+    files = ("benchmark.json", "surface.json", "world.json", "real.json")
+    benchmark, noise_grid, world, sensors = map(results_tab._read, files)
+    sentences = results_tab.findings(benchmark, noise_grid, world, sensors).split("\n\n")
     assert len(sentences) == 3 and all(sentence.endswith(".") for sentence in sentences)
     assert f"On {benchmark['data']['images']:,} test faces" in sentences[0]
     levels, real = results_tab.levels_chart(noise_grid), results_tab.real_chart(world)
@@ -41,6 +42,15 @@ def test_results_open_with_three_sentences_and_two_charts():
         # In the colours of the theme, and nothing that the browser has to ask for.
         assert "#" not in chart and "http" not in chart and "aria-label='" in chart
         ElementTree.fromstring(chart)
+
+
+def test_what_is_gained_on_real_sensors_stands_beside_the_best_of_the_others():
+    cells = {"noisy": [34.0, 36.0], "universal": [38.0, 38.2], "bm3d": [35.0, 35.4], "universal-large": [39.0, 39.0]}
+    methods = {name: {"cells": dict(enumerate(values))} for name, values in cells.items()}
+    said = results_tab.of_sensors({"data": {"pictures": 2}, "methods": methods})
+    assert said.startswith("; on 2 photographs") and said.endswith(
+        "brings 35.0 to **38.1 dB**, the best of the others to 35.2"
+    )
 
 
 def test_the_kinds_that_the_second_chart_shows_are_measured(make_faces):

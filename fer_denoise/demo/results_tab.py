@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import gradio as gr
@@ -82,12 +83,12 @@ def has_results() -> bool:
 
 def build_results_tab() -> None:
     """Fill the current tab: three sentences, two charts, and the tables behind them, folded."""
-    benchmark, noise_grid, world, emotion, realism = map(
-        _read, ("benchmark.json", "surface.json", "world.json", "emotion.json", "realism.json")
+    benchmark, noise_grid, world, sensors, emotion, realism = map(
+        _read, ("benchmark.json", "surface.json", "world.json", "real.json", "emotion.json", "realism.json")
     )
     assert benchmark is not None
     noise_grid = noise_grid if noise_grid and is_whole(noise_grid) else None
-    gr.Markdown(findings(benchmark, noise_grid, world))
+    gr.Markdown(findings(benchmark, noise_grid, world, sensors))
     charts = [levels_chart(noise_grid)] if noise_grid else []
     charts += [real_chart(world)] if world else []
     gr.HTML(f"<div class='charts'>{''.join(charts)}</div>", padding=False)
@@ -148,9 +149,16 @@ def build_realism(realism: dict[str, Any]) -> None:
 
 
 def findings(
-    benchmark: dict[str, Any], noise_grid: dict[str, Any] | None = None, world: dict[str, Any] | None = None
+    benchmark: dict[str, Any],
+    noise_grid: dict[str, Any] | None = None,
+    world: dict[str, Any] | None = None,
+    sensors: dict[str, Any] | None = None,
 ) -> str:
-    """Three sentences: what is gained, against the classical filters, and with noise as pictures carry it."""
+    """Three sentences: what is gained, against the classical filters, and with noise as pictures carry it.
+
+    Args:
+        benchmark, noise_grid, world, sensors: the results of the tasks, `--surface`, `--world` and `--real`.
+    """
     gains = []
     for task, rows in benchmark["tasks"].items():
         of = {row["model"]: row["psnr"] for row in rows}
@@ -178,9 +186,19 @@ def findings(
         )
         sentences.append(
             f"Of {len(noisy)} kinds and levels of noise that pictures carry, it is ahead of all others that were "
-            f"measured, its larger version aside, on {ahead}."
+            f"measured, its larger version aside, on {ahead}{of_sensors(sensors) if sensors else ''}."
         )
     return "\n\n".join(sentences)
+
+
+def of_sensors(sensors: dict[str, Any]) -> str:
+    """The end of a sentence that says what is gained on noise of real sensors."""
+    means = {name: fmean(method["cells"].values()) for name, method in sensors["methods"].items()}
+    best = max(value for name, value in means.items() if name not in (NOISY, UNIVERSAL, UNIVERSAL_LARGE))
+    return (
+        f"; on {sensors['data']['pictures']} photographs with the noise of their sensors it brings "
+        f"{means[NOISY]:.1f} to **{means[UNIVERSAL]:.1f} dB**, the best of the others to {best:.1f}"
+    )
 
 
 def levels_chart(noise_grid: dict[str, Any]) -> str:
