@@ -11,8 +11,8 @@ import train.universal
 from fer_denoise import Restorer
 from fer_denoise.hub.sources import weights_checksum
 from fer_denoise.models import UniversalRestorer
-from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA, extremes, scaled, unscaled
-from fer_denoise.models.universal import LARGE, fill
+from fer_denoise.models.noise_estimator import LEVELS, MAX_SIGMA
+from fer_denoise.models.universal import LARGE, ResidualBlock, fill
 from fer_denoise.noise import TorchDraw, WorldNoise
 from train.shared import universal_training
 from train.shared.supervised import log_mse
@@ -67,11 +67,6 @@ def test_fresh_it_fills_in_what_is_lost_as_far_as_its_gate_is_open():
     filled = fill(noisy, torch.ones_like(noisy))
     # Its gate starts at sigmoid(2).
     torch.testing.assert_close(restored, noisy.lerp(filled, torch.tensor(2.0).sigmoid().item()))
-
-
-def test_extremes_are_the_pixels_at_the_ends():
-    values = torch.tensor([0.0, 1e-6, 0.5, 1 - 1e-6, 1.0])
-    assert extremes(values).tolist() == [1, 0, 0, 0, 1]
 
 
 def test_what_is_lost_is_filled_in_from_around_it():
@@ -149,6 +144,28 @@ def test_it_restores_by_its_own_estimate_unless_it_is_told():
 
 
 @torch.no_grad()
+def test_levels_that_are_given_are_not_estimated():
+    model, noisy = trained_like(make()), picture(2, 1, 20, 20)
+    levels = model.noise_levels(noisy)
+    restored, maps = model(noisy, levels), model.noise_maps(noisy)
+    model.noise_estimator.head.register_forward_hook(lambda *_: pytest.fail("they are"))
+    assert torch.equal(model(noisy, levels), restored)
+    assert all(map(torch.equal, model.noise_maps(noisy), maps))
+
+
+@torch.no_grad()
+def test_a_block_adds_float32_to_bfloat16_as_one_addition_of_both_would():
+    block, features, modulation = ResidualBlock(4), picture(1, 4, 8, 8), torch.zeros(1, 8, 1, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        result = block(features, modulation)
+        change = block.second(block.first(features).relu())
+    assert change.dtype == torch.bfloat16 and torch.equal(result, change.add_(features))
+    rounded = features.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(block(rounded, modulation), block.second(block.first(rounded).relu()).add_(rounded))
+
+
+@torch.no_grad()
 def test_levels_of_cells_that_are_all_alike_are_those_of_the_picture():
     model, noisy = trained_like(make()), picture(2, 1, 40, 52)
     for block in model.bottleneck:
@@ -161,12 +178,6 @@ def test_levels_of_cells_that_are_all_alike_are_those_of_the_picture():
     cells[:, :, 3] += 0.3
     changed = (model(noisy, cells) - model(noisy, levels)).abs().amax(dim=(0, 1, 2))
     assert changed[-8:].max() > 1e-4 and changed[:8].max() < 1e-6
-
-
-def test_the_scale_of_the_estimator_is_turned_back():
-    levels = torch.tensor([[0.0] * 6, [0.01, 0.5, 0.7, 0.02, 0.6, 0.5], [0.3, 0.02, 2.5, 0.3, 0.95, 0.75]])
-    torch.testing.assert_close(unscaled(scaled(levels)), levels)
-    assert scaled(levels).max() <= 1 and unscaled(torch.full((6,), -0.1)).tolist() == [0] * 6
 
 
 def test_the_estimator_learns_what_was_done():

@@ -79,19 +79,28 @@ class NoiseEstimator(nn.Module):
 
     def forward(self, inputs: Tensor) -> Estimate:
         """Estimate the noise of `inputs` (B, C, H, W), H and W even."""
-        fine = self.fine(inputs)
-        coarse = self.coarse(fine)
-        merged = F.relu(self.merge(torch.cat([fine, self.upsampler(coarse)], dim=1)), inplace=True)
-        sigma, impulse = at_least_float32(self.maps(merged)).chunk(2, dim=1)
-        return Estimate(self._levels(fine, coarse), sigma, impulse)
+        fine, coarse = self._features(inputs)
+        return Estimate(self._levels(fine, coarse), *self._maps(fine, coarse))
+
+    def pixel_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` says of each pixel: `Estimate.sigma` and `Estimate.impulse`."""
+        return self._maps(*self._features(inputs))
 
     def levels(self, inputs: Tensor) -> Tensor:
         """The levels that `forward` estimates of whole pictures."""
+        return self._levels(*self._features(inputs))
+
+    def _features(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         fine = self.fine(inputs)
-        return self._levels(fine, self.coarse(fine))
+        return fine, self.coarse(fine)
 
     def _levels(self, fine: Tensor, coarse: Tensor) -> Tensor:
         return at_least_float32(self.head(torch.cat([pooled(coarse), streaks(fine)], dim=1)))
+
+    def _maps(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        merged = F.relu(self.merge(torch.cat([fine, self.upsampler(coarse)], dim=1)), inplace=True)
+        sigma, impulse = at_least_float32(self.maps(merged)).chunk(2, dim=1)
+        return sigma, impulse
 
 
 def scaled(levels: Tensor) -> Tensor:

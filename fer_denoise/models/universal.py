@@ -51,7 +51,11 @@ class ResidualBlock(nn.Module):
         """Features (B, C, H, W), scaled and shifted by `modulation` (B, 2C, 1, 1) on the way."""
         scale, shift = modulation.chunk(2, dim=1)
         inner = torch.addcmul(shift, self.first(features), 1 + scale)
-        return self.second(F.relu(inner, inplace=True)).add_(features)
+        change = self.second(F.relu(inner, inplace=True))
+        if change.dtype == features.dtype:
+            return change.add_(features)
+        # The same to the bit: bfloat16 and float32 in one addition take ten times as long.
+        return change.float().add_(features).to(change.dtype)
 
 
 class Stage(nn.ModuleList):
@@ -150,8 +154,8 @@ class UniversalRestorer(EstimatingNetwork):
         """As `forward`, and what the estimator says of the padded picture."""
         height, width = noisy.shape[-2:]
         padded = pad_to_multiple(noisy, self.multiple)
-        estimate = self.noise_estimator(estimator_inputs(padded))
-        inputs, condition = self._inputs(padded, estimate, levels, sigma)
+        estimate = self._estimate(padded, levels)
+        inputs, condition = self._inputs(padded, estimate, sigma)
         correction, take = at_least_float32(self._decode(*self._encode(inputs, condition))).chunk(2, dim=1)
         _, filled, lost, _ = inputs.chunk(4, dim=1)
         restored = padded + lost * torch.sigmoid(take) * (filled - padded) + correction
@@ -174,7 +178,7 @@ class UniversalRestorer(EstimatingNetwork):
         """
         coefficients: list[Tensor] = []
         padded = pad_to_multiple(noisy, self.multiple)
-        inputs, condition = self._inputs(padded, self.noise_estimator(estimator_inputs(padded)))
+        inputs, condition = self._inputs(padded, self._estimate(padded))
         self._decode(*self._encode(inputs, condition), coefficients)
         return over_picture(coefficients, padded, noisy)
 
@@ -190,13 +194,19 @@ class UniversalRestorer(EstimatingNetwork):
             each pixel; both (B, 1, H, W).
         """
         height, width = noisy.shape[-2:]
-        estimate = self.noise_estimator(estimator_inputs(pad_to_multiple(noisy, self.multiple)))
-        sigma, lost = MAX_SIGMA * F.relu(estimate.sigma).square(), torch.sigmoid(estimate.impulse)
+        root, impulse = self.noise_estimator.pixel_maps(estimator_inputs(pad_to_multiple(noisy, self.multiple)))
+        sigma, lost = MAX_SIGMA * F.relu(root).square(), torch.sigmoid(impulse)
         return sigma[..., :height, :width], lost[..., :height, :width]
 
-    def _inputs(
-        self, padded: Tensor, estimate: Estimate, levels: Tensor | None = None, sigma: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def _estimate(self, padded: Tensor, levels: Tensor | None = None) -> Estimate:
+        """What the estimator says, with `levels` in the place of its own where they are given."""
+        inputs = estimator_inputs(padded)
+        if levels is None:
+            return self.noise_estimator(inputs)
+        root, impulse = self.noise_estimator.pixel_maps(inputs)
+        return Estimate(scaled(levels.to(root.dtype)), root, impulse)
+
+    def _inputs(self, padded: Tensor, estimate: Estimate, sigma: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What the network sees (B, 4, H, W): the picture, filled in, what was lost, and the root of sigma.
 
         With it the condition of all blocks, (B, `CONDITION`) or (B, h, w, `CONDITION`).
@@ -204,7 +214,7 @@ class UniversalRestorer(EstimatingNetwork):
         # Levels are learned from the truth alone, and so mean the same when they are given. What is lost is learned
         # from the restored pixels too.
         root = F.relu(estimate.sigma.detach())
-        scaled_levels = F.relu(estimate.levels.detach()) if levels is None else scaled(levels.to(root.dtype))
+        scaled_levels = F.relu(estimate.levels.detach())
         if sigma is not None:
             sigma_root = (sigma.to(root.dtype) / MAX_SIGMA).sqrt()
             same = sigma_root.view(-1, *[1] * (scaled_levels.ndim - 1)).expand_as(scaled_levels[..., :1])
