@@ -1,20 +1,17 @@
 import pytest
 import torch
+from random_networks import images
 from torch import nn
 
 from fer_denoise.models import AttentionUNet
 from fer_denoise.models.attention_unet import conv_block
-from fer_denoise.models.blocks import AttentionGate, pad_to_multiple
+from fer_denoise.models.blocks import pad_to_multiple
 
 SMALL = (4, 8, 16, 32, 64)
 
 
 def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def images(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -54,14 +51,6 @@ def test_the_top_level_has_no_gate():
     assert len(AttentionUNet(widths=(4, 8)).gates) == 0
 
 
-def test_a_gate_is_two_1x1_convolutions_relu_psi_and_sigmoid():
-    gate = AttentionGate(5)
-    skip, signal = images(2, 5, 6, 7), images(2, 5, 6, 7, seed=1)
-    expected = torch.sigmoid(gate.psi(torch.relu(gate.theta(skip) + gate.phi(signal))))
-    torch.testing.assert_close(gate(skip, signal), skip * expected)
-    assert [conv.kernel_size for conv in (gate.theta, gate.phi, gate.psi)] == [(1, 1)] * 3
-
-
 def test_attention_coefficients_are_one_map_in_0_to_1(small):
     maps = []
     for gate in small.gates:
@@ -99,28 +88,6 @@ def test_output_has_the_size_of_the_input(small, size):
     result = small(images(2, 1, *size))
     assert result.shape == (2, 1, *size)
     assert result.isfinite().all()
-
-
-@pytest.mark.parametrize("size", [(48, 48), (16, 80)])
-def test_multiples_of_16_are_not_padded(size):
-    noisy = images(1, 1, *size)
-    assert pad_to_multiple(noisy, 16) is noisy
-
-
-def test_padding_mirrors_the_bottom_and_the_right():
-    noisy = images(1, 1, 50, 70)
-    padded = pad_to_multiple(noisy, 16)
-    assert padded.shape == (1, 1, 64, 80)
-    torch.testing.assert_close(padded[..., :50, :70], noisy)
-    torch.testing.assert_close(padded[..., 50, :70], noisy[..., 48, :])
-    torch.testing.assert_close(padded[..., :50, 70], noisy[..., :, 68])
-
-
-def test_padding_repeats_the_edge_where_it_cannot_mirror():
-    noisy = images(1, 1, 8, 8)
-    padded = pad_to_multiple(noisy, 16)
-    assert padded.shape == (1, 1, 16, 16)
-    torch.testing.assert_close(padded[..., :8, 15], noisy[..., 7])
 
 
 def test_padding_by_hand_gives_the_same_result(small):

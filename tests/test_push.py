@@ -12,7 +12,6 @@ from fer_denoise.command import tables
 from fer_denoise.command.job import Corruption, Report
 from fer_denoise.command.push import make_card
 from fer_denoise.data import load_fer2013
-from fer_denoise.hub.writing import HubWriteError, writing
 
 ROWS = 9
 
@@ -124,15 +123,3 @@ def test_several_processes_do_not_send(parquet, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert restore(parquet, tmp_path / "out.parquet", "--push-to-hub", "somebody/clean") == 2
     assert "hf upload" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, KeyError, TypeError, ValueError])
-def test_a_fault_of_our_own_is_not_told_as_one_of_the_hub(error):
-    with pytest.raises(error, match="a slip of the pen") as caught, writing():
-        raise error("a slip of the pen")
-    assert type(caught.value) is error
-
-
-def test_an_upload_that_fails_is_told_by_its_cause():
-    with pytest.raises(HubWriteError, match=r"cannot be reached \(ConnectionResetError\)"), writing():
-        raise RuntimeError("an upload failed") from ConnectionResetError()

@@ -87,9 +87,10 @@ def _explain_status(error: HfHubHTTPError, repo_id: str, revision: str) -> Downl
             f"{constants.ENDPOINT}/{repo_id}/commits/main"
         )
     if isinstance(error, RemoteEntryNotFoundError):
+        missing = error.response.request.url.path.rpartition("/")[2]
         return DownloadError(
-            f"{repo_id}: has no {str(error.request.url).rpartition('/')[2]}; it is no model of this package, which "
-            "reads weights from safetensors and never from a pickle: check the id and the revision"
+            f"{repo_id}: has no {missing}; it is no model of this package, which reads weights from "
+            "safetensors and never from a pickle: check the id and the revision"
         )
     if status in (401, 403):
         return DownloadError(
