@@ -20,12 +20,15 @@ from published_networks import write_peers
 from fer_denoise import Restorer, list_models
 from fer_denoise.evaluate import SELF_ENSEMBLE, SIGMA_GIVEN, restore
 from fer_denoise.method import KnownNoise, Method
+from fer_denoise.models import RESTORATION_NETWORKS
 from fer_denoise.noise import TASKS
 from fer_denoise.zoo import UNIVERSAL
 from train.measures.shared.peers import PEERS, load_peers
 
+FRESH = tuple(f"{name}, fresh" for name in RESTORATION_NETWORKS)
+"""Every class of networks that restore, with random weights; their outputs are not pinned, nor what they gain."""
 PINS = Path(__file__).with_name("pins.json")
-NAMES = (*list_models(), SELF_ENSEMBLE, SIGMA_GIVEN, *PEERS)
+NAMES = (*list_models(), SELF_ENSEMBLE, SIGMA_GIVEN, *PEERS, *FRESH)
 PATCH = slice(20, 24)
 """Rows and columns of the face whose pixels are pinned."""
 
@@ -39,6 +42,9 @@ def every_method(folder: Path) -> dict[str, Method]:
     options = {"device": "cpu", "precision": "fp32"}
     methods[SELF_ENSEMBLE] = Restorer(network, SELF_ENSEMBLE, self_ensemble=True, **options)
     methods[SIGMA_GIVEN] = Restorer(network, SIGMA_GIVEN, needs=("sigma",), **options)
+    torch.manual_seed(0)
+    for name, network_class in zip(FRESH, RESTORATION_NETWORKS.values(), strict=True):
+        methods[name] = Restorer(network_class(), name, **options)
     peers = load_peers(write_peers(folder), list(PEERS), "cpu")
     for peer in peers.values():
         if peer.needs:
@@ -58,7 +64,7 @@ def main(prefixes: tuple[str, ...]) -> None:
     pins = json.loads(PINS.read_text()) if PINS.exists() else {}
     with TemporaryDirectory() as folder:
         for name, method in every_method(Path(folder)).items():
-            if name.startswith(prefixes or ""):
+            if name.startswith(prefixes or "") and name not in FRESH:
                 pins[name] = {task: patch.round(4).tolist() for task, patch in patches(method)}
     lines = [f'"{name}": {json.dumps(pins[name])}' for name in sorted(pins)]
     PINS.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from fer_denoise.models import AttentionUNet, UniversalRestorer
 from fer_denoise.models.pretrained import read_config
 from fer_denoise.models.universal import LARGE
 from fer_denoise.noise import TASK_RECORDS, TASKS
-from fer_denoise.zoo import CLASSIFIERS, MODELS, bundled_restorers
+from fer_denoise.zoo import CLASSIFIERS, MODELS, PATCHGANS, bundled_restorers
 from train import gan as train_gan
 from train.reporting import cards
 from train.reporting.cards import CardError, describe_recipe, is_unedited, make_card, model_name, results_file, sign
@@ -206,6 +207,14 @@ def test_a_model_of_another_name_has_the_card_of_its_script(gan):
     card = make_card("unheard-of", gan)
     assert "# unheard-of\n" in card.text and "Isola et al. 2017" in card.text and "patchgan" in card.data.tags
     assert make_card("unheard-of", BUNDLE / "emotion").data.pipeline_tag == "image-classification"
+
+
+def test_a_family_without_a_template_of_its_own_has_the_card_of_all(gan, monkeypatch):
+    of_family = str(make_card("x", gan))
+    nameless = replace(PATCHGANS, name="no template is called so")
+    monkeypatch.setattr(cards, "family_of", lambda folder: nameless)
+    card = str(make_card("x", gan))
+    assert "no template is called so" in card and "## Training" in card and card != of_family
 
 
 def test_a_model_that_no_script_trained_has_no_card(gan, tmp_path):

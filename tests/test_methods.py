@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 import torch
-from every_method import NAMES, PINS, every_method, patches
+from every_method import FRESH, NAMES, PINS, every_method, patches
 
 from fer_denoise import Restorer
 from fer_denoise.classical import FILTERS, ClassicalFilter
@@ -164,7 +164,7 @@ def test_it_answers_or_says_in_one_way_that_it_cannot(method, noisy, ask):
         getattr(method, ask)(np.zeros((7, 9)))
 
 
-@pytest.mark.parametrize("name", slow_where_large(bundled_restorers()))
+@pytest.mark.parametrize("name", slow_where_large([*bundled_restorers(), *FRESH]))
 def test_a_network_that_is_saved_and_loaded_restores_the_same(name, methods, noisy, tmp_path):
     methods[name].model.save_pretrained(tmp_path, half=False)
     loaded = Restorer.from_pretrained(tmp_path, device="cpu", precision="fp32")
@@ -174,7 +174,7 @@ def test_a_network_that_is_saved_and_loaded_restores_the_same(name, methods, noi
 def test_its_output_is_what_it_was(method):
     pins = json.loads(PINS.read_text())
     # Who has bm3d installed has a release of their own.
-    if method.name == "bm3d":
+    if method.name in ("bm3d", *FRESH):
         return
     for task, patch in patches(method) if method.name in pins else ():
         np.testing.assert_allclose(
@@ -191,7 +191,14 @@ def test_every_method_has_a_least_gain():
     assert all(MODELS[name].serves(task) for name, task in LEAST_GAINS if name in MODELS)
 
 
-@pytest.mark.parametrize(("name", "task"), [pair for pair in LEAST_GAINS if pair[0] in NAMES])
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        pytest.param(name, task, marks=pytest.mark.slow) if name == UNIVERSAL_LARGE else (name, task)
+        for name, task in LEAST_GAINS
+        if name in NAMES
+    ],
+)
 def test_it_gains_what_it_should_on_the_noise_it_is_made_for(name, task, methods, samples):
     noisy = TASKS[task](samples, seed=0)
     restored = restore(methods[name].tuned_for(task), noisy, KnownNoise.of(TASKS[task]))

@@ -2,13 +2,13 @@
 
 `python -m train.benchmark --speed` runs it. The methods take turns, several rounds of them, and each is given by its
 median round, so that a machine that slows down slows all of them. Networks use every core; so do filters in a batch,
-as one process per core.
+as one process per core. A network that computes in bfloat16 here is measured in float32 too, as the published ones are.
 """
 
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fer_denoise import list_models
+from fer_denoise import Restorer, list_models
 from fer_denoise.evaluate import restore
 from fer_denoise.method import KnownNoise, Method
 from fer_denoise.noise import TASKS
@@ -64,7 +64,7 @@ def measure(request: Request) -> dict[str, Any]:
     """Milliseconds per face of every method on the processor, and how long the command takes to start."""
     request = replace(request, device="cpu")
     request.lose_nothing(request.out / FILE)
-    methods: dict[str, Method] = {**request.restorers, **request.peers}
+    methods: dict[str, Method] = {**request.restorers, **in_float32(request.restorers), **request.peers}
     if not methods:
         raise SystemExit(NOTHING_TO_MEASURE)
     with ProcessPoolExecutor(request.processes) as pool:
@@ -78,6 +78,15 @@ def measure(request: Request) -> dict[str, Any]:
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"speed": markdown_table(results)}
+
+
+def in_float32(restorers: Mapping[str, Restorer]) -> dict[str, Restorer]:
+    """Those that compute in bfloat16 by themselves, told not to."""
+    return {
+        f"{name}, in float32": Restorer(restorer.model, name, device="cpu", precision="fp32")
+        for name, restorer in restorers.items()
+        if getattr(restorer.method, "bf16", False)
+    }
 
 
 def measure_rows(

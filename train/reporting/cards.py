@@ -279,7 +279,7 @@ def _template(family: Family) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(f"{family.name}.md")
+    return environment.select_template([f"{family.name}.md", "base.md"])
 
 
 def _short(value: Any) -> str:
