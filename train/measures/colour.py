@@ -44,6 +44,7 @@ def methods() -> list[str]:
     return [UNIVERSAL]
 
 
+@on_cores(1)
 def measure(request: Request) -> dict[str, Any]:
     """PSNR and seconds of both ways at each noise level."""
     if UNIVERSAL not in request.restorers:
@@ -61,9 +62,8 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
     return {"colour": markdown_table(results)}
 
 
-@on_cores(1)
 def measure_rows(clean: list[np.ndarray], restorer: Restorer, seed: int) -> list[dict[str, Any]]:
-    """A row per noise level: mean PSNR of the noisy pictures, and that and the seconds of one core of either way.
+    """A row per noise level: mean PSNR of the noisy pictures, and that and the seconds of either way.
 
     Args:
         clean: uint8 (H, W, 3).

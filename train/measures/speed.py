@@ -81,7 +81,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
 
 
 def in_float32(restorers: Mapping[str, Restorer]) -> dict[str, Restorer]:
-    """Those that compute in bfloat16 by themselves, told not to."""
+    """The networks that compute in bfloat16 by themselves, told not to."""
     return {
         f"{name}, in float32": Restorer(restorer.model, name, device="cpu", precision="fp32")
         for name, restorer in restorers.items()
