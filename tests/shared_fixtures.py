@@ -37,6 +37,7 @@ from huggingface_hub import constants
 from jobs_on_tables import ROWS, write_table
 from measuring import IMAGES
 from PIL import Image
+from random_networks import random_unet
 from visiting import CHROMIUM, FAKE_CAMERA, QUIET, SCREENS, Visit
 
 from fer_denoise import Restorer
@@ -44,6 +45,7 @@ from fer_denoise.command import tables
 from fer_denoise.data import Faces
 from fer_denoise.data.hub_dataset import fixed_dataset
 from fer_denoise.hub import download
+from fer_denoise.models import AttentionUNet
 from fer_denoise.samples import sample_faces
 
 
@@ -70,6 +72,17 @@ def fresh_accelerator() -> Iterator[None]:
 def no_accelerator_of_another_file() -> None:
     """Whatever ran in this process before, a file's tests and fixtures find what they find when run alone."""
     forget_accelerator()
+
+
+@pytest.fixture(scope="module")
+def network() -> AttentionUNet:
+    """A small one of random weights."""
+    return random_unet()
+
+
+@pytest.fixture(scope="module")
+def restorer(network) -> Restorer:
+    return Restorer(network, "random", device="cpu")
 
 
 @pytest.fixture(scope="session")

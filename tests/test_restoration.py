@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from random_networks import in_double, random_unet
+from random_networks import in_double
 from skimage import data
 
 from fer_denoise import Restorer
@@ -14,16 +14,6 @@ from fer_denoise.noise import (
     TASKS,
 )
 from fer_denoise.zoo import bundled_restorers
-
-
-@pytest.fixture(scope="module")
-def network() -> AttentionUNet:
-    return random_unet()
-
-
-@pytest.fixture(scope="module")
-def restorer(network) -> Restorer:
-    return Restorer(network, "random", device="cpu")
 
 
 def test_a_network_evaluates_whatever_mode_it_came_in(network, restorer, make_faces):

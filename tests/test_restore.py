@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from random_networks import random_unet
 
 from fer_denoise import Restorer
 from fer_denoise.classical import ClassicalFilter, available_filters
 from fer_denoise.hub.sources import ModelNotFoundError
 from fer_denoise.method import UnsupportedError
 from fer_denoise.metrics import mean_psnr, psnr
-from fer_denoise.models import AttentionUNet, RestorationNetwork
+from fer_denoise.models import RestorationNetwork
 from fer_denoise.noise import (
     TASKS,
 )
@@ -22,16 +21,6 @@ class Lamp(RestorationNetwork):
 
     def forward(self, noisy):
         return noisy + 0.7
-
-
-@pytest.fixture(scope="module")
-def network() -> AttentionUNet:
-    return random_unet()
-
-
-@pytest.fixture(scope="module")
-def restorer(network) -> Restorer:
-    return Restorer(network, "random", device="cpu")
 
 
 @pytest.fixture(params=["network", "median"])
